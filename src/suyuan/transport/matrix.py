@@ -1,0 +1,77 @@
+"""The source-receptor matrix: what a release here and then does to a reading there and then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place where a release is imagined: an outfall, a point of a reach (unlisted), or a boundary node.
+
+    `candidate` is 'O8', 'reach:R7' (several points may share it) or 'boundary:M0'; for a boundary `reach` is empty.
+    """
+
+    candidate: str
+    kind: Literal["outfall", "reach", "boundary"]
+    reach: str = ""
+    chainage_m: float = float("nan")
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Receptors:
+    """Places and times of readings, each once however many determinands were read.
+
+    Arrays (receptor,): `station` ids, `reach` ids, `chainage_m`, `time` datetime64[s] UTC (the end, where `duration_s` > 0).
+    """
+
+    station: NDArray[np.str_]
+    reach: NDArray[np.str_]
+    chainage_m: Array
+    time: NDArray[np.datetime64]
+    duration_s: Array
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True)
+class SourceReceptorMatrix:
+    """The linear map from releases and boundary water to concentrations, for a substance that does not decay.
+
+    `values` (receptor, source, bin) [s/m3]: concentration at the receptor per g/s released through the bin. `edges`
+    (bin + 1,) seconds from `start` (datetime64[s] UTC) are the release bins. `fraction` (receptor, boundary, flow bin) is the
+    share of the receptor's water that entered at each boundary in each bin of `flow_edges`; `boundaries` names the nodes,
+    outlets that flow back included. `initial` (receptor,) is the share that was in the network at the start;
+    fractions and `initial` sum to 1.
+    """
+
+    receptors: Receptors
+    sources: tuple[Source, ...]
+    start: np.datetime64
+    edges: Array
+    values: NDArray[np.floating]
+    boundaries: tuple[str, ...]
+    flow_edges: Array
+    fraction: Array
+    initial: Array
+
+    def lag_s(self) -> Array:
+        """Return the time from the middle of each bin to each reading, (receptor, bin) [s]; negative before release."""
+        time = (self.receptors.time - self.start) / np.timedelta64(1, "s")
+        return time[:, None] - 0.5 * (self.edges[1:] + self.edges[:-1])[None, :]
+
+    def decayed(self, rate_per_s: float) -> Array:
+        """Return `values` for a substance with first-order decay at the same rate everywhere [1/s].
+
+        Exact for a release at the middle of the bin; the error is of order (rate x bin length)^2 / 24.
+        """
+        factor = np.exp(-rate_per_s * np.maximum(self.lag_s(), 0.0))
+        return np.asarray(self.values * factor[:, None, :], dtype=float)
