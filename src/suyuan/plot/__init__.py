@@ -1,0 +1,18 @@
+"""Figures of results: the map of who may have done it, release histories, readings beside what was expected.
+
+Words in figures are English; `WORDS_ZH` gives the Chinese of each, so that a page shows both without drawing
+twice.
+"""
+
+from suyuan.plot.network_map import drawn_lines as drawn_lines
+from suyuan.plot.network_map import network_map as network_map
+from suyuan.plot.network_map import point_at as point_at
+from suyuan.plot.series import blind_hours as blind_hours
+from suyuan.plot.series import leading as leading
+from suyuan.plot.series import readings as readings
+from suyuan.plot.series import release_histories as release_histories
+from suyuan.plot.series import release_unit as release_unit
+from suyuan.plot.style import WORDS_ZH as WORDS_ZH
+from suyuan.plot.style import WORTH_SHOWING as WORTH_SHOWING
+from suyuan.plot.style import local as local
+from suyuan.plot.style import percent as percent

@@ -1,0 +1,294 @@
+"""The map of the network with what is believed of every candidate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.flow import BalancedFlow
+from suyuan.network import Network
+from suyuan.plot.style import HOT, INK, WATER, WIDTH, WORTH_SHOWING, percent, styled
+from suyuan.tracing.result import Finding, Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+
+@styled
+def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = None) -> Figure:
+    """Return the map: probability by colour, size and label; arrows show the mean direction of flow.
+
+    Reaches whose flow changes direction for at least a tenth of the time carry a double arrow.
+    """
+    from matplotlib.figure import Figure
+
+    lines = drawn_lines(network)
+    every = np.concatenate(list(lines.values()))
+    stretch = _stretch(network, every)
+    extent = np.maximum(np.ptp(every, axis=0) * [1.0, stretch], 1e-9)
+    figure = Figure(figsize=(WIDTH, float(np.clip(WIDTH * extent[1] / extent[0] + 1.0, 3.6, 8.0))))
+    axes = figure.add_axes((0.02, 0.1, 0.96, 0.88))
+    axes.set_aspect(stretch)
+    axes.set_axis_off()
+    axes.margins(0.08, 0.1)
+    _draw_reaches(axes, network, lines)
+    if flow is not None:
+        _draw_arrows(axes, network, lines=lines, flow=flow)
+    labels = _draw_candidates(axes, network, lines=lines, trace=trace)
+    labels += _draw_stations(axes, network, lines)
+    figure.draw_without_rendering()
+    _place_labels(axes, labels)
+    _draw_scale(axes, network, stretch)
+    _map_legend(figure)
+    return figure
+
+
+def drawn_lines(network: Network) -> dict[str, Array]:
+    """Return for every reach its drawn line (point, 2), straight between its nodes where no line was drawn.
+
+    A network without any coordinates is laid out by steps from its first node.
+    """
+    points = {n.id: n.point for n in network.nodes}
+    for reach in network.reaches:
+        if reach.line:
+            points[reach.from_node] = points[reach.from_node] or reach.line[0]
+            points[reach.to_node] = points[reach.to_node] or reach.line[-1]
+    placed = {node: point for node, point in points.items() if point is not None}
+    if len(placed) < len(points):
+        placed = _laid_out(network)
+    return {
+        r.id: np.array(r.line or (placed[r.from_node], placed[r.to_node]), float) for r in network.reaches
+    }
+
+
+def point_at(line: Array, share: float) -> Array:
+    """Return the point (2,) at this share of a drawn line's length.
+
+    >>> point_at(np.array([[0.0, 0.0], [10.0, 0.0]]), 0.25).tolist()
+    [2.5, 0.0]
+    """
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    at = share * along[-1]
+    return np.array([np.interp(at, along, line[:, 0]), np.interp(at, along, line[:, 1])])
+
+
+class Label(NamedTuple):
+    """A text that wants to stand near a drawn point; `size` is the font size [pt]."""
+
+    text: str
+    at: Array
+    size: float
+    is_bold: bool
+
+
+def _laid_out(network: Network) -> dict[str, tuple[float, float]]:
+    """Return a place for every node: steps from the first reach across, siblings side by side."""
+    neighbours: dict[str, list[str]] = {n.id: [] for n in network.nodes}
+    for reach in network.reaches:
+        neighbours[reach.from_node].append(reach.to_node)
+        neighbours[reach.to_node].append(reach.from_node)
+    first = network.reaches[0].from_node
+    step, row, queue = {first: 0}, {0: 1}, [first]
+    places = {first: (0.0, 0.0)}
+    for node in queue:
+        for other in neighbours[node]:
+            if other not in step:
+                step[other] = step[node] + 1
+                places[other] = (
+                    1000.0 * step[other],
+                    -1000.0 * row.setdefault(step[other], 0) + places[node][1] * 0.1,
+                )
+                row[step[other]] += 1
+                queue.append(other)
+    return places
+
+
+def _is_geographic(network: Network) -> bool:
+    from pyproj import CRS
+
+    return bool(network.crs) and CRS.from_user_input(network.crs).is_geographic
+
+
+def _stretch(network: Network, points: Array) -> float:
+    """Return how much longer a unit of y is than a unit of x on the ground."""
+    return float(1.0 / np.cos(np.radians(points[:, 1].mean()))) if _is_geographic(network) else 1.0
+
+
+def _draw_reaches(axes: Axes, network: Network, lines: dict[str, Array]) -> None:
+    from matplotlib.collections import LineCollection
+
+    is_pipe = [r.kind in ("storm_sewer", "foul_sewer", "concealed_pipe") for r in network.reaches]
+    open_water = [lines[r.id] for r, pipe in zip(network.reaches, is_pipe, strict=True) if not pipe]
+    pipes = [lines[r.id] for r, pipe in zip(network.reaches, is_pipe, strict=True) if pipe]
+    axes.add_collection(
+        LineCollection(open_water, colors="#9fb3c8", linewidths=1.6, capstyle="round", zorder=1)
+    )
+    axes.add_collection(
+        LineCollection(pipes, colors="#9fb3c8", linewidths=1.0, linestyles="dashed", zorder=1)
+    )
+    axes.autoscale_view()
+
+
+def _draw_arrows(axes: Axes, network: Network, *, lines: dict[str, Array], flow: BalancedFlow) -> None:
+    """Draw an arrow at the middle of each reach along its mean flow, one each way where it reverses."""
+    middle = 0.5 * (flow.discharge_start + flow.discharge_end)
+    forward = np.mean(middle > 0.0, axis=0)
+    look: dict[str, Any] = {
+        "width": 0.002,
+        "headwidth": 5.0,
+        "headlength": 5.0,
+        "scale_units": "inches",
+        "scale": 9.0,
+        "zorder": 2,
+    }
+    tails, along, both = [], [], []
+    for r, reach in enumerate(network.reaches):
+        line = lines[reach.id]
+        step = point_at(line, 0.55) - point_at(line, 0.45)
+        length = float(np.hypot(*step))
+        if length > 0.0 and np.any(middle[:, r] != 0.0):
+            tails.append(point_at(line, 0.5))
+            along.append(step / length * (1.0 if middle[:, r].mean() >= 0.0 else -1.0))
+            both.append(min(forward[r], 1.0 - forward[r]) >= 0.1)
+    if not tails:
+        return
+    tail, step, reverses = np.array(tails), np.array(along), np.array(both)
+    axes.quiver(*tail.T, *step.T, angles="xy", color="#7b8794", **look)
+    if reverses.any():
+        axes.quiver(*tail[reverses].T, *-step[reverses].T, angles="xy", color="#7b8794", **look)
+
+
+def _colour(probability: float) -> str:
+    return HOT[int(np.searchsorted([0.05, 0.2, 0.5, 0.8], probability, side="right"))]
+
+
+def _area(probability: float) -> float:
+    return 40.0 + 260.0 * probability
+
+
+def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], trace: Trace) -> list[Label]:
+    """Draw every listed outfall, and every candidate worth showing by colour and size; return its label."""
+    spots = [_spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
+    if spots:
+        axes.scatter(
+            *np.array(spots).T, s=14, facecolor="white", edgecolor="#52606d", linewidth=0.8, zorder=3
+        )
+    labels = []
+    shown = [f for f in trace.findings if f.probability >= WORTH_SHOWING]
+    for finding in reversed(shown):
+        at = _draw_finding(axes, finding, network=network, lines=lines)
+        size = 8.0 + 2.5 * finding.probability
+        name = finding.candidate.name or finding.candidate.id
+        labels.append(Label(f"{name} {percent(finding.probability)}", at, size, finding.probability >= 0.5))
+    return labels[::-1]
+
+
+def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict[str, Array]) -> Array:
+    """Draw one candidate: a disc for an outfall, a wide line for a reach, a triangle for a boundary."""
+    p, candidate = finding.probability, finding.candidate
+    look: dict[str, Any] = {"color": _colour(p), "zorder": 4.0 + p}
+    if candidate.kind == "reach":
+        line = lines[candidate.reach]
+        axes.plot(*line.T, lw=3.0 + 7.0 * p, solid_capstyle="butt", alpha=0.9, **look)
+        return point_at(line, 0.5)
+    is_outfall = candidate.kind == "outfall"
+    if is_outfall:
+        at = _spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
+    else:
+        at = _node_point(candidate.id.removeprefix("boundary:"), network, lines)
+    axes.scatter(
+        at[0], at[1], s=_area(p), marker="o" if is_outfall else "^", edgecolor=INK, linewidth=0.9, **look
+    )
+    return at
+
+
+def _spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str, Array]) -> Array:
+    return point_at(lines[reach_id], chainage_m / network.reach(reach_id).length_m)
+
+
+def _node_point(node: str, network: Network, lines: dict[str, Array]) -> Array:
+    touching = next(r for r in network.reaches if node in (r.from_node, r.to_node))
+    return np.asarray(lines[touching.id][0 if touching.from_node == node else -1], float)
+
+
+def _draw_stations(axes: Axes, network: Network, lines: dict[str, Array]) -> list[Label]:
+    labels = []
+    for station in network.stations:
+        at = _spot(station.reach, station.chainage_m, network=network, lines=lines)
+        axes.scatter(
+            at[0], at[1], s=42, marker="s", facecolor=WATER, edgecolor="white", linewidth=0.9, zorder=6
+        )
+        labels.append(Label(station.name or station.id, at, 8.5, False))
+    return labels
+
+
+def _place_labels(axes: Axes, labels: list[Label]) -> None:
+    """Write each label at the first side where it covers no other label, the most probable first."""
+    taken: list[tuple[float, float, float, float]] = []
+    for label in labels:
+        x, y = axes.transData.transform(label.at)
+        wide = sum(1.0 if ord(ch) > 0x2E7F else 0.62 for ch in label.text) * label.size * 1.39
+        high = label.size * 1.9
+        boxes = [_box(x, y, side=side, wide=wide, high=high) for side in SIDES]
+        free = [b for b in boxes if not any(_overlap(b, t) for t in taken)]
+        box = free[0] if free else boxes[0]
+        taken.append(box)
+        middle = axes.transData.inverted().transform((0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3])))
+        text = axes.text(
+            *middle, label.text, fontsize=label.size, ha="center", va="center", color=INK, zorder=9
+        )
+        text.set_fontweight("bold" if label.is_bold else "normal")
+
+
+SIDES = tuple(
+    (np.cos(a), np.sin(a), reach)
+    for reach in (12.0, 26.0)
+    for a in np.radians([90, 270, 0, 180, 45, 135, 225, 315])
+)
+"""Where a label may stand about its point: direction and gap [pixels]."""
+
+
+def _box(
+    x: float, y: float, *, side: tuple[float, float, float], wide: float, high: float
+) -> tuple[float, float, float, float]:
+    cx = x + side[0] * (side[2] + 0.5 * wide)
+    cy = y + side[1] * (side[2] + 0.5 * high)
+    return cx - 0.5 * wide, cy - 0.5 * high, cx + 0.5 * wide, cy + 0.5 * high
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _draw_scale(axes: Axes, network: Network, stretch: float) -> None:
+    """Draw a scale bar of a round length, about a sixth of the width."""
+    metres = 111_320.0 / stretch if _is_geographic(network) else 1.0
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    wanted = (right - left) * metres / 6.0
+    tens = 10.0 ** np.floor(np.log10(wanted))
+    length = tens * max(m for m in (1.0, 2.0, 5.0) if m * tens <= wanted)
+    y = bottom + 0.02 * (top - bottom)
+    axes.plot([left, left + length / metres], [y, y], color=INK, lw=2.0, solid_capstyle="butt", zorder=8)
+    text = f"{length / 1000.0:g} km" if length >= 1000.0 else f"{length:g} m"
+    axes.text(left, y + 0.015 * (top - bottom), text, fontsize=8, color=INK, zorder=8)
+
+
+def _map_legend(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    hot: dict[str, Any] = {"color": HOT[3], "markeredgecolor": INK}
+    handles = [
+        Line2D([], [], marker="o", ls="", ms=9, label="outfall", **hot),
+        Line2D([], [], lw=5, color=HOT[3], label="unlisted source"),
+        Line2D([], [], marker="^", ls="", ms=9, label="boundary", **hot),
+        Line2D([], [], marker="s", ls="", ms=7, color=WATER, label="station"),
+        Line2D([], [], marker=r"$\rightarrow$", ls="", ms=10, color="#7b8794", label="mean flow"),
+        Line2D([], [], marker=r"$\leftrightarrow$", ls="", ms=10, color="#7b8794", label="flow reverses"),
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False)

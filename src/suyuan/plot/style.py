@@ -1,0 +1,107 @@
+"""What all figures share: words, colours, the clock on the wall, and probabilities as people say them."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import tzinfo
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+WORTH_SHOWING = 0.01
+"""Probability from which a candidate gets a colour, a size and a label."""
+
+WORDS_ZH = {
+    "observed": "实测",
+    "below detection": "低于检出限",
+    "not used": "未采用",
+    "expected": "拟合",
+    "background": "背景",
+    "release": "排放",
+    "median": "中位数",
+    "90 % interval": "90 % 区间",
+    "outfall": "排口",
+    "unlisted source": "名录外污染源",
+    "boundary": "边界来水",
+    "station": "监测点",
+    "mean flow": "平均流向",
+    "flow reverses": "往复流",
+    "unseen": "看不见",
+}
+"""Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.parse_math": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "path.simplify_threshold": 0.2,
+}
+INK, PALE, WATER, BAND = "#1f2933", "#b8c2cc", "#0b5394", "#9ecae1"
+HOT = ("#fed976", "#feb24c", "#fd8d3c", "#f03b20", "#bd0026")
+WIDTH = 9.4
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Return `draw` under this module's style, whatever the user's own matplotlib style is."""
+
+    @wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        import matplotlib as mpl
+
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # The font that measures the text lacks Chinese; the reader's own fonts draw it.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def local(times: NDArray[np.datetime64], zone: tzinfo) -> NDArray[np.datetime64]:
+    """Return UTC instants as the clock on the wall in `zone` shows them, datetime64[s].
+
+    >>> from zoneinfo import ZoneInfo
+    >>> str(local(np.array(["2024-07-20T01:00:00"], "datetime64[s]"), ZoneInfo("Asia/Shanghai"))[0])
+    '2024-07-20T09:00:00'
+    """
+    import pandas as pd
+
+    stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return np.asarray(stamps.to_numpy(), "datetime64[s]")
+
+
+def percent(probability: float) -> str:
+    """Return a probability as people say it; never 0 % or 100 %, which nobody can know.
+
+    >>> percent(0.834), percent(0.002), percent(0.9991)
+    ('83 %', '<1 %', '>99 %')
+    """
+    if probability < 0.005:
+        return "<1 %"
+    return ">99 %" if probability > 0.995 else f"{100.0 * probability:.0f} %"
+
+
+def finish(figure: Figure, axes: Axes, *, rows: int) -> None:
+    """Set the margins and the gaps between `rows` of panels in inches, and one legend for all at the foot."""
+    wide, high = map(float, figure.get_size_inches())
+    left, right, top, bottom, gap = 0.72, 0.3, 0.32, 0.72, 0.58
+    panel = (high - top - bottom - gap * (rows - 1)) / rows
+    figure.subplots_adjust(
+        left / wide, bottom / high, 1.0 - right / wide, 1.0 - top / high, 0.16, gap / panel
+    )
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="lower center", ncols=6, frameon=False)

@@ -1,0 +1,206 @@
+"""The report page: one self-contained file for an inspector, in Chinese and English, on screen and paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from suyuan.flow import BalancedFlow, WaterBalance
+from suyuan.network import Network
+from suyuan.plot import WORTH_SHOWING, local, percent
+from suyuan.report.figures import Lang, inline
+from suyuan.report.words import (
+    LIKELIHOOD,
+    Words,
+    candidate_words,
+    headline,
+    mass_unit,
+    mass_words,
+    place_words,
+    shares,
+    start_words,
+)
+from suyuan.tracing.result import BlindSpot, Finding, Trace
+
+PANELS_ON_PAGE = 24
+"""Most panels of readings in the page; every station's figure is also a file of its own."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What was run, when, by what: everything in the report that the trace itself does not know.
+
+    `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written.
+    `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
+    """
+
+    project: str
+    seed: int
+    seconds: float
+    since: np.datetime64
+    until: np.datetime64
+    zone: tzinfo
+    stations: tuple[str, ...]
+    determinands: tuple[str, ...]
+    readings: int
+    versions: tuple[tuple[str, str], ...]
+    made: datetime
+    lang: Lang = "zh"
+    is_invented: bool = False
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The figures of a report, each drawn once; None where there is nothing to show."""
+
+    network: Any
+    releases: Any | None
+    readings: Mapping[str, Any]
+    blind: Any | None
+
+
+def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
+    """Return the report as one HTML text that needs nothing else: style, figures, language toggle inside."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_shipped("page.html"))
+    return template.render(
+        run=run,
+        run_determinand=trace.determinand,
+        style=Markup(_shipped("page.css")),
+        window=_window(run),
+        zone_name=str(run.zone),
+        stations=[network.station(s).name or s for s in run.stations],
+        headline=headline(trace, network, zone=run.zone),
+        shares=[{"words": words, "p": p, "label": percent(p)} for words, p in shares(trace)],
+        ranking=[
+            _row(rank, f, trace=trace, network=network, zone=run.zone)
+            for rank, f in enumerate(shown(trace), 1)
+        ],
+        rest=_rest(trace),
+        nobody=trace.no_source_probability,
+        nobody_label=percent(trace.no_source_probability),
+        mass_unit=mass_unit(trace),
+        pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
+        notes=trace.notes,
+        figures=_figures(drawn, network),
+        left_out=len(drawn.readings) - len(_on_page(drawn)),
+        blind=_blind(trace),
+        balance=_balance(flow.balance),
+        assumptions=trace.assumptions,
+        scale=LIKELIHOOD,
+        made=run.made.isoformat(sep=" ", timespec="minutes"),
+        members=f"{trace.members} ({trace.effective_members:.1f})",
+    )
+
+
+def shown(trace: Trace) -> tuple[Finding, ...]:
+    """Return the findings that a ranking lists: all worth showing and the whole 90 % set."""
+    return tuple(
+        f for f in trace.findings if f.probability >= WORTH_SHOWING or f.candidate.id in trace.credible_set
+    )
+
+
+def partly_blind(trace: Trace) -> tuple[BlindSpot, ...]:
+    """Return the blind spots that are blind in some hours but not in all, the blindest first."""
+    spots = [s for s in trace.blind_spots if 0.0 < s.is_blind.mean() < 1.0]
+    return tuple(sorted(spots, key=lambda s: (-float(s.is_blind.mean()), s.candidate)))
+
+
+def _shipped(name: str) -> str:
+    return files("suyuan.report").joinpath(name).read_text("utf-8")
+
+
+def _window(run: RunInfo) -> str:
+    first, last = local(np.array([run.since, run.until]), run.zone)
+    return f"{str(first)[:16].replace('T', ' ')} - {str(last)[:16].replace('T', ' ')}"
+
+
+def _row(rank: int, finding: Finding, *, trace: Trace, network: Network, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "who": candidate_words(finding.candidate, network),
+        "place": place_words(finding.candidate, network),
+        "p": finding.probability,
+        "label": percent(finding.probability),
+        "mass": mass_words(finding.mass_kg),
+        "start": start_words(finding.start, zone),
+        "is_in_set": finding.candidate.id in trace.credible_set,
+        "is_top": rank == 1 and finding.probability >= 0.5,
+    }
+
+
+def _rest(trace: Trace) -> dict[str, Any] | None:
+    listed = {f.candidate.id for f in shown(trace)}
+    rest = [f.probability for f in trace.findings if f.candidate.id not in listed]
+    return {"count": len(rest), "label": percent(sum(rest))} if rest else None
+
+
+def _figures(drawn: Drawn, network: Network) -> dict[str, Any]:
+    draw = {
+        "map": (
+            drawn.network,
+            Words("河网地图与各候选的概率", "Map of the network with the probability of each candidate"),
+        ),
+        "releases": (
+            drawn.releases,
+            Words("主要候选的排放过程", "Release histories of the leading candidates"),
+        ),
+        "blind": (
+            drawn.blind,
+            Words("各候选看不见的时段", "Hours in which each candidate would stay unseen"),
+        ),
+    }
+    made: dict[str, Any] = {
+        k: inline(f, salt=k, alt=alt) if f is not None else "" for k, (f, alt) in draw.items()
+    }
+    made["readings"] = []
+    for station in _on_page(drawn):
+        name = network.station(station).name or station
+        alt = Words(f"{name} 的读数与拟合范围", f"Readings at {name} beside what was expected")
+        made["readings"].append(
+            {"station": name, "svg": inline(drawn.readings[station], salt=station, alt=alt)}
+        )
+    return made
+
+
+def _on_page(drawn: Drawn) -> list[str]:
+    """Return the stations whose figures fit the page, as many whole ones as PANELS_ON_PAGE allows."""
+    panels = np.cumsum([len(figure.axes) for figure in drawn.readings.values()])
+    return [s for s, n in zip(drawn.readings, panels, strict=True) if n <= PANELS_ON_PAGE]
+
+
+def _blind(trace: Trace) -> dict[str, Any]:
+    rows = [
+        {
+            "id": spot.candidate,
+            "mass": f"{spot.test_mass_kg:.3g}",
+            "share": float(spot.is_blind.mean()),
+            "label": percent(float(spot.is_blind.mean())),
+        }
+        for spot in partly_blind(trace)
+    ]
+    always = sorted(s.candidate for s in trace.blind_spots if s.is_blind.all())
+    return {"count": len(trace.blind_spots), "rows": rows, "always": always}
+
+
+def _balance(balance: WaterBalance, worst: int = 8) -> dict[str, Any]:
+    order = np.argsort(-balance.node_residual, kind="stable")[:worst]
+    rows = [
+        {
+            "node": balance.nodes[n],
+            "residual": f"{balance.node_residual[n]:.3g}",
+            "through": f"{balance.node_through[n]:.3g}",
+            "share": f"{balance.node_residual[n] / max(balance.node_through[n], 1e-12):.1%}",
+        }
+        for n in order
+        if balance.node_residual[n] > 0.0
+    ]
+    return {"share": f"{balance.residual_share:.2%}", "rows": rows, "dry": balance.dry}
