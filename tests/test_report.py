@@ -1,0 +1,265 @@
+"""The report and the files of a run: what an inspector sees must be what was found."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import json
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pytest
+
+from suyuan.network import Network, Node, Reach
+from suyuan.plot import drawn_lines, network_map, percent, point_at
+from suyuan.report import RunInfo, trace_dict, write_results
+from suyuan.report.words import headline, likelihood, mass_words, shares
+from suyuan.tracing.result import Trace
+
+
+def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
+    write_results(trace, made_up.network(), flow=made_up.flow(), run=run or made_up.run(), out=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _written(tmp_path_factory.mktemp("run") / "results", made_up.trace())
+
+
+class _Page(html.parser.HTMLParser):
+    """Collects tags and visible text, and fails on tags that do not nest."""
+
+    VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href", "action")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _page(results: Path) -> _Page:
+    page = _Page()
+    page.feed((results / "report.html").read_text("utf-8"))
+    return page
+
+
+def test_a_run_writes_page_json_tables_and_figures(results: Path):
+    names = {str(p.relative_to(results)) for p in results.rglob("*") if p.is_file()}
+    assert {"report.html", "trace.json", "ranking.csv", "release.csv", "figures/map.svg"} <= names
+    assert {"figures/readings-S1.svg", "figures/releases.svg", "figures/blind-spots.svg"} <= names
+
+
+def test_the_page_needs_no_network_and_is_small(results: Path):
+    page = _page(results)
+    assert page.open == []
+    assert [link for link in page.links if not link.startswith("#")] == []
+    assert "@import" not in (results / "report.html").read_text("utf-8")
+    assert (results / "report.html").stat().st_size < 2_000_000
+
+
+def test_the_page_says_everything_in_both_languages(results: Path):
+    text = _page(results).text
+    for zh, en in [
+        ("候选排名", "Ranking"),
+        ("排放过程", "Release histories"),
+        ("实测与拟合", "Readings beside what was expected"),
+        ("盲区", "Blind spots"),
+        ("水量平衡", "Water balance"),
+        ("假定", "What was assumed"),
+        ("没有人排放", "nobody"),
+        ("名录外污染源", "an unlisted source"),
+        ("不是定责的结论", "not a verdict"),
+        ("背景", "background"),
+    ]:
+        assert zh in text
+        assert en in text
+
+
+def test_names_from_the_project_cannot_become_markup(results: Path):
+    source = (results / "report.html").read_text("utf-8")
+    assert "染厂<b>" not in source
+    assert "染厂&lt;b&gt;&amp;Co" in source
+    assert "染厂<b>&Co</b>" in _page(results).text
+    assert "染厂<b>" not in (results / "figures/map.svg").read_text("utf-8")
+
+
+def test_every_figure_has_a_text_for_those_who_cannot_see_it(results: Path):
+    page = _page(results)
+    assert page.tags.count("svg") == 5
+    assert page.tags.count("title") == 1 + 5
+
+
+def test_every_table_has_headers_for_columns_and_rows(results: Path):
+    source = (results / "report.html").read_text("utf-8")
+    assert source.count("<table") == source.count("<thead>")
+    assert source.count('scope="row"') >= 5
+
+
+def test_trace_json_has_local_times_and_only_plain_numbers(results: Path):
+    found = json.loads((results / "trace.json").read_text("utf-8"))
+    first = found["candidates"][0]
+    assert first["id"] == "O1"
+    assert first["probability"] == pytest.approx(0.83)
+    assert first["start"]["q50"] == "2024-07-20T23:00:00+08:00"
+    assert found["credible_set"] == ["O1", "O2"]
+    assert found["no_source_probability"] == pytest.approx(0.01)
+    assert found["seconds"] == pytest.approx(3.21)
+    assert found["seed"] == 7
+    assert found["blind_spots"][1] == {"id": "O3", "test_mass_kg": 50.0, "blind_share": 1.0}
+
+
+def test_trace_json_writes_missing_numbers_as_null():
+    broken = replace(made_up.trace(), effective_members=float("nan"))
+    assert trace_dict(broken, made_up.run())["effective_members"] is None
+
+
+def test_ranking_lists_every_candidate_and_nobody(results: Path):
+    rows = list(csv.DictReader(io.StringIO((results / "ranking.csv").read_text("utf-8-sig"))))
+    assert [row["id"] for row in rows] == ["O1", "O2", "reach:R1", "boundary:B1", "O3", "nobody"]
+    assert float(rows[0]["mass_kg_q50"]) == pytest.approx(1912.0)
+    assert rows[0]["start_q05"] == "2024-07-20T20:00:00+08:00"
+    assert rows[0]["is_in_credible_set"] == "True"
+    assert rows[4]["mass_kg_q50"] == ""
+
+
+def test_release_table_sums_to_the_mass_that_was_let_in(results: Path):
+    rows = list(csv.DictReader(io.StringIO((results / "release.csv").read_text("utf-8-sig"))))
+    first = made_up.trace().findings[0]
+    assert first.release is not None
+    middle = [float(row["q50"]) for row in rows if row["candidate"] == "O1"]
+    assert sum(middle) == pytest.approx(float(first.release[1].sum()), rel=1e-4)
+    assert rows[0]["time"] == "2024-07-20T00:00:00+08:00"
+
+
+def test_same_trace_same_files(tmp_path: Path, results: Path):
+    again = _written(tmp_path / "again", made_up.trace())
+    for path in (p for p in results.rglob("*") if p.is_file()):
+        assert path.read_bytes() == (again / path.relative_to(results)).read_bytes(), path.name
+
+
+def test_the_headline_names_who_when_how_much_and_how_sure():
+    said = headline(made_up.trace(), made_up.network(), zone=made_up.CHINA)
+    assert said.en == (
+        "It is likely (83 %) that the release came from outfall O1 染厂<b>&Co</b>, beginning between 07-20 20:00 and "
+        "07-21 02:00, about 1,900 kg of NH3-N (960–3,400)."
+    )
+    assert said.zh.startswith("较可能（83 %）是排口 O1")
+
+
+def test_the_headline_accuses_nobody_when_nobody_is_likeliest():
+    quiet = made_up.trace(top=0.04, nobody=0.93)
+    said = headline(quiet, made_up.network(), zone=made_up.CHINA)
+    assert said.en == "It is very likely (93 %) that nobody released: background alone explains the readings."
+    assert "O1" not in said.zh
+
+
+def test_the_headline_asks_for_samples_when_no_candidate_stands_out():
+    open_case = made_up.trace(top=0.35, nobody=0.05)
+    said = headline(open_case, made_up.network(), zone=made_up.CHINA)
+    assert said.en.startswith("Not settled: the most probable is outfall O1")
+    assert "Sample before concluding" in said.en
+
+
+def test_a_quiet_river_still_gets_a_page(tmp_path: Path):
+    quiet = made_up.trace(top=0.0, nobody=0.99)
+    quiet = replace(quiet, findings=tuple(replace(f, release=None, mass_kg=None, start=None) for f in quiet.findings))
+    page = _page(_written(tmp_path / "quiet", quiet))
+    assert "no release history is drawn" in page.text
+
+
+def test_conductivity_has_its_own_unit_of_release(tmp_path: Path):
+    results = _written(tmp_path / "ec", made_up.trace(unit="uS/cm"))
+    assert "(uS/cm)·m3/s" in (results / "figures/releases.svg").read_text("utf-8")
+
+
+def test_an_english_run_opens_in_english(tmp_path: Path):
+    results = _written(tmp_path / "en", made_up.trace(), made_up.run("en"))
+    assert 'data-lang="en"' in (results / "report.html").read_text("utf-8")
+    assert "observed" in (results / "figures/readings-S1.svg").read_text("utf-8")
+
+
+def test_an_invented_river_is_declared_on_top_of_the_page(tmp_path: Path):
+    results = _written(tmp_path / "invented", made_up.trace(), replace(made_up.run(), is_invented=True))
+    assert "invented, for demonstration only" in _page(results).text
+
+
+def test_many_stations_stay_under_two_megabytes(tmp_path: Path):
+    one = made_up.trace().fits[0]
+    long = np.arange(192) * np.timedelta64(3600, "s") + made_up.START
+    fit = replace(
+        one,
+        time=long,
+        observed=np.tile(one.observed, 2),
+        is_used=np.tile(one.is_used, 2),
+        is_below=np.tile(one.is_below, 2),
+        background=np.tile(one.background, 2),
+        fitted=np.tile(one.fitted, 2),
+    )
+    stations = tuple(made_up.Station(f"S{i}", "R3", 100.0 * i) for i in range(12))
+    network = replace(made_up.network(), stations=stations)
+    fits = tuple(replace(fit, station=s.id, determinand=d) for s in stations for d in ("NH3-N", "TP", "CODMn", "EC"))
+    crowded = replace(made_up.trace(), fits=fits)
+    run = replace(made_up.run(), stations=tuple(s.id for s in stations))
+    write_results(crowded, network, flow=made_up.flow(), run=run, out=tmp_path / "many")
+    assert (tmp_path / "many/report.html").stat().st_size < 2_000_000
+    assert len(list((tmp_path / "many/figures").glob("readings-*.svg"))) == 12
+    assert "The other 6 stations are in the folder figures." in _page(tmp_path / "many").text
+
+
+def test_places_follow_chainage_along_the_drawn_line():
+    line = np.array([[0.0, 0.0], [300.0, 0.0], [300.0, 100.0]])
+    assert point_at(line, 0.75).tolist() == [300.0, 0.0]
+    assert point_at(line, 1.0).tolist() == [300.0, 100.0]
+
+
+def test_a_network_without_coordinates_is_still_drawn():
+    nodes = (Node("A", "boundary"), Node("B", "boundary"), Node("C"), Node("D", "outlet"))
+    reaches = (Reach("R1", "A", "C", 900.0), Reach("R2", "B", "C", 900.0), Reach("R3", "C", "D", 900.0))
+    bare = Network(nodes, reaches)
+    lines = drawn_lines(bare)
+    assert len({tuple(line.ravel()) for line in lines.values()}) == 3
+    nobody = replace(made_up.trace(), findings=(), fits=(), blind_spots=())
+    assert len(network_map(nobody, bare).axes) == 1
+
+
+def test_probability_words_never_claim_certainty():
+    assert percent(0.0) == "<1 %"
+    assert percent(1.0) == ">99 %"
+    assert likelihood(0.995).en == "virtually certain"
+    assert likelihood(0.0).en == "exceptionally unlikely"
+
+
+def test_kinds_of_answer_count_every_candidate_once():
+    by_kind = {words.en: p for words, p in shares(made_up.trace())}
+    assert sum(by_kind.values()) == pytest.approx(1.0)
+
+
+def test_an_unknown_mass_is_left_blank():
+    assert mass_words(None) == ""
+
+
+def test_the_made_up_run_has_a_time_with_an_offset():
+    assert isinstance(made_up.run().made, datetime)
+    assert made_up.run().made.utcoffset() is not None
