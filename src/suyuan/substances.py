@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from suyuan.errors import InputError, nearest
 
@@ -14,9 +17,10 @@ from suyuan.errors import InputError, nearest
 class Determinand:
     """Something that is measured.
 
-    `unit` is the unit inside suyuan; `factors` turns other units into it by multiplication. `is_traceable` means that it
-    keeps mass when waters mix (EC is treated so: its release unit is (uS/cm) m3/s). `lowest` and `highest` bound what is
-    physically possible in surface water.
+    `unit` is the unit inside suyuan; `factors` turns other units into it by multiplication. `is_traceable`
+    means that it keeps mass when waters mix (EC is treated so: its release unit is (uS/cm) m3/s). `lowest`
+    and `highest` bound what is physically possible in surface or sewer water; outside `usual_lowest` to
+    `usual_highest` the median of a whole station points to a wrong unit.
     """
 
     id: str
@@ -26,7 +30,9 @@ class Determinand:
     is_traceable: bool
     lowest: float
     highest: float
-    factors: dict[str, float]
+    factors: Mapping[str, float] = field(hash=False)
+    usual_lowest: float = 0.0
+    usual_highest: float = float("inf")
 
     def factor(self, unit: str) -> float:
         """Return what to multiply a value in `unit` by to get it in this determinand's own unit.
@@ -34,35 +40,70 @@ class Determinand:
         >>> determinand("NH3-N").factor("ug/L")
         0.001
         """
-        spelled = unit.strip().replace("μ", "u").replace("µ", "u").lower()
+        spelled = _plain(unit).replace(" ", "").replace("μ", "u")
         if spelled not in self.factors:
-            known = ", ".join(self.factors)
-            raise InputError("unit", f"'{unit}' is not a unit of {self.id}", f"write one of: {known}")
+            known = ", ".join(name for name in self.factors if name)
+            remedy = f"write one of: {known}"
+            what = f"'{unit}' is not a unit of {self.id}" if spelled else f"the unit of {self.id} is missing"
+            raise InputError("unit", what, remedy)
         return self.factors[spelled]
+
+
+@dataclass(frozen=True)
+class Substance:
+    """A determinand that is traced, with its first-order decay [1/s] (0 where it keeps all its mass)."""
+
+    determinand: Determinand
+    decay_per_s: float = 0.0
 
 
 @cache
 def determinands() -> dict[str, Determinand]:
     """Return every known determinand by its id."""
-    rows = tomllib.loads(files("suyuan").joinpath("determinands.toml").read_text("utf-8"))["determinand"]
-    fields = ("id", "name", "name_zh", "unit", "is_traceable", "lowest", "highest", "factors")
-    return {row["id"]: Determinand(**{key: row[key] for key in fields}) for row in rows}
-
-
-@cache
-def _aliases() -> dict[str, str]:
-    rows = tomllib.loads(files("suyuan").joinpath("determinands.toml").read_text("utf-8"))["determinand"]
-    pairs = [(alias.lower(), row["id"]) for row in rows for alias in (row["id"], row["name_zh"], *row["aliases"])]
-    return dict(pairs)
+    units = _shipped()["units"]
+    return {row["id"]: _determinand(row, units[row["units"]]) for row in _shipped()["determinand"]}
 
 
 def determinand(name: str) -> Determinand:
-    """Return the determinand of this name, id or alias (氨氮, nh3n, w21003 ...).
+    """Return the determinand of this name, id or alias (氨氮, nh3n, ammonia nitrogen, w21003 ...).
 
     >>> determinand("氨氮").id
     'NH3-N'
     """
-    key = name.strip().lower()
+    key = _plain(name)
     if key not in _aliases():
-        raise InputError("determinand", f"'{name}' is not a known determinand", nearest(name, list(determinands())))
+        close = nearest(name, list(determinands())) if name.strip() else "write an id such as NH3-N"
+        raise InputError("determinand", f"'{name}' is not a known determinand", close)
     return determinands()[_aliases()[key]]
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    return tomllib.loads(files("suyuan").joinpath("determinands.toml").read_text("utf-8"))
+
+
+def _determinand(row: dict[str, Any], units: dict[str, Any]) -> Determinand:
+    return Determinand(
+        id=row["id"],
+        name=row["name"],
+        name_zh=row["name_zh"],
+        unit=units["unit"],
+        is_traceable=row.get("is_traceable", True),
+        lowest=row["bounds"][0],
+        highest=row["bounds"][1],
+        factors=units["factors"],
+        usual_lowest=row["usual"][0],
+        usual_highest=row["usual"][1],
+    )
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    rows = _shipped()["determinand"]
+    named = [(row["id"], [row["id"], row["name"], row["name_zh"], *row["aliases"]]) for row in rows]
+    return {_plain(alias): known for known, aliases in named for alias in aliases}
+
+
+def _plain(name: str) -> str:
+    """Return a name in one spelling: lower case, full-width and superscript characters as plain ones."""
+    return unicodedata.normalize("NFKC", name).strip().lower()

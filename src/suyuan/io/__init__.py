@@ -1,0 +1,1 @@
+"""Files to nouns and back: the project folder, read, checked and written."""

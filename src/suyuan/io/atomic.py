@@ -1,0 +1,138 @@
+"""Files that are whole or not there: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from suyuan.errors import InputError
+
+_LEFT_BEHIND_AFTER_S = 86_400.0
+"""Age at which a temporary file of a run that was killed outright is swept away by the next write."""
+
+_FULL_OR_READ_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write to; when the block ends well it is renamed to `path`.
+
+    The data is on disk before the rename (fsync). Whatever else happens (an error, Ctrl-C, a polite kill) the
+    temporary file is removed and an older `path` stays as it was. Raises InputError where the folder cannot
+    be written.
+    """
+    path = Path(path)
+    partial = path.parent / f".{path.stem}-{secrets.token_hex(4)}.partial{path.suffix}"
+    with _explained(path, partial), _ending_cleanly():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent, f".{path.stem}-*.partial{path.suffix}*")
+        partial.touch()
+        partial.unlink()
+        try:
+            yield partial
+            _sync(partial)
+            partial.replace(path)
+            _sync(path.parent)
+        finally:
+            for leftover in path.parent.glob(f"{partial.name}*"):  # with a database's journals
+                leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def result_folder(out: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder to write to; when the block ends well, its files appear in `out` by rename.
+
+    A folder that does not exist yet appears whole, in one step. In one that exists, files and folders of the
+    same name are replaced one by one and others are left alone. Raises InputError where it cannot be written.
+    """
+    out = Path(out).absolute()
+    home = out if out.is_dir() else out.parent
+    partial = home / f".{out.name}-{secrets.token_hex(4)}.partial"
+    with _explained(out, partial), _ending_cleanly():
+        if out.exists() and not out.is_dir():
+            raise InputError(str(out), "is a file, not a folder", "choose another folder for the results")
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home, f".{out.name}-*.partial")
+        partial.mkdir()
+        try:
+            yield partial
+            for file in sorted(p for p in partial.rglob("*") if p.is_file()):
+                _sync(file)
+            _move_in(partial, out)
+            _sync(home)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move_in(partial: Path, out: Path) -> None:
+    if not out.exists():
+        partial.rename(out)
+        return
+    for entry in sorted(partial.iterdir()):
+        target = out / entry.name
+        if target.is_dir():
+            old = partial / f"{entry.name}.old"
+            target.rename(old)
+        entry.replace(target)
+
+
+@contextmanager
+def _explained(path: Path, partial: Path) -> Iterator[None]:
+    """Turn an operating-system error about the files being written into an InputError; leave others alone."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL_OR_READ_ONLY and not _names(error, partial):
+            raise
+        what = f"cannot be written ({error.strerror})"
+        raise InputError(str(path), what, "free it, or choose a folder you may write to") from error
+
+
+def _names(error: OSError, partial: Path) -> bool:
+    """Return whether the error names the temporary file, something inside it, or a folder above it."""
+    named = Path(os.fsdecode(error.filename)) if error.filename else None
+    return named is not None and (named == partial or partial in named.parents or named in partial.parents)
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """Make a polite kill (SIGTERM) run the clean-up; leave a program's own handler and other threads be."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    for leftover in folder.glob(pattern):
+        if time.time() - leftover.stat().st_mtime > _LEFT_BEHIND_AFTER_S:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the operating system put a file or a folder's list of names on disk."""
+    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
