@@ -35,15 +35,15 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     axes = figure.add_axes((0.02, 0.1, 0.96, 0.88))
     axes.set_aspect(stretch)
     axes.set_axis_off()
-    axes.margins(0.08, 0.1)
-    _draw_reaches(axes, network, lines)
+    axes.margins(0.05, 0.06)
+    _draw_reaches(axes, network, lines=lines)
     if flow is not None:
         _draw_arrows(axes, network, lines=lines, flow=flow)
     labels = _draw_candidates(axes, network, lines=lines, trace=trace)
-    labels += _draw_stations(axes, network, lines)
+    labels += _draw_stations(axes, network, lines=lines)
     figure.draw_without_rendering()
     _place_labels(axes, labels)
-    _draw_scale(axes, network, stretch)
+    _draw_scale(axes, network, stretch=stretch)
     _map_legend(figure)
     return figure
 
@@ -120,7 +120,7 @@ def _stretch(network: Network, points: Array) -> float:
     return float(1.0 / np.cos(np.radians(points[:, 1].mean()))) if _is_geographic(network) else 1.0
 
 
-def _draw_reaches(axes: Axes, network: Network, lines: dict[str, Array]) -> None:
+def _draw_reaches(axes: Axes, network: Network, *, lines: dict[str, Array]) -> None:
     from matplotlib.collections import LineCollection
 
     is_pipe = [r.kind in ("storm_sewer", "foul_sewer", "concealed_pipe") for r in network.reaches]
@@ -176,15 +176,14 @@ def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], t
     """Draw every listed outfall, and every candidate worth showing by colour and size; return its label."""
     spots = [_spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
     if spots:
-        axes.scatter(
-            *np.array(spots).T, s=14, facecolor="white", edgecolor="#52606d", linewidth=0.8, zorder=3
-        )
+        x, y = np.array(spots).T
+        axes.scatter(x, y, s=14, facecolor="white", edgecolor="#52606d", linewidth=0.8, zorder=3)
     labels = []
     shown = [f for f in trace.findings if f.probability >= WORTH_SHOWING]
     for finding in reversed(shown):
         at = _draw_finding(axes, finding, network=network, lines=lines)
         size = 8.0 + 2.5 * finding.probability
-        name = finding.candidate.name or finding.candidate.id
+        name = finding.candidate.name or finding.candidate.id.rpartition(":")[2]
         labels.append(Label(f"{name} {percent(finding.probability)}", at, size, finding.probability >= 0.5))
     return labels[::-1]
 
@@ -201,7 +200,7 @@ def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict
     if is_outfall:
         at = _spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
     else:
-        at = _node_point(candidate.id.removeprefix("boundary:"), network, lines)
+        at = _node_point(candidate.id.removeprefix("boundary:"), network, lines=lines)
     axes.scatter(
         at[0], at[1], s=_area(p), marker="o" if is_outfall else "^", edgecolor=INK, linewidth=0.9, **look
     )
@@ -212,12 +211,12 @@ def _spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str
     return point_at(lines[reach_id], chainage_m / network.reach(reach_id).length_m)
 
 
-def _node_point(node: str, network: Network, lines: dict[str, Array]) -> Array:
+def _node_point(node: str, network: Network, *, lines: dict[str, Array]) -> Array:
     touching = next(r for r in network.reaches if node in (r.from_node, r.to_node))
     return np.asarray(lines[touching.id][0 if touching.from_node == node else -1], float)
 
 
-def _draw_stations(axes: Axes, network: Network, lines: dict[str, Array]) -> list[Label]:
+def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> list[Label]:
     labels = []
     for station in network.stations:
         at = _spot(station.reach, station.chainage_m, network=network, lines=lines)
@@ -230,7 +229,8 @@ def _draw_stations(axes: Axes, network: Network, lines: dict[str, Array]) -> lis
 
 def _place_labels(axes: Axes, labels: list[Label]) -> None:
     """Write each label at the first side where it covers no other label, the most probable first."""
-    taken: list[tuple[float, float, float, float]] = []
+    marks = [axes.transData.transform(label.at) for label in labels]
+    taken = [(x - 9.0, y - 9.0, x + 9.0, y + 9.0) for x, y in marks]
     for label in labels:
         x, y = axes.transData.transform(label.at)
         wide = sum(1.0 if ord(ch) > 0x2E7F else 0.62 for ch in label.text) * label.size * 1.39
@@ -240,15 +240,14 @@ def _place_labels(axes: Axes, labels: list[Label]) -> None:
         box = free[0] if free else boxes[0]
         taken.append(box)
         middle = axes.transData.inverted().transform((0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3])))
-        text = axes.text(
-            *middle, label.text, fontsize=label.size, ha="center", va="center", color=INK, zorder=9
-        )
+        text = axes.text(middle[0], middle[1], label.text, fontsize=label.size, ha="center", va="center")
+        text.set(color=INK, zorder=9)
         text.set_fontweight("bold" if label.is_bold else "normal")
 
 
 SIDES = tuple(
     (np.cos(a), np.sin(a), reach)
-    for reach in (12.0, 26.0)
+    for reach in (13.0, 28.0)
     for a in np.radians([90, 270, 0, 180, 45, 135, 225, 315])
 )
 """Where a label may stand about its point: direction and gap [pixels]."""
@@ -266,7 +265,7 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _draw_scale(axes: Axes, network: Network, stretch: float) -> None:
+def _draw_scale(axes: Axes, network: Network, *, stretch: float) -> None:
     """Draw a scale bar of a round length, about a sixth of the width."""
     metres = 111_320.0 / stretch if _is_geographic(network) else 1.0
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
@@ -279,16 +278,34 @@ def _draw_scale(axes: Axes, network: Network, stretch: float) -> None:
     axes.text(left, y + 0.015 * (top - bottom), text, fontsize=8, color=INK, zorder=8)
 
 
+ONE_WAY = (
+    (-1.0, 0.07),
+    (0.3, 0.07),
+    (0.3, 0.4),
+    (1.0, 0.0),
+    (0.3, -0.4),
+    (0.3, -0.07),
+    (-1.0, -0.07),
+    (-1.0, 0.07),
+)
+BOTH_WAYS = (
+    *((-1.0, 0.0), (-0.3, 0.4), (-0.3, 0.07), (0.3, 0.07), (0.3, 0.4)),
+    *((1.0, 0.0), (0.3, -0.4), (0.3, -0.07), (-0.3, -0.07), (-0.3, -0.4), (-1.0, 0.0)),
+)
+
+
 def _map_legend(figure: Figure) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.path import Path
 
     hot: dict[str, Any] = {"color": HOT[3], "markeredgecolor": INK}
+    grey: dict[str, Any] = {"color": "#7b8794", "ms": 17, "markeredgewidth": 0.0}
     handles = [
         Line2D([], [], marker="o", ls="", ms=9, label="outfall", **hot),
         Line2D([], [], lw=5, color=HOT[3], label="unlisted source"),
         Line2D([], [], marker="^", ls="", ms=9, label="boundary", **hot),
         Line2D([], [], marker="s", ls="", ms=7, color=WATER, label="station"),
-        Line2D([], [], marker=r"$\rightarrow$", ls="", ms=10, color="#7b8794", label="mean flow"),
-        Line2D([], [], marker=r"$\leftrightarrow$", ls="", ms=10, color="#7b8794", label="flow reverses"),
+        Line2D([], [], marker=Path(ONE_WAY, closed=True), ls="", label="mean flow", **grey),
+        Line2D([], [], marker=Path(BOTH_WAYS, closed=True), ls="", label="flow reverses", **grey),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False)

@@ -90,7 +90,7 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
         runs = [(edges[a], edges[b] - edges[a]) for a, b in zip(change[::2], change[1::2], strict=True)]
         axes.broken_barh([(edges[0], edges[-1] - edges[0])], (row - 0.4, 0.8), color="#eef2f5")
         axes.broken_barh(runs, (row - 0.4, 0.8), color="#52606d")
-    axes.set_yticks(range(len(spots)), [spot.candidate for spot in spots])
+    axes.set_yticks(range(len(spots)), [f"{s.candidate}  {percent(float(s.is_blind.mean()))}" for s in spots])
     axes.set_ylim(len(spots) - 0.4, -0.6)
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis_date()

@@ -28,6 +28,9 @@ from suyuan.report.words import (
 )
 from suyuan.tracing.result import BlindSpot, Finding, Trace
 
+BLIND_ROWS = 30
+"""Most candidates in the figure of blind hours, the blindest first; the others are named."""
+
 PANELS_ON_PAGE = 24
 """Most panels of readings in the page; every station's figure is also a file of its own."""
 
@@ -178,17 +181,14 @@ def _on_page(drawn: Drawn) -> list[str]:
 
 
 def _blind(trace: Trace) -> dict[str, Any]:
-    rows = [
-        {
-            "id": spot.candidate,
-            "mass": f"{spot.test_mass_kg:.3g}",
-            "share": float(spot.is_blind.mean()),
-            "label": percent(float(spot.is_blind.mean())),
-        }
-        for spot in partly_blind(trace)
-    ]
-    always = sorted(s.candidate for s in trace.blind_spots if s.is_blind.all())
-    return {"count": len(trace.blind_spots), "rows": rows, "always": always}
+    partly = partly_blind(trace)
+    masses = sorted({f"{spot.test_mass_kg:.3g}" for spot in trace.blind_spots})
+    return {
+        "count": len(trace.blind_spots),
+        "mass": f"{masses[0]} - {masses[-1]}" if len(masses) > 1 else "".join(masses),
+        "always": sorted(s.candidate for s in trace.blind_spots if s.is_blind.all()),
+        "left_out": [s.candidate for s in partly[BLIND_ROWS:]],
+    }
 
 
 def _balance(balance: WaterBalance, worst: int = 8) -> dict[str, Any]:

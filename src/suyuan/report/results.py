@@ -16,7 +16,7 @@ from suyuan.io.atomic import result_folder
 from suyuan.network import Network
 from suyuan.plot import blind_hours, leading, network_map, readings, release_histories
 from suyuan.report.figures import standalone
-from suyuan.report.page import Drawn, RunInfo, page, partly_blind
+from suyuan.report.page import BLIND_ROWS, Drawn, RunInfo, page, partly_blind
 from suyuan.tracing.result import Trace
 
 
@@ -48,7 +48,7 @@ def write_results(
 def draw(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo) -> Drawn:
     """Return every figure of the report."""
     stations = dict.fromkeys(fit.station for fit in trace.fits)
-    blind = partly_blind(trace)
+    blind = partly_blind(trace)[:BLIND_ROWS]
     return Drawn(
         network=network_map(trace, network, flow=flow),
         releases=release_histories(trace, zone=run.zone) if leading(trace) else None,

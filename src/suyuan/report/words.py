@@ -23,7 +23,7 @@ LIKELIHOOD = (
     (0.99, Words("几乎可以肯定", "virtually certain")),
     (0.90, Words("很可能", "very likely")),
     (0.66, Words("较可能", "likely")),
-    (0.33, Words("有无各半", "about as likely as not")),
+    (0.33, Words("约一半可能", "about as likely as not")),
     (0.10, Words("不太可能", "unlikely")),
     (0.01, Words("很不可能", "very unlikely")),
     (0.00, Words("几乎不可能", "exceptionally unlikely")),
@@ -44,7 +44,7 @@ def likelihood(probability: float) -> Words:
     """Return a probability in words.
 
     >>> likelihood(0.93).en, likelihood(0.5).zh
-    ('very likely', '有无各半')
+    ('very likely', '约一半可能')
     """
     return next(words for least, words in LIKELIHOOD if probability >= least)
 
@@ -91,10 +91,10 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
         likelihood(top.probability),
         percent(top.probability),
     )
-    detail = _detail(top, trace, zone)
+    detail = _detail(top, trace, zone=zone)
     if top.probability >= 0.5:
         return Words(
-            f"{sure.zh}（{p}）是{who.zh}排放的{detail.zh}。",
+            f"{sure.zh}（{p}）是{who.zh} 排放的{detail.zh}。",
             f"It is {sure.en} ({p}) that the release came from {who.en}{detail.en}.",
         )
     n = len(trace.credible_set)
@@ -148,7 +148,7 @@ def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
     return f"{middle}\n({low} – {high})"
 
 
-def _detail(finding: Finding, trace: Trace, zone: tzinfo) -> Words:
+def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:
     if finding.start is None or finding.mass_kg is None:
         return Words("", "")
     first, last = (

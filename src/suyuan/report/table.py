@@ -1,0 +1,40 @@
+"""The ranking as a table for the terminal."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from suyuan.network import Network
+from suyuan.plot import percent
+from suyuan.report.page import shown
+from suyuan.report.words import candidate_words, mass_unit, mass_words, place_words, start_words
+from suyuan.tracing.result import Trace
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:
+    """Return the ranking, unlisted sources marked, with a last row for nobody; a dot marks the 90 % set."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading, side in (("", "right"), ("candidate", "left"), ("place", "left"), ("P", "right"), ("90 %", "left")):
+        table.add_column(heading, justify="right" if side == "right" else "left")
+    table.add_column(f"mass, {mass_unit(trace)} {trace.determinand}")
+    table.add_column(f"start ({zone})")
+    for rank, finding in enumerate(shown(trace), start=1):
+        cells = (
+            str(rank),
+            candidate_words(finding.candidate, network).en,
+            place_words(finding.candidate, network).en,
+            percent(finding.probability),
+            "●" if finding.candidate.id in trace.credible_set else "",
+            mass_words(finding.mass_kg),
+            start_words(finding.start, zone).replace("\n", " "),
+        )
+        table.add_row(*map(Text, cells), style="bold" if finding.probability >= 0.5 else "")
+    table.add_row("", "nobody", "", percent(trace.no_source_probability))
+    return table
