@@ -21,7 +21,13 @@ def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for heading, side in (("", "right"), ("candidate", "left"), ("place", "left"), ("P", "right"), ("90 %", "left")):
+    for heading, side in (
+        ("", "right"),
+        ("candidate", "left"),
+        ("place", "left"),
+        ("P", "right"),
+        ("90 %", "left"),
+    ):
         table.add_column(heading, justify="right" if side == "right" else "left")
     table.add_column(f"mass, {mass_unit(trace)} {trace.determinand}")
     table.add_column(f"start ({zone})")
@@ -32,7 +38,7 @@ def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:
             place_words(finding.candidate, network).en,
             percent(finding.probability),
             "●" if finding.candidate.id in trace.credible_set else "",
-            mass_words(finding.mass_kg),
+            mass_words(finding.mass_kg).replace("\n", " "),
             start_words(finding.start, zone).replace("\n", " "),
         )
         table.add_row(*map(Text, cells), style="bold" if finding.probability >= 0.5 else "")

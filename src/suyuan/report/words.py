@@ -128,18 +128,18 @@ def mass_unit(trace: Trace) -> str:
 
 
 def mass_words(mass: Interval | None) -> str:
-    """Return a mass with its 90 % interval.
+    """Return a mass and, on a second line, its 90 % interval.
 
     >>> mass_words(Interval(903.0, 1912.0, 3340.0))
-    '1,900 (900–3,300)'
+    '1,900\\n(900–3,300)'
     """
     if mass is None:
         return ""
-    return f"{_rounded(mass.q50)} ({_rounded(mass.q05)}–{_rounded(mass.q95)})"
+    return f"{_rounded(mass.q50)}\n({_rounded(mass.q05)}–{_rounded(mass.q95)})"
 
 
 def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
-    """Return a start with its 90 % interval in local time, month-day hour:minute."""
+    """Return a start and, on a second line, its 90 % interval in local time, month-day hour:minute."""
     if start is None:
         return ""
     low, middle, high = (
