@@ -1,0 +1,265 @@
+"""Observations: long tables of readings, CSV or Parquet, to the noun and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import Fault, InputError, nearest
+from suyuan.io.atomic import write_atomically
+from suyuan.io.tables import Column, Table, is_no_number, read_table
+from suyuan.io.times import times_of, timezone_of
+from suyuan.network import Network
+from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
+from suyuan.substances import determinand, determinands
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+COLUMNS = (
+    Column("time", ("时间", "监测时间", "采样时间", "datetime")),
+    Column("station", ("断面", "站点", "断面名称", "站点名称", "监测点", "点位")),
+    Column("determinand", ("指标", "监测指标", "监测项目", "项目")),
+    Column("value", ("数值", "监测值", "浓度", "结果")),
+    Column("unit", ("单位",)),
+    Column("qualifier", ("标识", "检出标识"), is_required=False),
+    Column("flag", ("质控标识", "质量标识"), is_required=False),
+    Column("sample_id", ("样品编号", "样品号"), is_required=False),
+    Column("duration_s", ("采样历时",), is_required=False),
+)
+
+_FLAGS = {"": GOOD, "1": GOOD, "2": GOOD, "3": SUSPECT, "4": FAIL, "9": MISSING}
+_QUALIFIERS = {
+    "": "",
+    "=": "",
+    "<": "<",
+    "＜": "<",
+    "≤": "<",
+    "<=": "<",
+    ">": ">",
+    "＞": ">",
+    "≥": ">",
+    ">=": ">",
+}
+_CENSORED = r"^(?P<sign>[<>＜＞≤≥]=?)?\s*(?P<number>[0-9.eE+-]+)\s*(?P<below>[Ll])?$"
+_FIELDS = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
+
+
+def read_observations(
+    path: str | Path | Sequence[str | Path], *, timezone: str | tzinfo, network: Network | None = None
+) -> Observations:
+    """Return the readings of one table or several, in UTC and in each determinand's own unit.
+
+    Times without an offset are in `timezone`. `<0.05` and `0.05L` (HJ 91.2) mean below 0.05. With a
+    `network`, stations are looked up by id or name and become ids. Raises InputError with every fault.
+    """
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    zone = timezone_of(timezone)
+    parts: list[Observations] = []
+    faults: list[Fault] = []
+    for each in paths:
+        try:
+            parts.append(_observations(read_table(each, COLUMNS), zone, network=network))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError.of(faults)
+    if not parts:
+        raise InputError("observations", "no file is named", "name at least one under [files]")
+    return joined(parts)
+
+
+def joined(parts: Sequence[Observations]) -> Observations:
+    """Return several sets of readings as one, in order."""
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS}
+    return Observations(**columns, source=", ".join(part.source for part in parts))
+
+
+def write_observations(observations: Observations, path: str | Path) -> None:
+    """Write readings as CSV or Parquet, by the ending of `path`: times in UTC, own units, NaN left empty."""
+    frame = observations.to_frame()
+    units = {name: known.unit for name, known in determinands().items()}
+    frame.insert(4, "unit", [units.get(name, "") for name in observations.determinand])
+    path = Path(path)
+    with write_atomically(path) as partial:
+        if path.suffix.lower() == ".parquet":
+            frame.to_parquet(partial, index=False)
+        else:
+            frame["time"] = np.datetime_as_string(observations.time, timezone="UTC")
+            frame.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _observations(table: Table, zone: tzinfo, *, network: Network | None) -> Observations:
+    time, faults = times_of(table, zone)
+    station, station_faults = _stations(table, network)
+    value, censored, value_faults = _values(table)
+    named, factor, unit_faults = _determinands(table)
+    qualifier, qualifier_faults = _qualifiers(table, censored, value=value)
+    flag, flag_faults = _flags(table, value)
+    duration, duration_faults = _durations(table)
+    faults += station_faults + value_faults + unit_faults + qualifier_faults + flag_faults + duration_faults
+    if not len(table):
+        faults.append(
+            Fault(table.source, 0, "there is no reading", "export at least one row below the header")
+        )
+    if faults:
+        raise InputError.of(faults)
+    return Observations(
+        time=time,
+        station=station,
+        determinand=named,
+        value=value * factor,
+        qualifier=qualifier,
+        flag=flag,
+        duration_s=duration,
+        sample_id=_array(table.text("sample_id")),
+        source=table.source,
+    )
+
+
+def _array(text: pd.Series[str]) -> NDArray[np.str_]:
+    """Return text as a plain array of characters, through its few distinct values where they are few."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(text)
+    return np.asarray(distinct, dtype=np.str_)[codes] if len(distinct) else np.empty(0, dtype="<U1")
+
+
+def _looked_up(
+    table: Table, name: str, *, known: dict[str, str], say: Callable[[str], tuple[str, str]]
+) -> tuple[NDArray[np.str_], list[Fault]]:
+    """Return a column through a dictionary and a fault for every cell it does not hold."""
+    text = table.text(name)
+    found = text.map(known)
+    return _array(found.fillna("")), table.faults(found.isna().to_numpy(dtype=bool), text, say=say)
+
+
+def _stations(table: Table, network: Network | None) -> tuple[NDArray[np.str_], list[Fault]]:
+    if network is None:
+        text = table.text("station")
+        say = lambda _: ("station is missing", "name the station in every row")  # noqa: E731
+        return _array(text), table.faults((text == "").to_numpy(dtype=bool), text, say=say)
+    ids = {s.id: s.id for s in network.stations}
+    names = [s.name for s in network.stations if s.name]
+    by_name = {s.name: s.id for s in network.stations if s.name and names.count(s.name) == 1}
+
+    def say_unknown(cell: str) -> tuple[str, str]:
+        if names.count(cell) > 1:
+            return f"station '{cell}' is the name of {names.count(cell)} stations", "write the station's id"
+        if not cell:
+            return "station is missing", "name the station in every row"
+        return f"station '{cell}' is not in the network", nearest(cell, [*ids, *by_name])
+
+    return _looked_up(table, "station", known=by_name | ids, say=say_unknown)
+
+
+def _determinands(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
+    """Return ids, the factor from the unit written in each row to the own unit, and what is not known."""
+    text = table.text("determinand")
+    known: dict[str, str] = {}
+    unknown: dict[str, tuple[str, str]] = {}
+    for cell in text.unique():
+        try:
+            known[cell] = determinand(cell).id
+        except InputError as error:
+            unknown[cell] = error.faults[0].what, error.faults[0].remedy
+    named, faults = _looked_up(table, "determinand", known=known, say=unknown.__getitem__)
+    factor, unit_faults = _factors(table, text.map(known).fillna(""))
+    return named, factor, faults + unit_faults
+
+
+def _factors(table: Table, named: pd.Series[str]) -> tuple[Array, list[Fault]]:
+    import pandas as pd
+
+    pairs = named + "\t" + table.text("unit")
+    codes, distinct = pd.factorize(pairs)
+    factor = np.full(len(distinct), np.nan)
+    wrong: dict[str, tuple[str, str]] = {}
+    for i, pair in enumerate(distinct):
+        name, _, unit = str(pair).partition("\t")
+        try:
+            factor[i] = determinands()[name].factor(unit) if name else 1.0
+        except InputError as error:
+            wrong[str(pair)] = f"unit: {error.faults[0].what}", error.faults[0].remedy
+    return factor[codes], table.faults(np.isnan(factor)[codes], pairs, say=wrong.__getitem__)
+
+
+def _values(table: Table) -> tuple[Array, NDArray[np.str_], list[Fault]]:
+    """Return numbers (NaN: missing), the sign written inside the cell ('', '<', '>'), and faults."""
+    import pandas as pd
+
+    sign = np.full(len(table), "", dtype="<U1")
+    cells = table.columns["value"]
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        value = cells.to_numpy(dtype=float, na_value=np.nan)
+        text = cells.astype("str")
+        return value, sign, table.faults(np.isinf(value), text, say=_say_no_number)
+    text = table.text("value")
+    value = pd.to_numeric(text, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
+    open_ = np.flatnonzero(~np.isfinite(value) & ~is_no_number(text))
+    value[np.isinf(value)] = np.nan
+    if len(open_):
+        parts = text.iloc[open_].str.extract(_CENSORED)
+        value[open_] = pd.to_numeric(parts["number"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        below = parts["below"].notna() & parts["sign"].isna()
+        sign[open_] = parts["sign"].fillna("").map(_QUALIFIERS).where(~below, "<").to_numpy(dtype="<U1")
+    wrong = np.zeros(len(table), bool)
+    wrong[open_] = ~np.isfinite(value[open_])
+    return value, sign, table.faults(wrong, text, say=_say_no_number)
+
+
+def _say_no_number(cell: str) -> tuple[str, str]:
+    if cell.lower() in {"nd", "未检出", "<dl", "bdl"}:
+        return f"value '{cell}' does not say below which limit", "write the limit as value and < as qualifier"
+    return f"value '{cell}' is not a number", "write a number with a decimal point, or <0.05 below detection"
+
+
+def _qualifiers(
+    table: Table, inside: NDArray[np.str_], *, value: Array
+) -> tuple[NDArray[np.str_], list[Fault]]:
+    remedy = "write < (below the limit given as value), > or nothing"
+    written, faults = _looked_up(
+        table,
+        "qualifier",
+        known=_QUALIFIERS,
+        say=lambda cell: (f"qualifier '{cell}' is not known", remedy),
+    )
+    against = (written != "") & (inside != "") & (written != inside)
+    faults += table.faults(
+        against,
+        table.text("qualifier") + " beside " + table.text("value"),
+        say=lambda cell: (f"qualifier {cell} contradict each other", "keep the right one"),
+    )
+    both = np.where(inside == "", written, inside)
+    empty = (both != "") & np.isnan(value) & is_no_number(table.text("value"))
+    remedy = "write the detection limit as value"
+    faults += table.faults(
+        empty, table.text("qualifier"), say=lambda c: (f"qualifier '{c}' has no value", remedy)
+    )
+    return both.astype("<U1"), faults
+
+
+def _flags(table: Table, value: Array) -> tuple[NDArray[np.int8], list[Fault]]:
+    text = table.text("flag")
+    found = text.map(_FLAGS)
+    remedy = "write 1 (good), 2 (not evaluated), 3 (suspect), 4 (fail) or 9 (missing)"
+    wrong = found.isna().to_numpy(dtype=bool)
+    faults = table.faults(wrong, text, say=lambda cell: (f"flag '{cell}' is not a quality flag", remedy))
+    flag = found.fillna(GOOD).to_numpy(dtype=np.int8)
+    return np.where(np.isnan(value), MISSING, flag).astype(np.int8), faults
+
+
+def _durations(table: Table) -> tuple[Array, list[Fault]]:
+    duration, faults = table.numbers("duration_s")
+    duration = np.where(np.isnan(duration), 0.0, duration)
+    remedy = "write seconds, or nothing for an instantaneous reading"
+    text = table.text("duration_s")
+    faults += table.faults(duration < 0.0, text, say=lambda c: (f"duration_s '{c}' is below 0", remedy))
+    return duration, faults
