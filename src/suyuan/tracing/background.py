@@ -1,0 +1,147 @@
+"""The background: river water without any release, as a Gaussian process carried by the flow.
+
+Each boundary's water has its own unknown level, which moves slowly and, with rain, fast; rain also moves all of them
+together. The network mixes these waters, so the covariance between two readings follows from the boundary fractions of
+the source-receptor matrix (transport-consistent kriging).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+from suyuan.transport.matrix import SourceReceptorMatrix
+
+Array = NDArray[np.float64]
+
+SLOW_S, FAST_S, LOCAL_S = 4.0 * 86400.0, 10.0 * 3600.0, 12.0 * 3600.0
+"""Correlation times: drift of a boundary, its answer to rain, and what the network model itself gets wrong."""
+
+PRIOR_SHARE = {"level": 0.25, "slow": 0.12, "fast": 0.06, "slow_all": 0.08, "fast_all": 0.06, "local": 0.02, "daily": 0.03}
+"""Standard deviation of each part of the background as a share of the median reading, before any reading is seen."""
+
+PRIOR_LOG_SD = 0.8
+"""How far (log) those shares may be off for a given river and determinand."""
+
+READINGS_FOR_SHARES = 160
+"""The shares are found from every k-th reading, at least this many; the covariance itself is over all."""
+
+
+@dataclass(frozen=True)
+class BackgroundParts:
+    """Covariances between receptors of unit variance, one for each entry of PRIOR_SHARE: (part, receptor, receptor)."""
+
+    names: tuple[str, ...]
+    covariance: Array
+
+
+def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
+    """Return the parts of the background's covariance that this flow implies."""
+    fraction = np.maximum(matrix.fraction, 0.0)
+    hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1])
+    time = (matrix.receptors.time - matrix.receptors.time.min()) / np.timedelta64(1, "s")
+    total = fraction.sum(axis=2)
+    every = fraction.sum(axis=1)
+    slow, fast = _kernel(hour, SLOW_S), _kernel(hour, FAST_S)
+    parts = {
+        "level": total @ total.T + np.outer(matrix.initial, matrix.initial),
+        "slow": _carried(fraction, slow) + np.outer(matrix.initial, matrix.initial),
+        "fast": _carried(fraction, fast),
+        "slow_all": every @ slow @ every.T,
+        "fast_all": every @ fast @ every.T,
+        "local": _kernel(time, LOCAL_S) * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
+        "daily": np.cos(2.0 * np.pi * (time[:, None] - time[None, :]) / 86400.0),
+    }
+    return BackgroundParts(tuple(parts), np.stack([parts[name] for name in PRIOR_SHARE]))
+
+
+def _kernel(time: Array, scale_s: float) -> Array:
+    """Matern 3/2: rougher than weather, smoother than noise."""
+    lag = np.sqrt(3.0) * np.abs(time[:, None] - time[None, :]) / scale_s
+    return np.asarray((1.0 + lag) * np.exp(-lag))
+
+
+def _carried(fraction: Array, kernel: Array) -> Array:
+    total = np.zeros((len(fraction), len(fraction)))
+    for b in range(fraction.shape[1]):
+        if fraction[:, b].max() > 1e-3:
+            total += fraction[:, b] @ kernel @ fraction[:, b].T
+    return total
+
+
+@dataclass(frozen=True)
+class Background:
+    """One determinand's background at its readings.
+
+    Prior mean `level`, `covariance` (reading, reading) with noise and whatever else was given, the `shares` (part,) found and
+    the log of their prior density, up to a constant.
+    """
+
+    level: float
+    noise_sd: Array
+    covariance: Array
+    shares: Array
+    log_prior: float
+
+
+def fit_background(
+    value: Array, parts: Array, *, level: float, noise_sd: Array, extra: Array | None = None
+) -> Background:
+    """Return the background whose shares have the highest posterior for these readings.
+
+    `value` (reading,) are readings with any claimed release taken out, `parts` (part, reading, reading) unit covariances,
+    `noise_sd` (reading,), `extra` (reading, reading) further covariance (what a claimed plume gets wrong).
+    """
+    fixed = np.diag(noise_sd**2) + (0.0 if extra is None else extra) + (0.7 * level) ** 2
+    prior = np.log(np.array(list(PRIOR_SHARE.values())))
+    some = np.arange(0, len(value), max(1, len(value) // READINGS_FOR_SHARES))
+    base, scaled = fixed[np.ix_(some, some)], parts[:, some][:, :, some] * level**2
+    residual = value[some] - level
+
+    def objective(log_share: Array) -> tuple[float, Array]:
+        variance = np.exp(2.0 * log_share)
+        covariance = base + np.tensordot(variance, scaled, axes=1)
+        factor = cho_factor(covariance, lower=True, check_finite=False)
+        weight = cho_solve(factor, residual, check_finite=False)
+        inverse = cho_solve(factor, np.eye(len(some)), check_finite=False)
+        shift = (log_share - prior) / PRIOR_LOG_SD
+        cost = 0.5 * residual @ weight + np.log(np.diag(factor[0])).sum() + 0.5 * shift @ shift
+        trace = np.einsum("kij,ij->k", scaled, inverse)
+        quadratic = np.einsum("kij,i,j->k", scaled, weight, weight, optimize=True)
+        return float(cost), variance * (trace - quadratic) + shift / PRIOR_LOG_SD
+
+    bounds = [(p - 2.5, p + 2.5) for p in prior]
+    found = minimize(objective, prior, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 12})
+    covariance = fixed + level**2 * np.tensordot(np.exp(2.0 * found.x), parts, axes=1)
+    shift = (found.x - prior) / PRIOR_LOG_SD
+    return Background(level, noise_sd, covariance, np.exp(found.x), float(-0.5 * shift @ shift))
+
+
+def noise_of(value: Array, time: Array, station: NDArray[np.str_]) -> Array:
+    """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time jump.
+
+    A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
+    a running median of the readings. Between 0.4 % and 12 %.
+    """
+    level = np.empty(len(value))
+    jumps = []
+    for name in np.unique(station):
+        rows = np.flatnonzero(station == name)
+        rows = rows[np.argsort(time[rows], kind="stable")]
+        smooth = _running_median(value[rows], 5)
+        level[rows] = np.maximum(smooth, np.quantile(value[rows], 0.2))
+        if len(rows) > 2:
+            middle = 0.5 * (value[rows[:-2]] + value[rows[2:]])
+            jumps.append(np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5) / np.maximum(level[rows[1:-1]], 1e-12))
+    spread = np.quantile(np.concatenate(jumps), 0.4) / 0.5244 if jumps else 0.06
+    return level * float(np.clip(spread, 0.004, 0.12))
+
+
+def _running_median(value: Array, width: int) -> Array:
+    half = width // 2
+    padded = np.pad(value, half, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1))

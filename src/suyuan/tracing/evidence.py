@@ -1,0 +1,133 @@
+"""How well one source with one release history explains the readings, amplitudes integrated out.
+
+With Gaussian errors a history's response g and the readings y enter only through alpha = g'C^-1 g and beta = g'C^-1 y, one
+pair a determinand. The amplitude of determinand d is a_d = exp(w + f_d + e_d): w the unknown strength, f_d the library's
+log concentration, e_d ~ N(0, s_d) the outfall's own departure from its kind.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+AMPLITUDE_ERROR = 0.10
+"""Relative error of a modelled amplitude that no fit removes (dilution, decay); it bounds what a fingerprint can claim."""
+
+GRID_STEP = 0.25
+GRID_HALF = 24
+"""Logarithmic grid of strengths: steps and number to either side of the prior's centre."""
+
+LEAST = 1e-280
+
+
+@nb.njit(cache=True, nogil=True)
+def log_gain(log_amplitude: float, alpha: float, beta: float) -> float:  # pragma: no cover - compiled
+    """Return the log likelihood ratio against no release at this amplitude, amplitude error integrated out."""
+    a = math.exp(log_amplitude)
+    best = beta / alpha
+    variance = 1.0 / alpha + (AMPLITUDE_ERROR * a) ** 2
+    return 0.5 * beta * best - 0.5 * (a - best) ** 2 / variance - 0.5 * math.log(variance * alpha)
+
+
+@nb.njit(cache=True, nogil=True)
+def strength_prior(log_rate_sd: float) -> Array:  # pragma: no cover - compiled
+    """Return the prior weight of each strength on the grid, (grid,), sum 1."""
+    w = (np.arange(2 * GRID_HALF + 1) - GRID_HALF) * GRID_STEP
+    weight = np.exp(-0.5 * (w / log_rate_sd) ** 2)
+    return weight / weight.sum()
+
+
+@nb.njit(cache=True, nogil=True)
+def departure(spread: float) -> Array:  # pragma: no cover - compiled
+    """Return the weights of an outfall's departure from its kind on the grid, odd length, sum 1."""
+    reach = max(1, int(math.ceil(3.0 * spread / GRID_STEP)))
+    e = (np.arange(2 * reach + 1) - reach) * GRID_STEP
+    weight = np.exp(-0.5 * (e / spread) ** 2)
+    return weight / weight.sum()
+
+
+@nb.njit(cache=True, nogil=True)
+def likelihood_table(alpha: float, beta: float, first: int, out: Array) -> float:  # pragma: no cover - compiled
+    """Fill `out` with the likelihood at log amplitudes (first + i) x GRID_STEP, scaled to 1; return the log of the scale."""
+    top = -1e300
+    for i in range(len(out)):
+        out[i] = log_gain((first + i) * GRID_STEP, alpha, beta)
+        top = max(top, out[i])
+    for i in range(len(out)):
+        out[i] = math.exp(out[i] - top)
+    return top
+
+
+@nb.njit(cache=True, nogil=True)
+def evidence_of_kinds(
+    alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float, strengths: Array
+) -> Array:  # pragma: no cover - compiled
+    """Return the log evidence of one history against no release, (kind,), and fill `strengths` (kind, grid).
+
+    `strengths` becomes the unscaled posterior weight of each strength w. `alpha` and `beta` have shape (substance,),
+    `log_centres` and `spreads` (kind, substance): log amplitude at the middle of the grid, and its departure. Centres
+    are rounded to the grid, so that one table of likelihoods a substance serves all kinds.
+    """
+    points = 2 * GRID_HALF + 1
+    found = np.zeros(len(log_centres))
+    prior = strength_prior(log_rate_sd)
+    for k in range(len(log_centres)):
+        strengths[k] = prior
+    for d in range(len(alpha)):
+        if alpha[d] <= 1e-12:
+            continue
+        widest = max(1, int(math.ceil(3.0 * spreads[:, d].max() / GRID_STEP)))
+        low = int(round(log_centres[:, d].min() / GRID_STEP)) - GRID_HALF - widest
+        high = int(round(log_centres[:, d].max() / GRID_STEP)) + GRID_HALF + widest
+        table = np.empty(high - low + 1)
+        top = likelihood_table(alpha[d], beta[d], low, table)
+        for k in range(len(log_centres)):
+            kernel = departure(spreads[k, d])
+            reach = len(kernel) // 2
+            shift = int(round(log_centres[k, d] / GRID_STEP)) - GRID_HALF - reach - low
+            for i in range(points):
+                inside = 0.0
+                for j in range(len(kernel)):
+                    inside += kernel[j] * table[shift + i + j]
+                strengths[k, i] *= max(inside, LEAST)
+            best = strengths[k].max()
+            strengths[k] /= best
+            found[k] += top + math.log(best)
+    for k in range(len(log_centres)):
+        found[k] += math.log(strengths[k].sum())
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def gain_limits(alpha: Array, beta: Array) -> Array:  # pragma: no cover - compiled
+    """Return the most each history could gain, (shape,), whatever its amplitudes; `alpha`, `beta` (substance, shape)."""
+    limit = np.zeros(alpha.shape[1])
+    for d in range(alpha.shape[0]):
+        for s in range(alpha.shape[1]):
+            if beta[d, s] > 0.0 and alpha[d, s] > 1e-12:
+                limit[s] += 0.5 * beta[d, s] ** 2 / alpha[d, s]
+    return limit
+
+
+@nb.njit(cache=True, nogil=True)
+def log_evidences(
+    alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float, least: float
+) -> Array:  # pragma: no cover - compiled
+    """Return log evidences (kind, shape); histories that cannot reach `least` get -inf.
+
+    `alpha`, `beta` (substance, shape); `log_centres`, `spreads` (kind, substance).
+    """
+    limit = gain_limits(alpha, beta)
+    found = np.full((len(log_centres), alpha.shape[1]), -np.inf)
+    strengths = np.empty((len(log_centres), 2 * GRID_HALF + 1))
+    for s in range(alpha.shape[1]):
+        if limit[s] >= least:
+            found[:, s] = evidence_of_kinds(
+                alpha[:, s].copy(), beta[:, s].copy(), log_centres, spreads, log_rate_sd, strengths
+            )
+    return found

@@ -1,0 +1,84 @@
+"""What is believed before any reading is seen: who may release, how often, how much."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.flow import BalancedFlow
+from suyuan.network import Network, Reach
+from suyuan.tracing.result import Candidate
+from suyuan.transport.matrix import Source
+
+Array = NDArray[np.float64]
+
+UNLISTED_SPACING_M = 400.0
+"""Distance between the points at which an unlisted source is imagined on a reach."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Candidates with their prior weights.
+
+    `weight` (candidate,) sums to 1: the prior that this candidate is the source, given that there is one. `kind` is the
+    fingerprint kind of each candidate, '' where any kind may be. `kinds` is how often each kind occurs, used for ''.
+    `nobody` and `pair` are the prior probabilities of no release that shows, and of two sources.
+    """
+
+    candidates: tuple[Candidate, ...]
+    weight: Array
+    kind: tuple[str, ...]
+    kinds: tuple[tuple[str, float], ...]
+    nobody: float = 0.10
+    pair: float = 0.10
+
+
+def candidate_sources(network: Network) -> tuple[Source, ...]:
+    """Return the places to imagine a release at: every outfall, points along every reach, every boundary node."""
+    sources = [Source(o.id, "outfall", o.reach, o.chainage_m) for o in network.outfalls]
+    for reach in network.reaches:
+        count = max(1, int(np.ceil(reach.length_m / UNLISTED_SPACING_M)))
+        middle = (np.arange(count) + 0.5) / count * reach.length_m
+        sources.extend(Source(f"reach:{reach.id}", "reach", reach.id, float(x)) for x in middle)
+    sources.extend(Source(f"boundary:{n.id}", "boundary", node=n.id) for n in network.nodes if n.kind == "boundary")
+    return tuple(sources)
+
+
+def default_prior(
+    network: Network, flow: BalancedFlow, *, unlisted: float = 0.13, boundary: float = 0.13, nobody: float = 0.10
+) -> Prior:
+    """Return the prior used where the user gives none.
+
+    Of the single sources a share `unlisted` is not on the list, spread over the reaches in proportion to length, and a
+    share `boundary` came in at a boundary, spread in proportion to its mean inflow [m3/s]; the rest goes to the listed
+    outfalls in proportion to `prior_weight`. Networks without outfalls or boundaries give their share to the others.
+    """
+    heads = [(i, n) for i, n in enumerate(network.nodes) if n.kind == "boundary"]
+    inflow = np.array([np.maximum(flow.external[:, i], 0.0).mean() for i, _ in heads])
+    candidates = [Candidate(o.id, "outfall", o.reach, o.chainage_m, o.name) for o in network.outfalls]
+    candidates += [Candidate(f"reach:{r.id}", "reach", r.id, float("nan"), r.name) for r in network.reaches]
+    candidates += [Candidate(f"boundary:{n.id}", "boundary", "", float("nan")) for _, n in heads]
+    listed = _shares([o.prior_weight for o in network.outfalls], 1.0 - unlisted - boundary)
+    along = _shares([_exposed_length(r) for r in network.reaches], unlisted)
+    entering = _shares(inflow, boundary)
+    weight = np.concatenate([listed, along, entering])
+    kinds = Counter(o.kind for o in network.outfalls)
+    return Prior(
+        tuple(candidates),
+        weight / weight.sum(),
+        tuple(o.kind for o in network.outfalls) + ("",) * (len(network.reaches) + len(heads)),
+        tuple((kind, (count + 1.0) / (len(network.outfalls) + len(kinds))) for kind, count in kinds.items()),
+        nobody=nobody,
+    )
+
+
+def _shares(weights: list[float] | Array, total: float) -> Array:
+    array = np.asarray(weights, dtype=float)
+    return total * array / array.sum() if array.sum() > 0.0 else np.zeros(len(array))
+
+
+def _exposed_length(reach: Reach) -> float:
+    return reach.length_m

@@ -1,0 +1,108 @@
+"""Release histories that a source may have had: pulses, steps that continue, and nightly repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+PULSE_HOURS = (1, 2, 4, 6, 9, 13, 18, 26, 40, 72)
+NIGHT_HOURS = (2, 3, 5, 7, 10)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Release histories of rate 1 inside their on-times, each array (shape,) in bins.
+
+    A shape is on from `start` for `length` bins, again every `period` bins, `repeats` times in all. `log_prior` sums to
+    one over all shapes when exponentiated; every start inside the window is equally likely.
+    """
+
+    bins: int
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    period: NDArray[np.int64]
+    repeats: NDArray[np.int64]
+    log_prior: Array
+
+    def history(self, shape: int) -> Array:
+        """Return one history, (bin,), 1 where the source is on."""
+        on = np.zeros(self.bins)
+        for k in range(self.repeats[shape]):
+            first = self.start[shape] + k * self.period[shape]
+            on[first : first + self.length[shape]] = 1.0
+        return on
+
+
+def release_shapes(bins: int, bin_s: float) -> Shapes:
+    """Return the release histories considered in a window of `bins` bins of `bin_s` seconds.
+
+    A priori a pulse, a step that continues to the end of the window and a nightly repeat are equally likely; the duration
+    of a pulse is uniform on the listed (near logarithmic) values.
+    """
+    day = round(86400.0 / bin_s)
+    rows: list[tuple[int, int, int, int]] = []
+    weight: list[float] = []
+    pulses = sorted({max(1, round(h * 3600.0 / bin_s)) for h in PULSE_HOURS})
+    nights = sorted({max(1, round(h * 3600.0 / bin_s)) for h in NIGHT_HOURS})
+    for start in range(bins):
+        fitting = [n for n in pulses if start + n < bins]
+        for length in fitting:
+            rows.append((start, length, day, 1))
+            weight.append(1.0 / len(fitting))
+        rows.append((start, bins - start, day, 1))
+        weight.append(1.0 if fitting else 2.0)
+        repeated = _nightly(start, bins, nights=nights, day=day)
+        rows.extend(repeated)
+        weight.extend([1.0 / max(1, len(repeated))] * len(repeated))
+    columns = np.array(rows, dtype=np.int64).T
+    share = np.array(weight)
+    return Shapes(bins, columns[0], columns[1], columns[2], columns[3], np.log(share / share.sum()))
+
+
+def _nightly(start: int, bins: int, *, nights: list[int], day: int) -> list[tuple[int, int, int, int]]:
+    """Return repeats of a daily release from `start`: until the window ends, and for fewer nights."""
+    rows = []
+    for length in (n for n in nights if n < day):
+        last = (bins - start - length) // day + 1
+        counts = {last, max(2, (2 * last) // 3)}
+        rows.extend((start, length, day, count) for count in sorted(counts) if 2 <= count <= last)
+    return rows
+
+
+@nb.njit(cache=True, nogil=True)
+def scan_shapes(  # noqa: PLR0913  (a kernel takes arrays, not objects)
+    gram: Array,
+    match: Array,
+    start: NDArray[np.int64],
+    length: NDArray[np.int64],
+    period: NDArray[np.int64],
+    repeats: NDArray[np.int64],
+    alpha: Array,
+    beta: Array,
+) -> None:  # pragma: no cover - compiled
+    """Fill `alpha` and `beta` (determinand, shape): squared length of a shape's response and its match with the data.
+
+    `gram` (determinand, bin + 1, bin + 1) and `match` (determinand, bin + 1) are cumulative sums from zero over bins of
+    G'C^-1 G and G'C^-1 y, so that every rectangle is four look-ups.
+    """
+    for d in range(gram.shape[0]):
+        g, m = gram[d], match[d]
+        for s in range(len(start)):
+            a = 0.0
+            b = 0.0
+            for k in range(repeats[s]):
+                k0 = start[s] + k * period[s]
+                k1 = k0 + length[s]
+                b += m[k1] - m[k0]
+                a += g[k1, k1] - g[k0, k1] - g[k1, k0] + g[k0, k0]
+                for j in range(k):
+                    j0 = start[s] + j * period[s]
+                    j1 = j0 + length[s]
+                    a += 2.0 * (g[k1, j1] - g[k0, j1] - g[k1, j0] + g[k0, j0])
+            alpha[d, s] = a
+            beta[d, s] = b
