@@ -108,7 +108,7 @@ def read_table(path: str | Path, columns: Sequence[Column]) -> Table:
     if path.suffix.lower() not in readers:
         what = f"'{path.suffix}' is not a kind of table"
         raise InputError(path.name, what, f"save it as one of: {', '.join(readers)}")
-    return _named(readers[path.suffix.lower()](path), columns)
+    return fitted(readers[path.suffix.lower()](path), columns)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -178,8 +178,8 @@ def _cells(
     return table.to_pandas(), line_of, faults
 
 
-def _named(table: Table, columns: Sequence[Column]) -> Table:
-    """Return the table with its columns under the names asked for."""
+def fitted(table: Table, columns: Sequence[Column]) -> Table:
+    """Return the table with its columns under the names asked for, or raise InputError."""
     known = {alias.lower(): column.name for column in columns for alias in (column.name, *column.aliases)}
     found: dict[str, str] = {}
     faults = []
