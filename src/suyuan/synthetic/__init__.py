@@ -1,0 +1,1 @@
+"""Invented plain-river counties with flow, releases and readings: for the demo, examples and calibration."""
