@@ -1,0 +1,1 @@
+"""Linear transport on the network: from releases to readings, and back."""

@@ -1,0 +1,102 @@
+"""Columns on their march, WIDTH at a time: what they carry, where they enter, which readings they see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.transport.march import Sweep
+from suyuan.transport.matrix import Source
+from suyuan.transport.operator import Stretch, TransportOperator
+from suyuan.transport.sampling import Samples
+from suyuan.transport.spread import WIDTH
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass
+class Batch:
+    """Up to WIDTH columns on their march: their `state` and what they still have to see."""
+
+    state: Array
+    columns: slice
+    samples: Samples
+    readings: Array
+    rate: Array
+    latest: int = 0
+    is_spent: bool = False
+    crossed: Array = field(default_factory=lambda: np.zeros((2, 0, WIDTH)))
+    entered: Array = field(default_factory=lambda: np.zeros(WIDTH))
+    decayed: Array = field(default_factory=lambda: np.zeros(WIDTH))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Cells and weights of places, (place, 2) each."""
+
+    cell: Index
+    weight: Array
+
+
+def places_of(operator: TransportOperator, sources: Sequence[Source]) -> Places:
+    """Return where point sources enter; a boundary has no place in a reach and gets weights of 0."""
+    found = [
+        operator.geometry.place(operator.network, s.reach, s.chainage_m) if s.reach else ((0, 0), (0.0, 0.0))
+        for s in sources
+    ]
+    cell = np.array([cells for cells, _ in found], np.int64).reshape(-1, 2)
+    return Places(cell, np.array([shares for _, shares in found], float).reshape(-1, 2))
+
+
+def overlaps(edges: Array, bins: Array) -> Array:
+    """Return how long each step lies in each bin, (step, bin) [s].
+
+    >>> overlaps(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 900.0, 1800.0])).tolist()
+    [[600.0, 0.0], [300.0, 300.0]]
+    """
+    low = np.maximum(edges[:-1, None], bins[None, :-1])
+    return np.asarray(np.maximum(np.minimum(edges[1:, None], bins[None, 1:]) - low, 0.0))
+
+
+def sweep_of(
+    operator: TransportOperator, stretch: Stretch, *, places: Places, batch: Batch, is_last: bool
+) -> Sweep:
+    """Return what the kernels read for one batch in one stretch; the edge at its end belongs to it if it `is_last`."""
+    edge_first, cell, receptor, weight = batch.samples.between(stretch.first, stretch.last, with_last=is_last)
+    geometry = operator.geometry
+    at = np.where(
+        operator.system.unknown[geometry.path_nodes] < 0, geometry.node_boundary[geometry.path_nodes], -1
+    )
+    return Sweep(
+        seconds=operator.water.length[stretch.first : stretch.last],
+        rate=batch.rate,
+        is_dispersive=bool(operator.water.dispersion.any()),
+        place_cell=places.cell,
+        place_weight=places.weight,
+        edge_first=edge_first,
+        cell=cell,
+        receptor=receptor,
+        weight=weight,
+        path_boundary=at,
+    )
+
+
+def padded(values: Array, columns: slice) -> Array:
+    """Return these columns of (..., column), contiguous and filled up with zeros to WIDTH."""
+    part = values[..., columns]
+    out = np.zeros((*part.shape[:-1], WIDTH))
+    out[..., : part.shape[-1]] = part
+    return out
+
+
+def batch_columns(columns: int) -> list[slice]:
+    """Return the columns of each batch.
+
+    >>> batch_columns(40)
+    [slice(0, 32, None), slice(32, 40, None)]
+    """
+    return [slice(i, min(i + WIDTH, columns)) for i in range(0, columns, WIDTH)]

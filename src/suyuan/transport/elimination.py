@@ -1,0 +1,126 @@
+"""Gaussian elimination among the junctions: which pairs of nodes fill in, and the factors of one step.
+
+What is left of a step's dispersion when all cells are eliminated is a small symmetric system between the nodes. Its pattern
+never changes, so the order (least degree first) and the fill are found once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.transport.geometry import Geometry
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+class NodeSystem(NamedTuple):
+    """The pattern of the nodes' system, in order of elimination.
+
+    `unknown` (node,) is a node's position in that order or -1; `nodes` (unknown,) the node at each position. Row k of the
+    upper factor holds the entries `first[k]:first[k + 1]` in `column`; eliminating k changes, for each pair of those
+    entries, the entry `target` (from `target_first[k]` on, pairs in order). `pair` (path,) is the entry that joins a
+    path's two nodes (-1: none, -2: both ends at the same node).
+    """
+
+    unknown: Index
+    nodes: Index
+    first: Index
+    column: Index
+    target: Index
+    target_first: Index
+    pair: Index
+
+
+def node_system(geometry: Geometry) -> NodeSystem:
+    """Return the pattern of the system between the nodes that have an unknown: junctions of several ends, and lakes."""
+    degree = np.diff(geometry.node_first)
+    has_unknown = (geometry.node_lake >= 0) | (degree > 1)
+    neighbours: dict[int, set[int]] = {int(n): set() for n in np.flatnonzero(has_unknown)}
+    for a, b in geometry.path_nodes.tolist():
+        if a != b and has_unknown[a] and has_unknown[b]:
+            neighbours[a].add(b)
+            neighbours[b].add(a)
+    order, rows = _eliminated(neighbours)
+    unknown = np.full(len(degree), -1, np.int64)
+    unknown[order] = np.arange(len(order))
+    later = [sorted(int(unknown[n]) for n in row) for row in rows]
+    first = np.concatenate([[0], np.cumsum([len(row) for row in later])]).astype(np.int64)
+    entry = {(k, j): int(first[k]) + i for k, row in enumerate(later) for i, j in enumerate(row)}
+    targets = [[entry[i, j] for n, i in enumerate(row) for j in row[n + 1 :]] for row in later]
+    return NodeSystem(
+        unknown=unknown,
+        nodes=np.array(order, np.int64),
+        first=first,
+        column=np.array([j for row in later for j in row], np.int64),
+        target=np.array([t for row in targets for t in row], np.int64),
+        target_first=np.concatenate([[0], np.cumsum([len(t) for t in targets])]).astype(np.int64),
+        pair=_pairs(geometry, unknown, entry),
+    )
+
+
+def _eliminated(neighbours: dict[int, set[int]]) -> tuple[list[int], list[set[int]]]:
+    """Return the order of least degree, and for each node the later ones it is joined to (fill included)."""
+    order, rows = [], []
+    while neighbours:
+        node = min(neighbours, key=lambda n: (len(neighbours[n]), n))
+        row = neighbours.pop(node)
+        for other in row:
+            neighbours[other] |= row
+            neighbours[other] -= {other, node}
+        order.append(node)
+        rows.append(row)
+    return order, rows
+
+
+def _pairs(geometry: Geometry, unknown: Index, entry: dict[tuple[int, int], int]) -> Index:
+    pairs = np.full(geometry.paths, -1, np.int64)
+    for p, (a, b) in enumerate(unknown[geometry.path_nodes].tolist()):
+        if a >= 0 and a == b:
+            pairs[p] = -2
+        elif a >= 0 and b >= 0:
+            pairs[p] = entry[min(a, b), max(a, b)]
+    return pairs
+
+
+@nb.njit(cache=True, nogil=True)
+def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
+    """Turn `diagonal` (unknown,) and `upper` (entry,) into the inverse diagonal and the multipliers, in place.
+
+    A node that nothing disperses to has an empty row; it gets an inverse of 0 and stays out.
+    """
+    for k in range(len(diagonal)):
+        inverse = 1.0 / diagonal[k] if diagonal[k] > 0.0 else 0.0
+        t = system.target_first[k]
+        for i in range(system.first[k], system.first[k + 1]):
+            multiplier = upper[i] * inverse
+            diagonal[system.column[i]] -= multiplier * upper[i]
+            for j in range(i + 1, system.first[k + 1]):
+                upper[system.target[t]] -= multiplier * upper[j]
+                t += 1
+        for i in range(system.first[k], system.first[k + 1]):
+            upper[i] *= inverse
+        diagonal[k] = inverse
+
+
+@nb.njit(cache=True, nogil=True)
+def solve_nodes(system: NodeSystem, diagonal: Array, upper: Array, value: Array) -> None:
+    """Solve the factorised system for the right-hand sides `value` (unknown, column), in place."""
+    width = value.shape[1]
+    n = len(diagonal)
+    for k in range(n):
+        for i in range(system.first[k], system.first[k + 1]):
+            target = system.column[i]
+            for c in range(width):
+                value[target, c] -= upper[i] * value[k, c]
+    for k in range(n - 1, -1, -1):
+        for c in range(width):
+            value[k, c] *= diagonal[k]
+        for i in range(system.first[k], system.first[k + 1]):
+            source = system.column[i]
+            for c in range(width):
+                value[k, c] -= upper[i] * value[source, c]

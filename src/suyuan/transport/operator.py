@@ -1,0 +1,163 @@
+"""The transport operator: a network, its water and its dispersion, ready to be marched through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError
+from suyuan.flow import BalancedFlow
+from suyuan.network import Network
+from suyuan.transport.advection import Rows, Scratch, scratch_for
+from suyuan.transport.dispersion import Factors, assemble_factors, factors_for
+from suyuan.transport.elimination import NodeSystem, node_system
+from suyuan.transport.geometry import Geometry, cut
+from suyuan.transport.remap import assemble_rows
+from suyuan.transport.water import Grid, Water, grid_of, step_edges, water_of
+
+Array = NDArray[np.float64]
+
+STRETCH_BYTES = 24_000_000
+"""Memory that the matrices of one stretch of steps may take, roughly."""
+
+BYTES_PER_CELL = 160
+
+LEAST_DISPERSION = 0.05
+"""Dispersion that even standing water has, m2/s."""
+
+MIXING_LENGTH = 50.0
+"""Dispersion over velocity where nothing better is known, m: half the 100 m cells of most river models."""
+
+
+@dataclass(frozen=True)
+class TransportOperator:
+    """A network cut into cells and a flow cut into steps, between which mass moves linearly.
+
+    `edges` (step + 1,) [s] count from the start of the flow. The matrices of the steps are assembled stretch by stretch
+    when they are marched through, so that memory stays small however long the flow is.
+    """
+
+    network: Network
+    flow: BalancedFlow
+    geometry: Geometry
+    grid: Grid
+    water: Water
+    system: NodeSystem
+    edges: Array
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(self.edges) - 1
+
+    @property
+    def stores(self) -> int:
+        """How many rows a state has: cells, then lakes."""
+        return self.geometry.cells + len(self.geometry.lakes)
+
+    def volume_at(self, edge: int) -> Array:
+        """Return the volume of cells and lakes at an edge of the steps, (cell + lake,) [m3]."""
+        step = min(edge, self.steps - 1)
+        share = self.water.begin[step] if edge < self.steps else 1.0
+        b = self.water.bin[step]
+        reach = self.water.volume[b] + (self.water.volume[b + 1] - self.water.volume[b]) * share
+        lake = self.water.lake[b] + (self.water.lake[b + 1] - self.water.lake[b]) * share
+        return np.concatenate([reach[self.geometry.cell_reach] * self.geometry.cell_share, lake])
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The assembled matrices of the steps `first` to `last` (not included)."""
+
+    first: int
+    last: int
+    rows: Rows
+    factors: Factors
+
+
+def compile_operator(
+    network: Network,
+    flow: BalancedFlow,
+    *,
+    dx_m: float = 100.0,
+    dt_s: float = 600.0,
+    dispersion: float | Array | None = None,
+) -> TransportOperator:
+    """Return the operator that moves dissolved matter with this flow.
+
+    Reaches are cut into cells of about `dx_m`, bins of the flow into steps of at most `dt_s`. `dispersion` [m2/s] is one
+    number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH. Water in a lake of known volume is mixed;
+    a lake without one counts as an outlet.
+    """
+    if not (dx_m > 0.0 and dt_s > 0.0):
+        raise InputError(
+            "transport", f"dx_m {dx_m} and dt_s {dt_s} must be above 0", "100 m and 600 s suit most rivers"
+        )
+    shape = (len(flow.edges) - 1, len(network.reaches))
+    spread = (
+        mixing_length_dispersion(network, flow) if dispersion is None else np.broadcast_to(dispersion, shape)
+    )
+    if not np.all(spread >= 0.0):
+        raise InputError(
+            "transport", f"dispersion {np.min(spread)} m2/s is below 0", "give 0 or more everywhere"
+        )
+    geometry = cut(network, dx_m)
+    water = water_of(geometry, network, flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
+    return TransportOperator(
+        network=network,
+        flow=flow,
+        geometry=geometry,
+        grid=grid_of(geometry),
+        water=water,
+        system=node_system(geometry),
+        edges=step_edges(water, flow),
+    )
+
+
+def mixing_length_dispersion(network: Network, flow: BalancedFlow, length_m: float = MIXING_LENGTH) -> Array:
+    """Return dispersion in proportion to velocity, (bin, reach) [m2/s]: |u| times `length_m`, at least LEAST_DISPERSION.
+
+    Velocity is the mean of both ends' discharge over the mean cross-section, volume / length_m of the reach.
+    """
+    length = np.array([reach.length_m for reach in network.reaches])
+    volume = 0.5 * (flow.volume[1:] + flow.volume[:-1])
+    velocity = 0.5 * (flow.discharge_start + flow.discharge_end) * length / volume
+    return np.maximum(np.abs(velocity) * length_m, LEAST_DISPERSION)
+
+
+def stretches(
+    operator: TransportOperator, first: int, last: int, *, is_backward: bool = False
+) -> Iterator[Stretch]:
+    """Yield the assembled matrices of the steps `first` to `last` (not included), stretch by stretch in order of marching."""
+    columns = operator.stores + len(operator.geometry.boundaries)
+    size = max(1, min(last - first, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
+    scratch = scratch_for(operator.grid, len(operator.geometry.boundaries), len(operator.geometry.lakes))
+    starts = range(first, last, size)
+    room = size * columns * 7 + columns
+    for begin in reversed(starts) if is_backward else starts:
+        stretch, room = assemble(operator, begin, min(begin + size, last), scratch=scratch, room=room)
+        yield stretch
+
+
+def assemble(
+    operator: TransportOperator, first: int, last: int, *, scratch: Scratch, room: int
+) -> tuple[Stretch, int]:
+    """Return the matrices of some steps, and the room for entries that they needed (it grows until they fit)."""
+    steps = np.arange(first, last)
+    columns = operator.stores + len(operator.geometry.boundaries)
+    factors = factors_for(operator.grid, operator.system, len(steps))
+    assemble_factors(operator.grid, operator.water, operator.system, steps, factors)
+    while True:
+        rows = Rows(
+            step=steps,
+            first=np.empty((len(steps), columns + 1), np.int64),
+            base=np.empty((len(steps), columns), np.int64),
+            column=np.empty(room, np.int64),
+            weight=np.empty(room),
+        )
+        if assemble_rows(operator.grid, operator.water, scratch, rows) >= 0:
+            return Stretch(first, last, rows, factors), room
+        room *= 2

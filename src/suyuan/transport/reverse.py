@@ -1,0 +1,123 @@
+"""Backward runs: what readings owe to all that was let in. The exact transpose of a forward run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of
+from suyuan.transport.march import march_back
+from suyuan.transport.matrix import Receptors, Source
+from suyuan.transport.operator import TransportOperator, stretches
+from suyuan.transport.sampling import Samples, samples_of
+from suyuan.transport.spread import WIDTH
+
+Array = NDArray[np.float64]
+
+SPENT = 1e-13
+"""Share of a reading's water below which what is left of it to follow back is dropped."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What readings owe to everything that was let in.
+
+    Per unit of weighted reading: `release` (bin, place, column) to a rate [s/m3], `boundary` (flow bin, boundary, column) to
+    the concentration at a boundary, `initial` (cell + lake, column) [1/m3] to the mass held at first.
+    """
+
+    release: Array
+    boundary: Array
+    initial: Array
+
+
+def adjoint(
+    operator: TransportOperator,
+    receptors: Receptors,
+    *,
+    weights: Array | None = None,
+    places: Sequence[Source] = (),
+    edges: Array | None = None,
+    decay_per_s: Array | None = None,
+) -> Sensitivity:
+    """Return the exact transpose of `forward`, one column for each column of `weights` (receptor, column).
+
+    Without `weights` every reading gets a column of its own. `places` and `edges` [s] say to which releases; the default
+    bins are those of the flow. <forward(x), w> = <x, adjoint(w)> to rounding.
+    """
+    edges = operator.flow.edges if edges is None else edges
+    weights = np.eye(len(receptors)) if weights is None else weights
+    columns = weights.shape[1]
+    rate = np.zeros(columns) if decay_per_s is None else np.asarray(decay_per_s, float)
+    found = places_of(operator, places)
+    samples = samples_of(operator, receptors)
+    out = Sensitivity(
+        np.zeros((len(edges) - 1, len(places), columns)),
+        np.zeros((len(operator.flow.edges) - 1, len(operator.geometry.boundaries), columns)),
+        np.zeros((operator.stores, columns)),
+    )
+    batches = [
+        backward_batch(operator, samples, weights=weights, rate=rate, columns=part)
+        for part in batch_columns(columns)
+    ]
+    overlap = overlaps(operator.edges, edges)
+    for batch, part, felt, outside in march_batches(operator, batches, places=found):
+        width = slice(0, batch.columns.stop - batch.columns.start)
+        out.release[..., batch.columns] += np.tensordot(overlap[part].T, felt[..., width], axes=1)
+        np.add.at(out.boundary[..., batch.columns], operator.water.bin[part], outside[..., width])
+    for batch in batches:
+        out.initial[:, batch.columns] = batch.state[:, : batch.columns.stop - batch.columns.start]
+    return out
+
+
+def backward_batch(
+    operator: TransportOperator, samples: Samples, *, weights: Array, rate: Array, columns: slice
+) -> Batch:
+    """Return a batch that will march back from its latest reading, with only the readings that it weighs."""
+    used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
+    own = samples.of(used)
+    return Batch(
+        state=np.zeros((operator.stores, WIDTH)),
+        columns=columns,
+        samples=own,
+        readings=padded(weights[used], columns),
+        rate=padded(rate, columns),
+        latest=int(own.latest.max(initial=0)),
+    )
+
+
+def march_batches(
+    operator: TransportOperator, batches: Sequence[Batch], *, places: Places
+) -> Iterator[tuple[Batch, slice, Array, Array]]:
+    """March all batches back from their latest reading to the start of the flow, or until nothing is left of them.
+
+    Yields, stretch by stretch and batch by batch, the steps done, the sensitivity to mass released at the places
+    (step, place, WIDTH) and to the concentration at the boundaries (step, boundary, WIDTH); both arrays are used again.
+    """
+    last = max((batch.latest for batch in batches), default=0)
+    for stretch in stretches(operator, 0, last, is_backward=True):
+        size = stretch.last - stretch.first
+        felt = np.empty((size, len(places.cell), WIDTH))
+        outside = np.empty((size, len(operator.geometry.boundaries), WIDTH))
+        volume = operator.volume_at(stretch.first)
+        for batch in batches:
+            if batch.is_spent or batch.latest < stretch.first:
+                continue
+            sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
+            march_back(
+                operator.grid,
+                operator.system,
+                stretch.rows,
+                stretch.factors,
+                sweep,
+                batch.state,
+                batch.readings,
+                felt,
+                outside,
+            )
+            is_young = len(batch.samples.edge) and batch.samples.edge[0] < stretch.first
+            batch.is_spent = not is_young and bool((np.abs(batch.state).T @ volume).max(initial=0.0) < SPENT)
+            yield batch, slice(stretch.first, stretch.last), felt, outside

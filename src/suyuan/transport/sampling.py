@@ -1,0 +1,140 @@
+"""Where and when readings are taken, as entries that kernels can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError
+from suyuan.network import Network
+from suyuan.observations import Observations
+from suyuan.transport.matrix import Receptors
+from suyuan.transport.operator import TransportOperator
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Readings as a list of what they see, in order of `edge`: `weight` [1/m3] times the mass in `cell` at that edge.
+
+    `latest` (receptor,) is the last edge a reading sees. All others have shape (entry,).
+    """
+
+    edge: Index
+    cell: Index
+    receptor: Index
+    weight: Array
+    latest: Index
+
+    def of(self, receptors: Index) -> Samples:
+        """Return the entries of some readings, renumbered in the given order."""
+        position = np.full(len(self.latest), -1, np.int64)
+        position[receptors] = np.arange(len(receptors))
+        keep = position[self.receptor] >= 0
+        return Samples(
+            self.edge[keep],
+            self.cell[keep],
+            position[self.receptor[keep]],
+            self.weight[keep],
+            self.latest[receptors],
+        )
+
+    def between(self, first: int, last: int, *, with_last: bool) -> tuple[Index, Index, Index, Array]:
+        """Return (edge_first, cell, receptor, weight) of the edges `first` to `last`, the last one only `with_last`."""
+        edges = np.arange(first, last + 2)
+        at = np.searchsorted(self.edge, edges)
+        if not with_last:
+            at[-1] = at[-2]
+        part = slice(int(at[0]), int(at[-1]))
+        return (at - at[0]).astype(np.int64), self.cell[part], self.receptor[part], self.weight[part]
+
+
+def no_samples() -> Samples:
+    """Return the samples of a run that nobody reads."""
+    none = np.zeros(0, np.int64)
+    return Samples(none, none, none, np.zeros(0), none)
+
+
+def receptors_of(network: Network, observations: Observations) -> tuple[Receptors, Index]:
+    """Return each place and time of reading once, and for every row of the observations which of them it is, (reading,)."""
+    keys = list(
+        zip(
+            observations.station.tolist(),
+            observations.time.tolist(),
+            observations.duration_s.tolist(),
+            strict=True,
+        )
+    )
+    first: dict[tuple[str, object, float], int] = {}
+    index = np.array([first.setdefault(key, len(first)) for key in keys], np.int64)
+    rows = np.zeros(len(first), np.int64)
+    rows[index[::-1]] = np.arange(len(keys))[::-1]
+    stations = {name: network.station(name) for name in np.unique(observations.station).tolist()}
+    placed = [stations[name] for name in observations.station[rows].tolist()]
+    receptors = Receptors(
+        station=np.array([s.id for s in placed], np.str_),
+        reach=np.array([s.reach for s in placed], np.str_),
+        chainage_m=np.array([s.chainage_m for s in placed], float),
+        time=observations.time[rows].astype("datetime64[s]"),
+        duration_s=observations.duration_s[rows].astype(float),
+    )
+    return receptors, index
+
+
+def samples_of(operator: TransportOperator, receptors: Receptors) -> Samples:
+    """Return what readings see: concentration linear in space between cell centres and in time between step edges."""
+    until = (receptors.time - operator.flow.start) / np.timedelta64(1, "s")
+    since = until - receptors.duration_s
+    _refuse_outside(operator, receptors, since, until)
+    places = {
+        key: operator.geometry.place(operator.network, *key)
+        for key in set(zip(receptors.reach.tolist(), receptors.chainage_m.tolist(), strict=True))
+    }
+    entries: list[tuple[int, int, int, float]] = []
+    for o in range(len(receptors)):
+        cells, shares = places[str(receptors.reach[o]), float(receptors.chainage_m[o])]
+        for edge, of_time in _time_weights(operator.edges, float(since[o]), float(until[o])):
+            entries += [
+                (edge, c, o, of_time * w) for c, w in zip(cells, shares, strict=True) if of_time * w != 0.0
+            ]
+    entries.sort()
+    edge, cell, receptor = (np.array([entry[i] for entry in entries], np.int64) for i in range(3))
+    weight = np.array([entry[3] for entry in entries])
+    for e in np.unique(edge):
+        volume = operator.volume_at(int(e))
+        weight[edge == e] /= volume[cell[edge == e]]
+    latest = np.zeros(len(receptors), np.int64)
+    np.maximum.at(latest, receptor, edge)
+    return Samples(edge, cell, receptor, weight, latest)
+
+
+def _time_weights(edges: Array, since: float, until: float) -> list[tuple[int, float]]:
+    """Return the edges of steps and their weights that make the mean over [since, until] of what is linear between edges."""
+    low = min(max(int(np.searchsorted(edges, since, side="right")) - 1, 0), len(edges) - 2)
+    high = min(max(int(np.searchsorted(edges, until, side="left")) - 1, low), len(edges) - 2)
+    weights = dict.fromkeys(range(low, high + 2), 0.0)
+    for n in range(low, high + 1):
+        length = edges[n + 1] - edges[n]
+        a, b = max(since, edges[n]), min(until, edges[n + 1])
+        share = (b - a) / (until - since) if until > since else 1.0
+        late = (0.5 * (a + b) - edges[n]) / length
+        weights[n] += share * (1.0 - late)
+        weights[n + 1] += share * late
+    return list(weights.items())
+
+
+def _refuse_outside(operator: TransportOperator, receptors: Receptors, since: Array, until: Array) -> None:
+    bad = np.flatnonzero((since < operator.edges[0] - 0.5) | (until > operator.edges[-1] + 0.5))
+    if len(bad):
+        o = int(bad[0])
+        what = (
+            f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h but {len(bad)} readings lie outside, "
+            f"first at station '{receptors.station[o]}' at {receptors.time[o]}"
+        )
+        raise InputError(
+            "transport", what, "extend the flow or drop those readings with select(since=..., until=...)"
+        )

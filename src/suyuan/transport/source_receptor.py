@@ -1,0 +1,117 @@
+"""The source-receptor matrix, computed backward from the readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError, nearest
+from suyuan.transport.batches import Batch, batch_columns, overlaps, places_of
+from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
+from suyuan.transport.operator import TransportOperator
+from suyuan.transport.reverse import backward_batch, march_batches
+from suyuan.transport.sampling import samples_of
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+def source_receptor_matrix(
+    operator: TransportOperator,
+    receptors: Receptors,
+    *,
+    sources: Sequence[Source],
+    edges: Array | None = None,
+) -> SourceReceptorMatrix:
+    """Return what a release at each source and in each bin does to each reading.
+
+    `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A release enters
+    evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none it cannot come, and its
+    values are 0. `values` are single precision. The assumption that hurts most: the flow is right.
+    """
+    edges = operator.flow.edges if edges is None else np.asarray(edges, float)
+    entry = _boundary_entries(operator, sources)
+    order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
+    samples = samples_of(operator, receptors).of(order)
+    sizes = (len(operator.flow.edges) - 1, len(operator.geometry.boundaries))
+    found = _Found(
+        values=np.zeros((len(receptors), len(sources), len(edges) - 1), np.float32),
+        fraction=np.zeros((len(receptors), sizes[1], sizes[0])),
+        order=order,
+        overlap=overlaps(operator.edges, edges),
+        entry=entry,
+    )
+    weights = np.eye(len(receptors))
+    batches = [
+        backward_batch(operator, samples, weights=weights, rate=np.zeros(len(receptors)), columns=part)
+        for part in batch_columns(len(receptors))
+    ]
+    for batch, part, felt, outside in march_batches(operator, batches, places=places_of(operator, sources)):
+        found.take(operator, batch, part=part, felt=felt, outside=outside)
+    volume = operator.volume_at(0)
+    initial = np.empty(len(receptors))
+    for batch in batches:
+        rows = order[batch.columns]
+        initial[rows] = volume @ batch.state[:, : len(rows)]
+    return SourceReceptorMatrix(
+        receptors=receptors,
+        sources=tuple(sources),
+        start=operator.flow.start,
+        edges=edges,
+        values=found.values,
+        boundaries=tuple(operator.network.nodes[n].id for n in operator.geometry.boundaries),
+        flow_edges=operator.flow.edges,
+        fraction=found.fraction,
+        initial=initial,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What backward marches have found so far; `order` (column,) is the receptor of each column, latest first."""
+
+    values: NDArray[np.float32]
+    fraction: Array
+    order: Index
+    overlap: Array
+    entry: Index
+
+    def take(
+        self, operator: TransportOperator, batch: Batch, *, part: slice, felt: Array, outside: Array
+    ) -> None:
+        """Add what one batch has found in the steps `part`."""
+        rows = self.order[batch.columns]
+        width = len(rows)
+        bins = np.flatnonzero(self.overlap[part].any(axis=0))
+        if len(bins):
+            span = slice(int(bins[0]), int(bins[-1]) + 1)
+            at_boundary = np.flatnonzero(self.entry >= 0)
+            if len(at_boundary):
+                inflow = operator.water.outside[operator.water.bin[part]][:, self.entry[at_boundary]]
+                per_mass = 1.0 / np.where(inflow > 0.0, inflow * operator.water.length[part, None], np.inf)
+                felt[:, at_boundary] = outside[:, self.entry[at_boundary]] * per_mass[..., None]
+            gain = np.tensordot(felt[..., :width], self.overlap[part, span], axes=(0, 0))
+            self.values[rows, :, span] += gain.transpose(1, 0, 2).astype(np.float32)
+        step_bin = operator.water.bin[part]
+        first = np.flatnonzero(np.diff(step_bin, prepend=-1))
+        share = np.add.reduceat(outside[..., :width], first, axis=0)
+        self.fraction[rows[:, None, None], np.arange(share.shape[1])[None, :, None], step_bin[first]] += (
+            share.transpose(2, 1, 0)
+        )
+
+
+def _boundary_entries(operator: TransportOperator, sources: Sequence[Source]) -> Index:
+    """Return which boundary each source enters through, -1 for places in a reach."""
+    ids = [operator.network.nodes[n].id for n in operator.geometry.boundaries]
+    entry = np.full(len(sources), -1, np.int64)
+    for i, source in enumerate(sources):
+        if source.kind != "boundary":
+            continue
+        if source.node not in ids:
+            what = f"source '{source.candidate}' enters at node '{source.node}', through which no water comes from outside"
+            raise InputError("sources", what, nearest(source.node, ids))
+        entry[i] = ids.index(source.node)
+    return entry
