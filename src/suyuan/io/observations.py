@@ -66,7 +66,7 @@ def read_observations(
     faults: list[Fault] = []
     for each in paths:
         try:
-            parts.append(_observations(read_table(each, COLUMNS), zone, network=network))
+            parts.append(readings_in(read_table(each, COLUMNS), zone, network=network))
         except InputError as error:
             faults += error.faults
     if faults:
@@ -96,11 +96,12 @@ def write_observations(observations: Observations, path: str | Path) -> None:
             frame.to_csv(partial, index=False, lineterminator="\n")
 
 
-def _observations(table: Table, zone: tzinfo, *, network: Network | None) -> Observations:
+def readings_in(table: Table, zone: tzinfo, *, network: Network | None) -> Observations:
+    """Return the readings of a table, row by row; raises InputError with every fault in it."""
     time, faults = times_of(table, zone)
     station, station_faults = _stations(table, network)
     value, censored, value_faults = _values(table)
-    named, factor, unit_faults = _determinands(table)
+    named, factor, unit_faults = units_and_ids(table)
     qualifier, qualifier_faults = _qualifiers(table, censored, value=value)
     flag, flag_faults = _flags(table, value)
     duration, duration_faults = _durations(table)
@@ -160,8 +161,8 @@ def _stations(table: Table, network: Network | None) -> tuple[NDArray[np.str_], 
     return _looked_up(table, "station", known=by_name | ids, say=say_unknown)
 
 
-def _determinands(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
-    """Return ids, the factor from the unit written in each row to the own unit, and what is not known."""
+def units_and_ids(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
+    """Return ids, the factor from each row's unit to the determinand's own, and faults."""
     text = table.text("determinand")
     known: dict[str, str] = {}
     unknown: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,190 @@
+"""Flow in NetCDF: dims (time, reach), optional (time, boundary), volumes as means or at the bin edges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError, nearest
+from suyuan.flow import FlowField
+from suyuan.io.atomic import write_atomically
+from suyuan.io.flow_bins import bin_edges
+from suyuan.io.times import localised, timezone_of
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
+
+Array = NDArray[np.float64]
+
+_TAKEN = ("discharge_start", "discharge_end", "volume")
+_UNITS = {
+    "discharge_start": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
+    "discharge_end": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
+    "inflow": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
+    "volume": ("m3", "m^3", "m**3", "m³"),
+}
+_OWN_OFFSET = re.compile(r"since .*\d\d?:\d.*(?:Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)\s*$", re.IGNORECASE)
+
+
+def read_flow_netcdf(path: Path, timezone: tzinfo) -> FlowField:
+    """Return the flow in a NetCDF file; naive times are in its attribute `timezone`, else in `timezone`."""
+    import netCDF4
+
+    broken = "cannot be read as NetCDF, it may be half-written"
+    try:
+        with netCDF4.Dataset(path) as data:
+            return _flow(data, path.name, timezone=timezone)
+    except InputError:
+        raise
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
+        raise InputError(path.name, f"{broken} ({str(error)[:80]})", "export it again") from error
+
+
+def write_flow_netcdf(flow: FlowField, path: Path) -> None:
+    """Write flow as NetCDF, times in UTC, volumes at the edges marked `time: point`."""
+    import netCDF4
+
+    at_edges = len(flow.volume) == len(flow.edges)
+    with write_atomically(path) as partial, netCDF4.Dataset(partial, "w") as data:
+        data.timezone = "UTC"
+        data.time_bins = "each value is the mean over the bin that begins at time"
+        _write_times(data, "time", seconds=flow.edges[:-1], start=flow.start)
+        _write_times(data, "time_edge", seconds=flow.edges, start=flow.start)
+        data["time"].bounds = "time_bounds"
+        data.createDimension("bound", 2)
+        bounds = data.createVariable("time_bounds", "f8", ("time", "bound"))
+        bounds[:] = np.column_stack([flow.edges[:-1], flow.edges[1:]])
+        _write_names(data, "reach", flow.reaches)
+        for name in ("discharge_start", "discharge_end"):
+            _write_values(data, name, getattr(flow, name), dims=("time", "reach"))
+        _write_values(data, "volume", flow.volume, dims=("time_edge" if at_edges else "time", "reach"))
+        data["volume"].cell_methods = "time: point" if at_edges else "time: mean"
+        if flow.boundaries:
+            _write_names(data, "boundary", flow.boundaries)
+            _write_values(data, "inflow", flow.inflow, dims=("time", "boundary"))
+
+
+def _write_times(data: Dataset, name: str, *, seconds: Array, start: np.datetime64) -> None:
+    data.createDimension(name, len(seconds))
+    variable = data.createVariable(name, "f8", (name,))
+    variable.units = f"seconds since {np.datetime_as_string(start, unit='s').replace('T', ' ')}"
+    variable.calendar = "proleptic_gregorian"
+    variable[:] = seconds
+
+
+def _write_names(data: Dataset, name: str, ids: Sequence[str]) -> None:
+    data.createDimension(name, len(ids))
+    data.createVariable(name, str, (name,))[:] = np.array(ids, dtype=object)
+
+
+def _write_values(data: Dataset, name: str, values: Array, *, dims: tuple[str, str]) -> None:
+    variable = data.createVariable(name, "f8", dims, zlib=True, complevel=1, fill_value=np.nan)
+    variable.units = _UNITS[name][0]
+    variable[:] = values
+
+
+def _flow(data: Dataset, source: str, *, timezone: tzinfo) -> FlowField:
+    _require(data, source)
+    zone = timezone_of(data.timezone, where=source) if "timezone" in data.ncattrs() else timezone
+    starts = _times(data, "time", source=source, zone=zone)
+    at_edges = str(getattr(data["volume"], "cell_methods", "")).replace(" ", "") == "time:point"
+    ends = _ends(data, starts, source=source, zone=zone)
+    start, edges = bin_edges(starts, source, until=ends)
+    reaches = _names(data, "reach", source=source)
+    boundaries = _names(data, "boundary", source=source) if "inflow" in data.variables else ()
+    flow = {name: _values(data, name, "reach", source=source) for name in _TAKEN}
+    if at_edges and len(flow["volume"]) == len(starts):
+        what = (
+            f"volume is given at points in time (cell_methods) but only {len(starts)} times for as many bins"
+        )
+        raise InputError(source, what, f"give {len(starts) + 1} values, at the edges of the bins")
+    if not at_edges and len(flow["volume"]) == len(edges):
+        what = f"volume has {len(edges)} values for {len(starts)} bins"
+        raise InputError(source, what, 'mark values at the edges with volume:cell_methods = "time: point"')
+    inflow = _values(data, "inflow", "boundary", source=source) if boundaries else np.empty((0, 0))
+    return FlowField(start, edges, reaches, **flow, boundaries=boundaries, inflow=inflow, source=source)
+
+
+def _require(data: Dataset, source: str) -> None:
+    for name in ("time", "reach", *_TAKEN):
+        if name not in data.variables:
+            others = [v for v in data.variables if v not in ("time", "reach", *_TAKEN)]
+            raise InputError(
+                source, f"the variable '{name}' is missing", nearest(name, others or list(data.variables))
+            )
+    for name in ("boundary",) if "inflow" in data.variables else ():
+        if name not in data.variables:
+            what = "the variable 'boundary', which names the nodes of inflow, is missing"
+            raise InputError(source, what, "add the node ids as variable boundary(boundary)")
+    for name, known in _UNITS.items():
+        unit = str(getattr(data.variables.get(name), "units", known[0])).strip()
+        if unit not in known:
+            raise InputError(
+                source, f"{name} is in '{unit}'", f"convert it to {known[0]} and write that as its units"
+            )
+
+
+def _times(data: Dataset, name: str, *, source: str, zone: tzinfo) -> NDArray[np.datetime64]:
+    """Return a time variable in UTC, datetime64[s]; NaT where it is missing."""
+    import netCDF4
+    import pandas as pd
+
+    variable = data[name]
+    units = str(getattr(variable, "units", ""))
+    if "since" not in units:
+        raise InputError(source, f"{name} has the units '{units}'", "write 'hours since 2024-07-16 00:00:00'")
+    numbers = np.ma.filled(variable[:].astype(float), np.nan)
+    known = np.isfinite(numbers)
+    calendar = str(getattr(variable, "calendar", "standard"))
+    dates = netCDF4.num2date(numbers[known], units, calendar, only_use_cftime_datetimes=False)
+    local = pd.Series(pd.NaT, index=range(len(numbers)), dtype="datetime64[us]")
+    local[known] = [pd.Timestamp(date).round("s") for date in np.asarray(dates).ravel()]
+    return localised(local, UTC if _OWN_OFFSET.search(units) else zone)
+
+
+def _ends(
+    data: Dataset, starts: NDArray[np.datetime64], *, source: str, zone: tzinfo
+) -> np.datetime64 | None:
+    """Return when the last bin ends, from the times of the edges; None where nothing says it."""
+    dim = next((d for d in data["volume"].dimensions if d not in ("time", "reach")), "time_edge")
+    if dim not in data.variables:
+        return None
+    edges = _times(data, dim, source=source, zone=zone)
+    if len(edges) != len(starts) + 1 or not np.array_equal(edges[:-1], starts):
+        what = f"the times of '{dim}' are not those of the {len(starts)} bins and the end of the last one"
+        raise InputError(source, what, "give the volumes at the edges of the bins")
+    return np.datetime64(edges[-1], "s")
+
+
+def _names(data: Dataset, name: str, *, source: str) -> tuple[str, ...]:
+    import netCDF4
+
+    cells = data[name][:]
+    if cells.ndim == 2:
+        cells = netCDF4.chartostring(cells)
+    ids = tuple(_name(cell) for cell in np.ma.filled(np.ma.asarray(cells)).ravel())
+    twice = sorted({i for i in ids if ids.count(i) > 1})
+    if twice:
+        raise InputError(source, f"{name} '{twice[0]}' is there twice", f"give every {name} one column")
+    return ids
+
+
+def _name(cell: Any) -> str:
+    text = cell.decode("utf-8") if isinstance(cell, bytes) else str(cell)
+    return text.strip("\0 ").removesuffix(".0") if isinstance(cell, np.floating) else text.strip("\0 ")
+
+
+def _values(data: Dataset, name: str, column: str, *, source: str) -> Array:
+    """Return a variable as (time, column), NaN where masked."""
+    variable = data[name]
+    if variable.ndim != 2 or column not in variable.dimensions:
+        what = f"{name} has the dimensions ({', '.join(variable.dimensions)})"
+        raise InputError(source, what, f"give it (time, {column})")
+    values = np.ma.filled(variable[:].astype(float), np.nan)
+    return np.ascontiguousarray(values if variable.dimensions[1] == column else values.T)

@@ -1,0 +1,134 @@
+"""Flow as a long table, CSV or Parquet: one row a reach and time, or a boundary and time."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import Fault, InputError
+from suyuan.flow import FlowField
+from suyuan.io.atomic import write_atomically
+from suyuan.io.flow_bins import bin_edges
+from suyuan.io.tables import Column, Table, read_table
+from suyuan.io.times import times_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+COLUMNS = (
+    Column("time", ("时间",)),
+    Column("reach", ("河段",)),
+    Column("discharge_start", ("起点流量",)),
+    Column("discharge_end", ("终点流量",)),
+    Column("volume", ("水量", "蓄水量")),
+    Column("boundary", ("边界",), is_required=False),
+    Column("inflow", ("入流",), is_required=False),
+)
+
+
+def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
+    """Return the flow in a long table; values are means over the bin that begins at `time`."""
+    table = read_table(path, COLUMNS)
+    time, faults = times_of(table, timezone)
+    values = {}
+    for name in ("discharge_start", "discharge_end", "volume", "inflow"):
+        values[name], wrong = table.numbers(name)
+        faults += wrong
+    if faults:
+        raise InputError.of(faults)
+    reach, boundary = table.text("reach"), table.text("boundary")
+    of_reach, of_boundary = _is_filled(reach), _is_filled(boundary)
+    if not of_reach.any():
+        raise InputError(table.source, "there is no row with a reach", "give every reach a row at every time")
+    faults = _repeated(table, time, name="reach") + _repeated(table, time, name="boundary")
+    faults += _out_of_order(table, time, rows=of_reach, owner=reach)
+    if faults:
+        raise InputError.of(faults)
+    starts = np.unique(time[of_reach])
+    start, edges = bin_edges(starts, table.source)
+    reaches, boundaries = _distinct(reach[of_reach]), _distinct(boundary[of_boundary])
+
+    def matrix(name: str, rows: NDArray[np.bool_], owner: pd.Series[str], columns: tuple[str, ...]) -> Array:
+        place = {column: i for i, column in enumerate(columns)}
+        grid = np.full((len(starts), len(columns)), np.nan)
+        bins = np.searchsorted(starts, time[rows])
+        inside = (bins < len(starts)) & (starts[np.minimum(bins, len(starts) - 1)] == time[rows])
+        grid[bins[inside], owner[rows].map(place).to_numpy(dtype=int)[inside]] = values[name][rows][inside]
+        return grid
+
+    given = {n: matrix(n, of_reach, reach, reaches) for n in ("discharge_start", "discharge_end", "volume")}
+    inflow = matrix("inflow", of_boundary, boundary, boundaries) if boundaries else np.empty((0, 0))
+    return FlowField(
+        start, edges, reaches, **given, boundaries=boundaries, inflow=inflow, source=table.source
+    )
+
+
+def write_flow_table(flow: FlowField, path: Path) -> None:
+    """Write flow as a long table, times in UTC; volumes must be means over the bins."""
+    if len(flow.volume) == len(flow.edges):
+        what = "volumes at the edges of bins do not fit into a table of bins"
+        raise InputError(path.name, what, "write NetCDF (.nc)")
+    times = np.datetime_as_string(
+        flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]"), unit="s", timezone="UTC"
+    )
+    frame = _long(times, flow.reaches, name="reach")
+    for name in ("discharge_start", "discharge_end", "volume"):
+        frame[name] = getattr(flow, name).ravel()
+    if flow.boundaries:
+        import pandas as pd
+
+        entering = _long(times, flow.boundaries, name="boundary")
+        entering["inflow"] = flow.inflow.ravel()
+        frame = pd.concat([frame, entering], ignore_index=True)
+    with write_atomically(path) as partial:
+        if path.suffix.lower() == ".parquet":
+            frame.to_parquet(partial, index=False)
+        else:
+            frame.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _long(times: NDArray[np.str_], owners: tuple[str, ...], *, name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({"time": np.repeat(times, len(owners)), name: np.tile(owners, len(times))})
+
+
+def _is_filled(text: pd.Series[str]) -> NDArray[np.bool_]:
+    return (text != "").to_numpy(dtype=bool)
+
+
+def _distinct(text: pd.Series[str]) -> tuple[str, ...]:
+    return tuple(str(name) for name in text.unique())
+
+
+def _repeated(table: Table, time: NDArray[np.datetime64], *, name: str) -> list[Fault]:
+    import pandas as pd
+
+    text = table.text(name)
+    twice = pd.DataFrame({"time": time, "owner": text}).duplicated().to_numpy() & _is_filled(text)
+    remedy = "keep one row for every time"
+    at = text + "' at " + pd.Series(np.datetime_as_string(time, unit="m")) + " UTC"
+    return table.faults(twice, at, say=lambda cell: (f"{name} '{cell} is there twice", remedy))
+
+
+def _out_of_order(
+    table: Table, time: NDArray[np.datetime64], *, rows: NDArray[np.bool_], owner: pd.Series[str]
+) -> list[Fault]:
+    """Return a fault for each reach whose times go back: a sign of two exports in one file."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"time": time[rows], "owner": owner[rows].to_numpy(), "row": table.row[rows]})
+    back = frame.groupby("owner", sort=False)["time"].diff() < pd.Timedelta(0)
+    first = frame[back].groupby("owner", sort=False).first()
+    return [
+        Fault(
+            table.source, int(row), f"time of reach '{name}' goes back to {time} UTC", "sort the rows by time"
+        )
+        for name, time, row in zip(first.index, first["time"], first["row"], strict=True)
+    ][:20]

@@ -1,0 +1,235 @@
+"""The project folder: suyuan.toml, which names every file, the window and the decay, to a Project."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, tzinfo
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suyuan.errors import Fault, InputError, nearest
+from suyuan.io.files import read_text
+from suyuan.io.times import timezone_of, utc_of_datetime
+from suyuan.substances import determinand
+
+SETTINGS = "suyuan.toml"
+
+_KEYS = {
+    "project": ("name", "timezone"),
+    "files": ("network", "flow", "observations", "fingerprints"),
+    "trace": ("determinand", "since", "until"),
+}
+_TABLES = (*_KEYS, "decay_per_day")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths of a project's files; None and () where suyuan.toml names none."""
+
+    network: Path
+    flow: Path | None = None
+    observations: tuple[Path, ...] = ()
+    fingerprints: Path | None = None
+
+
+@dataclass(frozen=True)
+class TraceSettings:
+    """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC]."""
+
+    determinand: str = ""
+    since: np.datetime64 | None = None
+    until: np.datetime64 | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What suyuan.toml says. `decay_per_day` is the best guess per determinand id [1/d]."""
+
+    folder: Path
+    name: str
+    timezone: str
+    files: Files
+    trace: TraceSettings = field(default_factory=TraceSettings)
+    decay_per_day: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of times without an offset."""
+        return timezone_of(self.timezone, where=SETTINGS)
+
+
+def read_project(folder: str | Path) -> Project:
+    """Return what the suyuan.toml of a folder says; raises InputError with every fault in it.
+
+    The files it names are not opened, but must be there.
+    """
+    project, faults = project_and_faults(folder)
+    if faults:
+        raise InputError.of(faults)
+    return project
+
+
+def project_and_faults(folder: str | Path) -> tuple[Project, list[Fault]]:
+    """Return what can be understood of a folder's suyuan.toml, and every fault in it.
+
+    Raises InputError only where there is no such folder or file or its text cannot be parsed. Where the
+    network is missing its path is that of the folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "there is no such folder"
+        raise InputError(str(folder), what, "make one with 'suyuan new', or correct the path")
+    if not (folder / SETTINGS).is_file():
+        what = f"the folder holds no {SETTINGS}"
+        raise InputError(str(folder), what, "make a project with 'suyuan new', or name its folder")
+    text = read_text(folder / SETTINGS)
+    tables = _parsed(text)
+    found = _Finder(text)
+    zone_name = found.text(tables.get("project", {}), "project", key="timezone") or "UTC"
+    zone = found.zone(zone_name)
+    found.unknown_keys(tables)
+    project = Project(
+        folder=folder,
+        name=found.text(tables.get("project", {}), "project", key="name") or folder.resolve().name,
+        timezone=zone_name,
+        files=found.files(tables.get("files", {}), folder),
+        trace=found.trace(tables.get("trace", {}), zone),
+        decay_per_day=found.decay(tables.get("decay_per_day", {})),
+    )
+    return project, found.faults
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        remedy = 'write key = "value", text in quotes and times as 2024-07-20T00:00:00+08:00'
+        raise InputError(SETTINGS, str(error), remedy, row=int(line[1]) if line else 0) from error
+
+
+class _Finder:
+    """Reads one table of suyuan.toml after the other and collects every fault with its line."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self.faults: list[Fault] = []
+
+    def fault(self, key: str, what: str, remedy: str) -> None:
+        """Note a fault on the line where `key` stands."""
+        mark = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*(?:=|\])""")
+        row = next((i for i, line in enumerate(self._lines, start=1) if mark.match(line)), 0)
+        self.faults.append(Fault(SETTINGS, row, what, remedy))
+
+    def unknown_keys(self, tables: dict[str, Any]) -> None:
+        """Note tables and keys that nobody reads."""
+        for name, keys in tables.items():
+            if name not in _TABLES:
+                self.fault(name, f"'{name}' is not known", nearest(name, _TABLES))
+            elif not isinstance(keys, dict):
+                self.fault(name, f"'{name}' is not a table", f"write [{name}] on a line of its own")
+            for key in keys if isinstance(keys, dict) and name in _KEYS else ():
+                if key not in _KEYS[name]:
+                    self.fault(key, f"'{key}' in [{name}] is not known", nearest(key, _KEYS[name]))
+
+    def text(self, table: Any, name: str, *, key: str) -> str:
+        """Return a text, '' where it is not given."""
+        value = table.get(key, "") if isinstance(table, dict) else ""
+        if isinstance(value, str):
+            return value.strip()
+        self.fault(key, f"{key} in [{name}] is {value!r}, not text", "put it in quotes")
+        return ""
+
+    def zone(self, name: str) -> tzinfo:
+        """Return a timezone, UTC where it is not known."""
+        try:
+            return timezone_of(name)
+        except InputError as error:
+            self.fault("timezone", error.faults[0].what, error.faults[0].remedy)
+            return timezone_of("UTC")
+
+    def files(self, table: Any, folder: Path) -> Files:
+        """Return the paths, and note those that are missing."""
+        table = table if isinstance(table, dict) else {}
+        named = {key: self._paths(table[key], folder, key=key) for key in _KEYS["files"] if key in table}
+        if not named.get("network"):
+            if "network" not in table:
+                self.fault("files", "no network is named", 'write network = "network.gpkg" under [files]')
+            return Files(folder)
+        for key in ("network", "flow", "fingerprints"):
+            if len(named.get(key, ())) > 1:
+                self.fault(
+                    key, f"{key} names {len(named[key])} files", "name one; only observations may be a list"
+                )
+        flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
+        return Files(named["network"][0], flow[0], named.get("observations", ()), prints[0])
+
+    def _paths(self, value: Any, folder: Path, *, key: str) -> tuple[Path, ...]:
+        names = value if isinstance(value, list) else [value]
+        paths = []
+        for name in names:
+            if not isinstance(name, str) or not name.strip():
+                self.fault(key, f"{key} is {name!r}, not a file name", f'write {key} = "name of the file"')
+            elif not (folder / name).is_file():
+                known = sorted(p.name for p in folder.iterdir() if p.is_file())
+                self.fault(key, f"{key} '{name}' is not in the folder", nearest(name, known))
+            else:
+                paths.append(folder / name)
+        return tuple(paths)
+
+    def trace(self, table: Any, zone: tzinfo) -> TraceSettings:
+        """Return the determinand and the window."""
+        table = table if isinstance(table, dict) else {}
+        named = self.text(table, "trace", key="determinand")
+        since, until = (self._instant(table, key, zone=zone) for key in ("since", "until"))
+        if since is not None and until is not None and since >= until:
+            self.fault(
+                "until", f"until {until} UTC is not after since {since} UTC", "write the later time as until"
+            )
+        return TraceSettings(self._determinand("determinand", named) if named else "", since, until)
+
+    def _instant(self, table: dict[str, Any], key: str, *, zone: tzinfo) -> np.datetime64 | None:
+        value = table.get(key)
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = datetime.fromisoformat(value.strip())
+        if isinstance(value, datetime):
+            return utc_of_datetime(value, zone)
+        if isinstance(value, date) and key == "since":
+            return utc_of_datetime(datetime.combine(value, time()), zone)
+        if value is not None:
+            remedy = f"write {key} = 2024-07-28T00:00:00+08:00, with a time of day"
+            self.fault(key, f"{key} is {value!s}, not a time", remedy)
+        return None
+
+    def _determinand(self, key: str, name: str) -> str:
+        try:
+            known = determinand(name)
+        except InputError as error:
+            self.fault(key, error.faults[0].what, error.faults[0].remedy)
+            return ""
+        if not known.is_traceable:
+            self.fault(
+                key, f"{known.id} does not keep its mass in the water and cannot be traced", "choose another"
+            )
+        return known.id
+
+    def decay(self, table: Any) -> dict[str, float]:
+        """Return the decay [1/d] per determinand id."""
+        rates = {}
+        for name, rate in (table if isinstance(table, dict) else {}).items():
+            known = self._determinand(name, name)
+            is_rate = isinstance(rate, int | float) and not isinstance(rate, bool)
+            if not is_rate or not math.isfinite(rate) or rate < 0.0:
+                remedy = "write a number per day, 0 or more, such as 0.08"
+                self.fault(name, f"the decay of {name} is {rate!r}", remedy)
+            elif known:
+                rates[known] = float(rate)
+        return rates
