@@ -16,7 +16,7 @@ DAYS = 12
 START = np.datetime64("2024-07-15T16:00:00", "s")
 """Midnight in China before the first day of flow, UTC."""
 
-CHINA_S = 8 * 3600.0
+CHINA_S = 8 * 3600
 TIDE_S, DIURNAL_S = 12.42 * 3600.0, 24.84 * 3600.0
 LARGEST_TIDE_M = 0.40
 
@@ -97,7 +97,7 @@ def _draw_rain(rng: np.random.Generator, steps: int, *, rains: float) -> Array:
     return rain
 
 
-def _hydrograph(rain: Array, *, peak_h: float) -> Array:
+def hydrograph(rain: Array, *, peak_h: float) -> Array:
     """Return rain [mm/h] smoothed by a gamma unit hydrograph that peaks after `peak_h` hours."""
     t = np.arange(1, round(10.0 * peak_h * 3600.0 / STEP_S)) * STEP_S / (peak_h * 3600.0)
     unit = t * np.exp(1.0 - t)
@@ -123,7 +123,7 @@ def _draw_inflow(
         slow = np.exp(rng.uniform(0.05, 0.10) * wander(rng, (steps, 1), memory_s=86400.0)[:, 0])
         runoff = rng.uniform(0.01, 0.03) if sewer else base * rng.uniform(0.05, 0.15)
         peak_h = rng.uniform(0.4, 0.9) if sewer else rng.uniform(3.0, 8.0)
-        columns.append(base * daily * slow + runoff * _hydrograph(rain, peak_h=peak_h))
+        columns.append(base * daily * slow + runoff * hydrograph(rain, peak_h=peak_h))
     return np.column_stack(columns)
 
 

@@ -1,0 +1,71 @@
+"""An invented event written as a project folder, its truth beside it; text files say that they are invented."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from suyuan.io.atomic import result_folder
+from suyuan.io.fingerprints import write_fingerprints
+from suyuan.io.flow import write_flow
+from suyuan.io.network_writer import write_network
+from suyuan.io.observations import write_observations
+from suyuan.io.project import SETTINGS
+from suyuan.io.times import timezone_of
+from suyuan.synthetic import Event
+
+NOTICE = "Invented data: no such county, no such readings. 本数据纯属虚构。"
+ZONE = "Asia/Shanghai"
+
+
+def write_event(event: Event, folder: str | Path) -> None:
+    """Write an event as a project that `suyuan check` and `suyuan trace` take, and its answer as truth.json.
+
+    A folder that does not exist yet appears whole or not at all; in one that exists the files are replaced.
+    """
+    folder = Path(folder)
+    with result_folder(folder) as partial:
+        write_network(event.network, partial / "network.gpkg")
+        write_flow(event.flow, partial / "flow.nc")
+        write_observations(event.observations, partial / "observations.csv")
+        write_fingerprints(event.fingerprints, partial / "fingerprints.csv")
+        for name in ("observations.csv", "fingerprints.csv"):
+            _declare(partial / name)
+        (partial / SETTINGS).write_text(_settings(event, folder.absolute().name), "utf-8")
+        truth = json.dumps({"notice": NOTICE, **event.truth.to_dict()}, ensure_ascii=False, indent=1)
+        (partial / "truth.json").write_text(truth + "\n", "utf-8")
+
+
+def _declare(path: Path) -> None:
+    path.write_text(f"# {NOTICE}\n{path.read_text('utf-8')}", "utf-8")
+
+
+def _settings(event: Event, name: str) -> str:
+    decay = "\n".join(f'"{key}" = {value}' for key, value in event.decay_per_day.items())
+    return f"""# {NOTICE}
+[project]
+name = {json.dumps(name, ensure_ascii=False)}
+timezone = "{ZONE}"
+
+[files]
+network = "network.gpkg"
+flow = "flow.nc"
+observations = "observations.csv"
+fingerprints = "fingerprints.csv"
+
+[trace]
+determinand = "NH3-N"
+since = {_local(event.since)}
+until = {_local(event.until)}
+
+[decay_per_day]
+{decay}
+"""
+
+
+def _local(time: np.datetime64) -> str:
+    seconds = int(time.astype("datetime64[s]").astype(np.int64))
+    return datetime.fromtimestamp(seconds, UTC).astimezone(timezone_of(ZONE)).isoformat()
