@@ -18,7 +18,7 @@ def flag(observations: Observations) -> Observations:
 
     MISSING where there is no value; FAIL outside what is physically possible (gross range test of QARTOD) and
     where a reading repeats an earlier one of the same station, determinand, time and sample exactly; SUSPECT
-    where such readings contradict each other. Conservative: rather a bad reading passes than a peak is doubted.
+    where such readings contradict each other. Conservative: rather a bad reading passes than a peak fails.
 
     >>> time = np.array(["2024-07-20T00", "2024-07-20T01"], dtype="datetime64[s]")
     >>> text, zero = np.array(["", ""]), np.zeros(2)

@@ -44,13 +44,13 @@ def read_flow(path: str | Path, *, timezone: str | tzinfo, network: Network | No
     return flow
 
 
-def write_flow(flow: FlowField, path: str | Path) -> None:
+def write_flow(flow: FlowField, path: str | Path, *, timezone: str | tzinfo = "UTC") -> None:
     """Write flow as NetCDF (.nc) or, where volumes are means over the bins, as table (.csv, .parquet)."""
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:
         what = f"'{path.suffix}' is not a kind of flow file"
         raise InputError(path.name, what, f"name it with one of: {', '.join(_WRITERS)}")
-    _WRITERS[path.suffix.lower()](flow, path)
+    _WRITERS[path.suffix.lower()](flow, path, zone=timezone_of(timezone))
 
 
 def _missing_values(flow: FlowField) -> list[Fault]:

@@ -46,13 +46,14 @@ def read_flow_netcdf(path: Path, timezone: tzinfo) -> FlowField:
         raise InputError(path.name, f"{broken} ({str(error)[:80]})", "export it again") from error
 
 
-def write_flow_netcdf(flow: FlowField, path: Path) -> None:
-    """Write flow as NetCDF, times in UTC, volumes at the edges marked `time: point`."""
+def write_flow_netcdf(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
+    """Write flow as NetCDF, times in UTC, volumes at the edges marked `time: point`; `zone` is noted."""
     import netCDF4
 
     at_edges = len(flow.volume) == len(flow.edges)
     with write_atomically(path) as partial, netCDF4.Dataset(partial, "w") as data:
         data.timezone = "UTC"
+        data.local_timezone = str(zone)
         data.time_bins = "each value is the mean over the bin that begins at time"
         _write_times(data, "time", seconds=flow.edges[:-1], start=flow.start)
         _write_times(data, "time_edge", seconds=flow.edges, start=flow.start)

@@ -14,7 +14,7 @@ from suyuan.flow import FlowField
 from suyuan.io.atomic import write_atomically
 from suyuan.io.flow_bins import bin_edges
 from suyuan.io.tables import Column, Table, read_table
-from suyuan.io.times import times_of
+from suyuan.io.times import stamped, times_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,14 +69,12 @@ def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
     )
 
 
-def write_flow_table(flow: FlowField, path: Path) -> None:
-    """Write flow as a long table, times in UTC; volumes must be means over the bins."""
+def write_flow_table(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
+    """Write flow as a long table, times in `zone`; volumes must be means over the bins."""
     if len(flow.volume) == len(flow.edges):
         what = "volumes at the edges of bins do not fit into a table of bins"
         raise InputError(path.name, what, "write NetCDF (.nc)")
-    times = np.datetime_as_string(
-        flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]"), unit="s", timezone="UTC"
-    )
+    times = stamped(flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]"), zone)
     frame = _long(times, flow.reaches, name="reach")
     for name in ("discharge_start", "discharge_end", "volume"):
         frame[name] = getattr(flow, name).ravel()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.atomic import write_atomically
 from suyuan.io.tables import Column, Table, is_no_number, read_table
-from suyuan.io.times import times_of, timezone_of
+from suyuan.io.times import stamped, times_of, timezone_of
 from suyuan.network import Network
 from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
 from suyuan.substances import determinand, determinands
@@ -82,8 +82,10 @@ def joined(parts: Sequence[Observations]) -> Observations:
     return Observations(**columns, source=", ".join(part.source for part in parts))
 
 
-def write_observations(observations: Observations, path: str | Path) -> None:
-    """Write readings as CSV or Parquet, by the ending of `path`: times in UTC, own units, NaN left empty."""
+def write_observations(
+    observations: Observations, path: str | Path, *, timezone: str | tzinfo = "UTC"
+) -> None:
+    """Write readings as CSV or Parquet, by the ending of `path`, in own units; times bear their offset."""
     frame = observations.to_frame()
     units = {name: known.unit for name, known in determinands().items()}
     frame.insert(4, "unit", [units.get(name, "") for name in observations.determinand])
@@ -92,7 +94,7 @@ def write_observations(observations: Observations, path: str | Path) -> None:
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(partial, index=False)
         else:
-            frame["time"] = np.datetime_as_string(observations.time, timezone="UTC")
+            frame["time"] = stamped(observations.time, timezone_of(timezone))
             frame.to_csv(partial, index=False, lineterminator="\n")
 
 

@@ -126,7 +126,10 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_csv(path: Path) -> Table:
     lines = read_text(path).split("\n")
-    start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    start = next(
+        (i for i, line in enumerate(lines) if line.strip() and not line.lstrip('"').startswith("#")),
+        len(lines),
+    )
     if start == len(lines):
         raise InputError(path.name, "there is no header line", "name the columns in the first line")
     delimiter = max(",;\t", key=lines[start].count)
@@ -145,10 +148,15 @@ def _read_csv(path: Path) -> Table:
     return Table(path.name, {name: kept[name] for name in names if name}, row[filled])
 
 
+def _is_comment(line: str) -> bool:
+    return line.lstrip('"').startswith("#")  # spreadsheets put quotes round a comment that holds a comma
+
+
 def _cells(
     lines: list[str], start: int, *, names: list[str], delimiter: str, source: str
 ) -> tuple[pd.DataFrame, NDArray[np.int64], list[Fault]]:
     """Return the cells below the header as text, the line of each row, and rows of the wrong length."""
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
@@ -160,22 +168,23 @@ def _cells(
 
     body = [(i, line) for i, line in enumerate(lines[start + 1 :], start=start + 2) if line.strip()]
     texts = {name: pa.string() for name in names}
+    line_of = np.array([i for i, _ in body], dtype=np.int64)
+    unclosed = [i for i, line in body if '"' in line and line.count('"') % 2]
+    faults = [
+        Fault(source, i, "a quotation mark is not closed", "close or delete it") for i in unclosed[:_SHOWN]
+    ]
+    if not body or faults:
+        return pd.DataFrame({name: pd.Series([], dtype="str") for name in names}), line_of[:0], faults
     table = pa_csv.read_csv(
-        io.BytesIO("\n".join([lines[start], *(line for _, line in body)]).encode()),
-        read_options=pa_csv.ReadOptions(use_threads=False, skip_rows=1, column_names=names),
-        parse_options=pa_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
-        ),
+        io.BytesIO("\n".join(line for _, line in body).encode()),
+        read_options=pa_csv.ReadOptions(use_threads=False, column_names=names),
+        parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
         convert_options=pa_csv.ConvertOptions(column_types=texts, strings_can_be_null=False),
     )
-    line_of = np.array([i for i, _ in body], dtype=np.int64)
-    faults = []
     for bad in ragged:
         what = f"the row '{bad.text[:60]}' has {bad.actual_columns} cells where the header has {len(names)}"
-        faults.append(Fault(source, int(line_of[bad.number - 2]), what, f"give it {len(names)} cells"))
-    if len(line_of) != table.num_rows:  # rows were skipped, or a quoted cell runs over several lines
-        line_of = np.arange(start + 2, start + 2 + table.num_rows, dtype=np.int64)
-    return table.to_pandas(), line_of, faults
+        faults.append(Fault(source, int(line_of[bad.number - 1]), what, f"give it {len(names)} cells"))
+    return table.to_pandas(), np.delete(line_of, [bad.number - 1 for bad in ragged]), faults
 
 
 def fitted(table: Table, columns: Sequence[Column]) -> Table:
