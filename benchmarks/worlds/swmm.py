@@ -44,7 +44,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Run:
-    """What SWMM says: `flow` and `volume` (hour, piece) and `concentration` (hour, node, substance) at its end.
+    """What SWMM says: `flow`, `volume` (hour, piece) and `concentration` (hour, node, substance) at its end.
 
     Substances: backgrounds of each determinand, then each release's share of each determinand.
     """
@@ -108,7 +108,6 @@ def _route(here: Path) -> None:
             pass
     finally:
         solver.swmm_end()
-        solver.swmm_report()
         solver.swmm_close()
 
 
