@@ -1,4 +1,4 @@
-"""An invented event written as a project folder, its truth beside it; text files say that they are invented."""
+"""An invented event written as a project folder with its truth; text files say that they are invented."""
 
 from __future__ import annotations
 

@@ -84,11 +84,13 @@ def draw_plan(rng: np.random.Generator, size: CountySize) -> Plan:
     parts = [_main_canal(grid), _parallel_canal(grid, rng), _bypass(grid)]
     parts.append(_side_canals(grid, rng, count=size.side_canals))
     parts.append(_sewers(grid, rng, count=size.sewers))
-    points, kinds = {}, {}
+    points: dict[str, Point] = {}
+    kinds: dict[str, NodeKind] = {}
     for part in parts:
         points.update(part.points)
         kinds.update(part.kinds)
-    return Plan(points, kinds, tuple(s for part in parts for s in part.stretches))
+    drawn = {node: (round(x, 1), round(y, 1)) for node, (x, y) in points.items()}
+    return Plan(drawn, kinds, tuple(s for part in parts for s in part.stretches))
 
 
 def _draw_grid(rng: np.random.Generator, size: CountySize) -> Grid:

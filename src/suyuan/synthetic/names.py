@@ -52,7 +52,7 @@ def canal_names(rng: np.random.Generator, count: int) -> list[str]:
     """Return `count` different names of side canals.
 
     >>> canal_names(np.random.default_rng(1), 1)
-    ['麦垛浜 Maiduo Creek']
+    ['荷泾浜 Hejing Creek']
     """
     order = rng.permutation(len(PLACES))
     words = (("浜", "Creek"), ("港", "Canal"), ("河", "River"))
