@@ -93,7 +93,8 @@ def _explained(path: Path, partial: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL_OR_READ_ONLY and not _names(error, partial):
             raise
-        what = f"cannot be written ({error.strerror})"
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        what = f"cannot be written ({'a file is in the way' if in_the_way else error.strerror})"
         raise InputError(str(path), what, "free it, or choose a folder you may write to") from error
 
 

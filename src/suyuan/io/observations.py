@@ -35,7 +35,7 @@ COLUMNS = (
     Column("duration_s", ("采样历时",), is_required=False),
 )
 
-_FLAGS = {"": GOOD, "1": GOOD, "2": GOOD, "3": SUSPECT, "4": FAIL, "9": MISSING}
+_FLAGS = {"": str(GOOD), "1": str(GOOD), "2": str(GOOD), "3": str(SUSPECT), "4": str(FAIL), "9": str(MISSING)}
 _QUALIFIERS = {
     "": "",
     "=": "",
@@ -139,9 +139,15 @@ def _looked_up(
     table: Table, name: str, *, known: dict[str, str], say: Callable[[str], tuple[str, str]]
 ) -> tuple[NDArray[np.str_], list[Fault]]:
     """Return a column through a dictionary and a fault for every cell it does not hold."""
+    import pandas as pd
+
     text = table.text(name)
-    found = text.map(known)
-    return _array(found.fillna("")), table.faults(found.isna().to_numpy(dtype=bool), text, say=say)
+    codes, distinct = pd.factorize(text)
+    found = np.array([known.get(str(cell), "") for cell in distinct], dtype=np.str_)
+    wrong = np.array([str(cell) not in known for cell in distinct], dtype=bool)
+    if not len(distinct):
+        return np.empty(0, dtype="<U1"), []
+    return found[codes], table.faults(wrong[codes], text, say=say)
 
 
 def _stations(table: Table, network: Network | None) -> tuple[NDArray[np.str_], list[Fault]]:
@@ -174,14 +180,14 @@ def units_and_ids(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
         except InputError as error:
             unknown[cell] = error.faults[0].what, error.faults[0].remedy
     named, faults = _looked_up(table, "determinand", known=known, say=unknown.__getitem__)
-    factor, unit_faults = _factors(table, text.map(known).fillna(""))
+    factor, unit_faults = _factors(table, named)
     return named, factor, faults + unit_faults
 
 
-def _factors(table: Table, named: pd.Series[str]) -> tuple[Array, list[Fault]]:
+def _factors(table: Table, named: NDArray[np.str_]) -> tuple[Array, list[Fault]]:
     import pandas as pd
 
-    pairs = named + "\t" + table.text("unit")
+    pairs = pd.Series(named, dtype="str") + "\t" + table.text("unit")
     codes, distinct = pd.factorize(pairs)
     factor = np.full(len(distinct), np.nan)
     wrong: dict[str, tuple[str, str]] = {}
@@ -250,16 +256,18 @@ def _qualifiers(
 
 
 def _flags(table: Table, value: Array) -> tuple[NDArray[np.int8], list[Fault]]:
-    text = table.text("flag")
-    found = text.map(_FLAGS)
     remedy = "write 1 (good), 2 (not evaluated), 3 (suspect), 4 (fail) or 9 (missing)"
-    wrong = found.isna().to_numpy(dtype=bool)
-    faults = table.faults(wrong, text, say=lambda cell: (f"flag '{cell}' is not a quality flag", remedy))
-    flag = found.fillna(GOOD).to_numpy(dtype=np.int8)
+    flag, faults = np.full(len(table), GOOD, dtype=np.int8), list[Fault]()
+    if "flag" in table.columns:
+        say = lambda cell: (f"flag '{cell}' is not a quality flag", remedy)  # noqa: E731
+        words, faults = _looked_up(table, "flag", known=_FLAGS, say=say)
+        flag = np.where(words == "", str(GOOD), words).astype(np.int8)
     return np.where(np.isnan(value), MISSING, flag).astype(np.int8), faults
 
 
 def _durations(table: Table) -> tuple[Array, list[Fault]]:
+    if "duration_s" not in table.columns:
+        return np.zeros(len(table)), []
     duration, faults = table.numbers("duration_s")
     duration = np.where(np.isnan(duration), 0.0, duration)
     remedy = "write seconds, or nothing for an instantaneous reading"

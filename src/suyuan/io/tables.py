@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.errors import Fault, InputError, nearest
+from suyuan.errors import Fault, InputError
 from suyuan.io.files import read_text, require_file
 
 if TYPE_CHECKING:
@@ -215,12 +216,10 @@ def _missing(
     for column in absent:
         if column.is_required:
             names = " or ".join((column.name, *column.aliases[:2]))
-            remedy = (
-                f"{nearest(column.name, extra)} give a column {names}" if extra else f"add a column {names}"
-            )
+            close = get_close_matches(column.name, extra, n=1)
+            remedy = f"is it '{close[0]}'? Name it {names}" if close else f"add it, named {names}"
             yield Fault(source, 0, f"the column '{column.name}' is missing", remedy)
         else:
-            close = [name for name in extra if nearest(name, [column.name]).startswith("did you mean")]
-            for name in close:
+            for name in get_close_matches(column.name, extra):
                 remedy = f"did you mean '{column.name}'? Rename it, or give it a name that is not so near"
                 yield Fault(source, 0, f"the column '{name}' is not known", remedy)
