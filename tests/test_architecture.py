@@ -29,21 +29,57 @@ STOREYS = (
     ("ingest",),
     ("report",),
     ("run",),
+    ("demo",),
     ("web",),
     ("cli",),
 )
 """Every module and package of suyuan, from the ground up. An import may only go to an earlier line."""
 
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
-EDGES = {"io", "plot", "store", "ingest", "report", "run", "web", "cli"}
+EDGES = {"io", "plot", "store", "ingest", "report", "run", "demo", "web", "cli"}
 
 WORLD = {
-    *("os", "io", "pathlib", "shutil", "tempfile", "glob", "sqlite3", "socket", "ssl", "http", "urllib", "requests"),
-    *("subprocess", "time", "random", "xarray", "netCDF4", "pyogrio", "matplotlib", "rich", "typer", "jinja2"),
+    *(
+        "os",
+        "io",
+        "pathlib",
+        "shutil",
+        "tempfile",
+        "glob",
+        "sqlite3",
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "requests",
+    ),
+    *(
+        "subprocess",
+        "time",
+        "random",
+        "xarray",
+        "netCDF4",
+        "pyogrio",
+        "matplotlib",
+        "rich",
+        "typer",
+        "jinja2",
+    ),
 }
 """Packages through which a module would reach disk, network, clock, chance or screen."""
 
-WORLDLY_CALLS = {"open", "print", "input", "now", "utcnow", "today", "default_rng", "read_csv", "to_csv", "savetxt"}
+WORLDLY_CALLS = {
+    "open",
+    "print",
+    "input",
+    "now",
+    "utcnow",
+    "today",
+    "default_rng",
+    "read_csv",
+    "to_csv",
+    "savetxt",
+}
 
 FILES = sorted(SOURCE.rglob("*.py"))
 
@@ -76,7 +112,11 @@ def _code_lines(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) ->
     """Return the lines of code of a function: no docstring, no blank lines, no comments, no decorators."""
     lines = path.read_text("utf-8").splitlines()[function.lineno - 1 : function.end_lineno]
     first = function.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
         assert first.end_lineno is not None
         del lines[first.lineno - function.lineno : first.end_lineno - function.lineno + 1]
     return sum(1 for line in lines if line.strip() and not line.strip().startswith("#"))
@@ -119,7 +159,9 @@ def test_below_the_edges_nothing_reaches_disk_network_clock_or_chance():
     for path in FILES:
         if _home(path) in EDGES | {"__init__"}:
             continue
-        wrong += [f"{path.relative_to(SOURCE)} imports {n}" for n in _imports(path) if n.split(".")[0] in WORLD]
+        wrong += [
+            f"{path.relative_to(SOURCE)} imports {n}" for n in _imports(path) if n.split(".")[0] in WORLD
+        ]
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func).rpartition(".")[2]
@@ -151,7 +193,9 @@ def test_functions_take_six_arguments_at_most_and_name_them_after_the_second():
             if positional - own + len(given.kwonlyargs) > 6:
                 wrong.append(f"{where} takes more than six arguments")
             if positional - own > 2 and not _reads_as_a_sentence(path, function):
-                wrong.append(f"{where} takes {positional - own} arguments by position; put * after the second")
+                wrong.append(
+                    f"{where} takes {positional - own} arguments by position; put * after the second"
+                )
     assert not wrong, "\n".join(wrong)
 
 
@@ -161,11 +205,15 @@ def _reads_as_a_sentence(path: Path, function: ast.FunctionDef | ast.AsyncFuncti
 
 
 def test_files_and_classes_are_small():
-    wrong = [f"{p.relative_to(SOURCE)} is too long" for p in FILES if len(p.read_text("utf-8").splitlines()) > 400]
+    wrong = [
+        f"{p.relative_to(SOURCE)} is too long" for p in FILES if len(p.read_text("utf-8").splitlines()) > 400
+    ]
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
-                public = [f for f in node.body if isinstance(f, ast.FunctionDef) and not f.name.startswith("_")]
+                public = [
+                    f for f in node.body if isinstance(f, ast.FunctionDef) and not f.name.startswith("_")
+                ]
                 if len(public) > 12:
                     wrong.append(f"{path.relative_to(SOURCE)}: {node.name} has {len(public)} public methods")
     assert not wrong, "\n".join(wrong)

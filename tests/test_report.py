@@ -162,8 +162,8 @@ def test_same_trace_same_files(tmp_path: Path, results: Path):
 def test_the_headline_names_who_when_how_much_and_how_sure():
     said = headline(made_up.trace(), made_up.network(), zone=made_up.CHINA)
     assert said.en == (
-        "It is likely (83 %) that the release came from outfall O1 染厂<b>&Co</b>, beginning between 07-20 20:00 and "
-        "07-21 02:00, about 1,900 kg of NH3-N (960–3,400)."
+        "It is likely (83 %) that the release came from outfall O1 染厂<b>&Co</b>, beginning between 07-20 20:00 "
+        "and 07-21 02:00, about 1,900 kg of NH3-N (960–3,400)."
     )
     assert said.zh.startswith("较可能（83 %）是排口 O1")
 
@@ -184,7 +184,9 @@ def test_the_headline_asks_for_samples_when_no_candidate_stands_out():
 
 def test_a_quiet_river_still_gets_a_page(tmp_path: Path):
     quiet = made_up.trace(top=0.0, nobody=0.99)
-    quiet = replace(quiet, findings=tuple(replace(f, release=None, mass_kg=None, start=None) for f in quiet.findings))
+    quiet = replace(
+        quiet, findings=tuple(replace(f, release=None, mass_kg=None, start=None) for f in quiet.findings)
+    )
     page = _page(_written(tmp_path / "quiet", quiet))
     assert "no release history is drawn" in page.text
 
@@ -219,7 +221,9 @@ def test_many_stations_stay_under_two_megabytes(tmp_path: Path):
     )
     stations = tuple(made_up.Station(f"S{i}", "R3", 100.0 * i) for i in range(12))
     network = replace(made_up.network(), stations=stations)
-    fits = tuple(replace(fit, station=s.id, determinand=d) for s in stations for d in ("NH3-N", "TP", "CODMn", "EC"))
+    fits = tuple(
+        replace(fit, station=s.id, determinand=d) for s in stations for d in ("NH3-N", "TP", "CODMn", "EC")
+    )
     crowded = replace(made_up.trace(), fits=fits)
     run = replace(made_up.run(), stations=tuple(s.id for s in stations))
     write_results(crowded, network, flow=made_up.flow(), run=run, out=tmp_path / "many")

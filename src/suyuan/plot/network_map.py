@@ -39,6 +39,7 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     _draw_reaches(axes, network, lines=lines)
     if flow is not None:
         _draw_arrows(axes, network, lines=lines, flow=flow)
+    _draw_ends(axes, network, lines=lines)
     labels = _draw_candidates(axes, network, lines=lines, trace=trace)
     labels += _draw_stations(axes, network, lines=lines)
     figure.draw_without_rendering()
@@ -164,6 +165,17 @@ def _draw_arrows(axes: Axes, network: Network, *, lines: dict[str, Array], flow:
         axes.quiver(*tail[reverses].T, *-step[reverses].T, angles="xy", color="#7b8794", **look)
 
 
+def _draw_ends(axes: Axes, network: Network, *, lines: dict[str, Array]) -> None:
+    """Draw where water comes in (hollow triangle) and where it leaves or is held (blue, pointing down)."""
+    for node in network.nodes:
+        if node.kind in ("boundary", "outlet", "lake"):
+            at, is_inlet = _node_point(node.id, network, lines=lines), node.kind == "boundary"
+            look = {"marker": "^", "facecolor": "white"} if is_inlet else {"marker": "v", "facecolor": WATER}
+            axes.scatter(
+                at[0], at[1], s=22 if is_inlet else 60, edgecolor="#52606d", linewidth=0.8, zorder=3, **look
+            )
+
+
 def _colour(probability: float) -> str:
     return HOT[int(np.searchsorted([0.05, 0.2, 0.5, 0.8], probability, side="right"))]
 
@@ -183,7 +195,7 @@ def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], t
     for finding in reversed(shown):
         at = _draw_finding(axes, finding, network=network, lines=lines)
         size = 8.0 + 2.5 * finding.probability
-        name = finding.candidate.name or finding.candidate.id.rpartition(":")[2]
+        name = finding.candidate.id.rpartition(":")[2]
         labels.append(Label(f"{name} {percent(finding.probability)}", at, size, finding.probability >= 0.5))
     return labels[::-1]
 
@@ -230,12 +242,14 @@ def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> 
 def _place_labels(axes: Axes, labels: list[Label]) -> None:
     """Write each label at the first side where it covers no other label, the most probable first."""
     marks = [axes.transData.transform(label.at) for label in labels]
+    sheet = axes.get_window_extent()
     taken = [(x - 9.0, y - 9.0, x + 9.0, y + 9.0) for x, y in marks]
     for label in labels:
         x, y = axes.transData.transform(label.at)
         wide = sum(1.0 if ord(ch) > 0x2E7F else 0.62 for ch in label.text) * label.size * 1.39
         high = label.size * 1.9
         boxes = [_box(x, y, side=side, wide=wide, high=high) for side in SIDES]
+        boxes = [b for b in boxes if sheet.x0 <= b[0] and b[2] <= sheet.x1] or boxes
         free = [b for b in boxes if not any(_overlap(b, t) for t in taken)]
         box = free[0] if free else boxes[0]
         taken.append(box)
@@ -305,7 +319,8 @@ def _map_legend(figure: Figure) -> None:
         Line2D([], [], lw=5, color=HOT[3], label="unlisted source"),
         Line2D([], [], marker="^", ls="", ms=9, label="boundary", **hot),
         Line2D([], [], marker="s", ls="", ms=7, color=WATER, label="station"),
+        Line2D([], [], marker="v", ls="", ms=8, color=WATER, markeredgecolor="#52606d", label="outlet"),
         Line2D([], [], marker=Path(ONE_WAY, closed=True), ls="", label="mean flow", **grey),
         Line2D([], [], marker=Path(BOTH_WAYS, closed=True), ls="", label="flow reverses", **grey),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="lower center", ncols=7, frameon=False)

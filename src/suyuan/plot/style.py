@@ -34,6 +34,7 @@ WORDS_ZH = {
     "unlisted source": "名录外污染源",
     "boundary": "边界来水",
     "station": "监测点",
+    "outlet": "出口",
     "mean flow": "平均流向",
     "flow reverses": "往复流",
     "unseen": "看不见",

@@ -1,5 +1,6 @@
 """Reports: the files of a run and the page an inspector reads."""
 
+from suyuan.report.figures import Lang as Lang
 from suyuan.report.page import RunInfo as RunInfo
 from suyuan.report.results import ranking_csv as ranking_csv
 from suyuan.report.results import release_csv as release_csv

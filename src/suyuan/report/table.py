@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from suyuan.flow import WaterBalance
 from suyuan.network import Network
 from suyuan.plot import percent
 from suyuan.report.page import shown
@@ -13,6 +16,16 @@ from suyuan.tracing.result import Trace
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+def balance_words(balance: WaterBalance) -> str:
+    """Return how far the given flow was from closing, in a sentence."""
+    worst = int(np.argmax(balance.node_residual))
+    return (
+        f"water balance: node errors sum to {balance.residual_share:.1%} of the through-flow before closure, "
+        f"most at {balance.nodes[worst]} ({balance.node_residual[worst]:.2g} of "
+        f"{balance.node_through[worst]:.2g} m3/s)"
+    )
 
 
 def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:

@@ -1,0 +1,177 @@
+"""The command line: every verb calls one function and shows what it returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from suyuan.errors import InputError
+
+if TYPE_CHECKING:
+    from suyuan.report import Lang
+    from suyuan.run import Done, Progress
+
+
+class Verbs(TyperGroup):
+    """The verbs; bad input ends in its own text on stderr and exit code 1, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was asked for."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # an old console must not fail over a character it lacks
+                stream.reconfigure(errors="replace")
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Folder = Annotated[Path, typer.Argument(help="The project folder: where suyuan.toml is.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same answer.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
+Language = Annotated[str, typer.Option(help="Language in which the report opens: zh or en. It holds both.")]
+
+
+@app.callback()
+def suyuan() -> None:
+    """溯源: which outfall, or unlisted stretch, most likely polluted the river; when, how much, how sure."""
+
+
+@app.command()
+def check(*, folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """List every fault of every file of a project at once; exit code 1 if there is any."""
+    from suyuan.io.check import check as check_folder
+
+    found = check_folder(folder)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+    else:
+        typer.echo(str(found))
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="The folder to make; it must not hold a project yet.")],
+) -> None:
+    """Make an empty project: commented templates of every file, and a small worked example."""
+    from suyuan.io.new_project import new_project
+
+    for path in new_project(folder):
+        typer.echo(path)
+
+
+@app.command()
+def trace(  # noqa: PLR0913  (a verb's arguments are its options)
+    *,
+    folder: Folder = Path(),
+    station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
+    determinand: Annotated[
+        list[str] | None, typer.Option(help="Only this determinand; may be repeated.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="First time, ISO 8601; else in the project's zone.")] = "",
+    until: Annotated[str, typer.Option(help="Last time; a reading at this time counts.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Where results go; FOLDER/results if left out.")] = None,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+    lang: Language = "",
+) -> None:
+    """Find who most likely released what, and write the ranking, the release histories and a report."""
+    from suyuan.run import Ask, trace_folder
+
+    stations, determinands = tuple(station or ()), tuple(determinand or ())
+    ask = Ask(stations, determinands, since=since, until=until, seed=seed, lang=_language(lang))
+    with _progress() as progress:
+        done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
+    if as_json:
+        typer.echo(done.files[1].read_text("utf-8"))
+    else:
+        _show(done)
+
+
+@app.command()
+def demo(
+    *,
+    folder: Annotated[Path, typer.Argument(help="Where the invented county goes.")] = Path("suyuan-demo"),
+    seed: Seed = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder if it is there.")] = False,
+    lang: Language = "",
+) -> None:
+    """Invent a county with a nightly release, trace it, and show the true answer beside the finding."""
+    from suyuan.demo import demonstrate
+    from suyuan.run import Ask
+
+    typer.echo("All data of this demo are invented. 本演示的全部数据均为虚构。")
+    ask = Ask(seed=seed, lang=_language(lang))
+    with _progress() as progress:
+        done, truth = demonstrate(folder, ask, now=_now(), is_forced=force, progress=progress)
+    _show(done)
+    typer.echo(truth)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of suyuan and of what it stands on."""
+    from suyuan.run import versions
+
+    typer.echo("\n".join(f"{name} {number}" for name, number in versions()))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Give a function that moves a bar on stderr: what is being done, and the share that is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=1.0)
+        yield lambda what, share: bars.update(task, description=what, completed=share)
+
+
+def _language(lang: str) -> Lang:
+    """Return the language asked for, or the system's."""
+    if lang in ("zh", "en"):
+        return "zh" if lang == "zh" else "en"
+    if lang:
+        raise InputError("--lang", f"'{lang}' is not a language of the report", "write zh or en")
+    spoken = next(
+        (os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), ""
+    )
+    return "zh" if spoken.startswith("zh") else "en"
+
+
+def _show(done: Done) -> None:
+    """Print the headline, the ranking, what must be known, the water balance and the files to open."""
+    from rich.console import Console
+
+    from suyuan.report.table import balance_words, ranking_table
+    from suyuan.report.words import headline
+
+    traced, zone = done.traced, done.run.zone
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    typer.echo(headline(traced.trace, traced.network, zone=zone)._asdict()[done.run.lang])
+    console.print(ranking_table(traced.trace, traced.network, zone=zone))
+    for line in (
+        *traced.trace.notes,
+        balance_words(traced.flow.balance),
+        *(f"open {p}" for p in done.files[:4]),
+    ):
+        typer.echo(line)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,249 @@
+"""From a project folder to a trace and its files: the steps in order, with progress."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError, nearest
+from suyuan.fingerprints import Fingerprints
+from suyuan.flow import BalancedFlow, balanced
+from suyuan.io.fingerprints import read_fingerprints
+from suyuan.io.flow import read_flow
+from suyuan.io.network import read_network
+from suyuan.io.observations import read_observations
+from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.io.times import utc_of_datetime
+from suyuan.network import Network
+from suyuan.observations import Observations
+from suyuan.qc import flag
+from suyuan.report import Lang, RunInfo, write_results
+from suyuan.substances import Substance, determinand
+from suyuan.tracing.posterior import trace
+from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.result import Trace
+from suyuan.transport.matrix import SourceReceptorMatrix
+from suyuan.transport.operator import compile_operator
+from suyuan.transport.sampling import receptors_of
+from suyuan.transport.source_receptor import source_receptor_matrix
+
+NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
+
+HOUR_S = 3600.0
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share of the whole that is done."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the user asks of a run; what is empty is taken from suyuan.toml.
+
+    `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
+    offset in the project's zone.
+    """
+
+    stations: tuple[str, ...] = ()
+    determinands: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    seed: int = 1
+    lang: Lang = "zh"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A trace with what it was made from: the readings used and the window [datetime64[s] UTC]."""
+
+    trace: Trace
+    network: Network
+    flow: BalancedFlow
+    observations: Observations
+    since: np.datetime64
+    until: np.datetime64
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run: what was found and the files it wrote, the page first."""
+
+    traced: Traced
+    run: RunInfo
+    files: tuple[Path, ...]
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Return the versions of suyuan, Python and the packages an answer depends on."""
+    packages = ("suyuan", "numpy", "scipy", "numba")
+    found = [(name, version(name)) for name in packages]
+    return (found[0], ("Python", platform.python_version()), *found[1:])
+
+
+def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
+    """Return an ISO 8601 time in UTC, datetime64[s]; one without an offset is in `zone`.
+
+    >>> from suyuan.io.times import timezone_of
+    >>> instant("2024-07-20 08:00", timezone_of("Asia/Shanghai"), where="--since")
+    np.datetime64('2024-07-20T00:00:00')
+    """
+    try:
+        return utc_of_datetime(datetime.fromisoformat(text), zone)
+    except ValueError:
+        raise InputError(
+            where, f"'{text}' is not a time", "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00"
+        ) from None
+
+
+def trace_folder(
+    folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress, is_invented: bool = False
+) -> Done:
+    """Trace the project in `folder`, write the results to `out` (`folder`/results if None), and return both.
+
+    `now` is the time that the page bears, with its offset. `is_invented` marks the page as a demonstration.
+    """
+    began = time.perf_counter()
+    project = read_project(folder)
+    traced = trace_project(project, ask, progress=progress)
+    progress("writing the report", 0.92)
+    run = RunInfo(
+        project=project.name,
+        seed=ask.seed,
+        seconds=time.perf_counter() - began,
+        since=traced.since,
+        until=traced.until,
+        zone=project.zone,
+        stations=tuple(dict.fromkeys(traced.observations.station.tolist())),
+        determinands=tuple(dict.fromkeys(traced.observations.determinand.tolist())),
+        readings=len(traced.observations),
+        versions=versions(),
+        made=now.astimezone(project.zone),
+        lang=ask.lang,
+        is_invented=is_invented,
+    )
+    files = write_results(
+        traced.trace, traced.network, flow=traced.flow, run=run, out=out or Path(folder) / "results"
+    )
+    progress("done", 1.0)
+    return Done(traced, run, files)
+
+
+def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
+    """Return the trace of a project: read, balance, flag, compute what releases do to readings, weigh."""
+    progress("reading the project", 0.0)
+    network = read_network(project.files.network)
+    given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
+    fingerprints = (
+        read_fingerprints(project.files.fingerprints) if project.files.fingerprints else NO_FINGERPRINTS
+    )
+    everything = _observations(project, network)
+    since, until = window(project, ask, everything)
+    substances = substances_to_trace(project, ask, everything)
+    stations = tuple(network.station(name).id for name in ask.stations) or None
+    names = tuple(s.determinand.id for s in substances)
+    observations = everything.select(stations=stations, determinands=names, since=since, until=until)
+    _refuse_empty(everything, observations, window=(since, until))
+    progress("closing the water balance", 0.04)
+    flow = balanced(given, network)
+    matrices = matrices_of(
+        network, (flow,), observations=observations, window=(since, until), progress=progress
+    )
+    progress("weighing the evidence", 0.6)
+    found = trace(
+        observations,
+        matrices,
+        substances=substances,
+        fingerprints=fingerprints,
+        prior=default_prior(network, flow),
+        rng=np.random.default_rng(ask.seed),
+    )
+    return Traced(found, network, flow, observations, since, until)
+
+
+def matrices_of(
+    network: Network,
+    flows: Sequence[BalancedFlow],
+    *,
+    observations: Observations,
+    window: tuple[np.datetime64, np.datetime64],
+    progress: Progress,
+) -> tuple[SourceReceptorMatrix, ...]:
+    """Return one matrix a flow member: what a release in each hour of the window does to each reading."""
+    sources = candidate_sources(network)
+    receptors, _ = receptors_of(network, observations)
+    matrices = []
+    for done, flow in enumerate(flows):
+        progress("following the water back", 0.06 + 0.54 * done / len(flows))
+        operator = compile_operator(network, flow)
+        edges = release_edges(flow, window)
+        matrices.append(source_receptor_matrix(operator, receptors, sources=sources, edges=edges))
+    return tuple(matrices)
+
+
+def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64]) -> NDArray[np.float64]:
+    """Return the edges of the hours in which a release may lie, (bin + 1,) [s] from the start of the flow."""
+    first, last = ((t - flow.start) / np.timedelta64(1, "s") for t in window)
+    return np.append(np.arange(first, last, HOUR_S), last)
+
+
+def substances_to_trace(project: Project, ask: Ask, observations: Observations) -> tuple[Substance, ...]:
+    """Return what is traced, first the determinand whose mass is reported: as asked, else all there are."""
+    measured = list(dict.fromkeys(observations.determinand.tolist()))
+    asked = [determinand(name).id for name in ask.determinands]
+    for name in asked:
+        if name not in measured:
+            raise InputError(observations.source, f"there is no reading of '{name}'", nearest(name, measured))
+    kept = [name for name in asked or measured if determinand(name).is_traceable]
+    if not kept:
+        what = f"none of {', '.join(asked or measured)} keeps its mass in the water and can be traced"
+        raise InputError(observations.source, what, "name another --determinand")
+    first = project.trace.determinand if project.trace.determinand in kept else kept[0]
+    if project.trace.determinand and not asked and first != project.trace.determinand:
+        what = f"there is no reading of '{project.trace.determinand}', which [trace] wants traced"
+        raise InputError(observations.source, what, nearest(project.trace.determinand, measured))
+    ordered = [first, *(name for name in kept if name != first)]
+    return tuple(
+        Substance(determinand(name), project.decay_per_day.get(name, 0.0) / 86400.0) for name in ordered
+    )
+
+
+def window(project: Project, ask: Ask, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
+    """Return the window to search, both ends included [UTC]: as asked, else as the project says."""
+    since = instant(ask.since, project.zone, where="--since") if ask.since else project.trace.since
+    until = instant(ask.until, project.zone, where="--until") if ask.until else project.trace.until
+    first = observations.time.min() if since is None else since
+    last = observations.time.max() if until is None else until
+    if first >= last:
+        what = f"the window ends at {last} UTC, not after its begin at {first} UTC"
+        raise InputError(observations.source, what, "write the later time as until")
+    return first, last
+
+
+def _observations(project: Project, network: Network) -> Observations:
+    if not project.files.observations:
+        raise InputError(
+            SETTINGS, "no observations are named", 'write observations = "observations.csv" under [files]'
+        )
+    return flag(read_observations(project.files.observations, timezone=project.zone, network=network))
+
+
+def _named(path: Path | None, what: str) -> Path:
+    if path is None:
+        raise InputError(SETTINGS, f"no {what} is named", f'write {what} = "file" under [files]')
+    return path
+
+
+def _refuse_empty(
+    everything: Observations, chosen: Observations, *, window: tuple[np.datetime64, np.datetime64]
+) -> None:
+    if len(chosen) == 0:
+        what = f"no reading lies between {window[0]} and {window[1]} UTC at the stations asked for"
+        held = f"readings run from {everything.time.min()} to {everything.time.max()} UTC"
+        raise InputError(everything.source, what, f"{held}; widen the window or name other stations")

@@ -1,0 +1,150 @@
+"""The command line: what an inspector types, what comes back, and what is left on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from suyuan import __version__
+from suyuan.cli import app
+
+FILES = ("report.html", "trace.json", "ranking.csv", "release.csv", "figures/map.svg")
+
+
+def _suyuan(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def river(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small whole project: the example that `suyuan new` writes."""
+    folder = tmp_path_factory.mktemp("new") / "river"
+    assert _suyuan("new", folder).exit_code == 0
+    return folder / "example"
+
+
+@pytest.fixture(scope="module")
+def traced(river: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    out = tmp_path_factory.mktemp("traced") / "results"
+    return _suyuan("trace", river, "--out", out, "--seed", "3", "--lang", "zh"), out
+
+
+def test_a_new_project_names_its_files_and_its_example_passes_the_check(river: Path):
+    result = _suyuan("check", river)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_new_project_never_overwrites_another(river: Path):
+    result = _suyuan("new", river)
+    assert result.exit_code == 1
+    assert str(river) in result.stderr
+
+
+def test_check_lists_every_fault_and_exits_one(river: Path, tmp_path: Path):
+    broken = tmp_path / "broken"
+    subprocess.run(
+        [sys.executable, "-c", f"import shutil; shutil.copytree({str(river)!r}, {str(broken)!r})"], check=True
+    )
+    readings = broken / "observations.csv"
+    lines = readings.read_text("utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("time")) + 1
+    lines[first] = lines[first].replace("mg/L", "mg").replace("uS/cm", "mg")
+    readings.write_text("\n".join(lines), "utf-8")
+    result = _suyuan("check", broken)
+    assert result.exit_code == 1
+    assert "observations.csv" in result.output
+    assert "'mg'" in result.output
+    listed = json.loads(_suyuan("check", broken, "--json").stdout)
+    assert listed["faults"][0]["where"].endswith("observations.csv")
+
+
+def test_a_missing_project_is_one_sentence_and_no_traceback(tmp_path: Path):
+    result = _suyuan("trace", tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert "nowhere" in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_tracing_prints_the_ranking_and_writes_the_files(traced: tuple[Result, Path]):
+    result, out = traced
+    assert result.exit_code == 0, result.output
+    assert "nobody" in result.stdout
+    assert "water balance" in result.stdout
+    assert str(out / "report.html") in result.stdout.replace("\n", "")
+    for name in FILES:
+        assert (out / name).stat().st_size > 0
+
+
+def test_same_seed_same_answer(traced: tuple[Result, Path], river: Path, tmp_path: Path):
+    _, out = traced
+    again = _suyuan("trace", river, "--out", tmp_path / "again", "--seed", "3", "--lang", "zh")
+    assert again.exit_code == 0
+    assert (tmp_path / "again/ranking.csv").read_bytes() == (out / "ranking.csv").read_bytes()
+    assert (tmp_path / "again/release.csv").read_bytes() == (out / "release.csv").read_bytes()
+
+
+def test_json_on_stdout_is_the_file_that_was_written(river: Path, tmp_path: Path):
+    result = _suyuan("trace", river, "--out", tmp_path / "json", "--json")
+    assert json.loads(result.stdout) == json.loads((tmp_path / "json/trace.json").read_text("utf-8"))
+    found = json.loads(result.stdout)
+    assert 0.0 <= found["no_source_probability"] <= 1.0
+    assert all(0.0 <= c["probability"] <= 1.0 for c in found["candidates"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--station", "Yaoxang"), "Yaoxang"),
+        (("--determinand", "NH5-N"), "NH5-N"),
+        (("--since", "yesterday"), "yesterday"),
+        (("--since", "2030-01-01"), "2030"),
+        (("--lang", "fr"), "fr"),
+    ],
+)
+def test_a_wrong_option_says_which_value_and_writes_nothing(
+    words: tuple[str, str], said: str, river: Path, tmp_path: Path
+):
+    result = _suyuan("trace", river, "--out", tmp_path / "never", *words)
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_ctrl_c_leaves_nothing_half_written(river: Path, tmp_path: Path):
+    code = "import sys; from suyuan.cli import app; app()"
+    out = tmp_path / "stopped"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, "trace", str(river), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(0.8)
+    run.send_signal(signal.SIGINT)
+    _, heard = run.communicate(timeout=60)
+    assert run.returncode == 130, heard.decode()
+    assert b"Traceback" not in heard
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_is_the_package_s_own():
+    result = _suyuan("version")
+    assert result.exit_code == 0
+    assert f"suyuan {__version__}" in result.stdout
+
+
+def test_every_verb_explains_itself():
+    for verb in ("check", "new", "trace", "demo", "version"):
+        result = _suyuan(verb, "--help")
+        assert result.exit_code == 0
+        assert "Usage" in result.stdout
