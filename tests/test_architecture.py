@@ -127,12 +127,12 @@ def _decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Numba compiles neither keyword-only arguments nor dataclasses: its kernels take arrays, as many as they need."""
+    """Numba compiles neither keyword-only arguments nor dataclasses: its kernels take arrays."""
     return "njit" in _decorators(function)
 
 
 def _is_verb(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """A command's arguments are its options: their number is the user's interface, and typer passes them by name."""
+    """A command's arguments are its options, and typer passes them by name."""
     return "app.command" in _decorators(function)
 
 

@@ -66,7 +66,7 @@ def test_no_docstring_lists_an_argument_that_is_not_there():
 
 
 def test_the_check_itself_finds_a_wrong_argument():
-    doc = "Return a length.\n\nParameters\n----------\nreach : Reach\n    Which.\nspeed, depth : float\n    m/s, m.\n"
+    doc = "Return.\n\nParameters\n----------\nreach : Reach\n    Which.\nspeed, depth : float\n    m/s, m.\n"
     assert _listed_arguments(doc) == ["reach", "speed", "depth"]
 
 
@@ -89,4 +89,4 @@ def test_every_decision_record_has_its_four_parts():
     for path in sorted((DOCS / "decisions").glob("*.md")):
         text = path.read_text("utf-8").lower()
         for part in ("context", "decision", "considered", "consequences"):
-            assert re.search(rf"^#+ .*{part}", text, re.MULTILINE), f"{path.name} has no heading with '{part}'"
+            assert re.search(rf"^#+ .*{part}", text, re.MULTILINE), f"{path.name}: no heading '{part}'"

@@ -162,8 +162,8 @@ def test_same_trace_same_files(tmp_path: Path, results: Path):
 def test_the_headline_names_who_when_how_much_and_how_sure():
     said = headline(made_up.trace(), made_up.network(), zone=made_up.CHINA)
     assert said.en == (
-        "It is likely (83 %) that the release came from outfall O1 染厂<b>&Co</b>, beginning between 07-20 20:00 "
-        "and 07-21 02:00, about 1,900 kg of NH3-N (960–3,400)."
+        "It is likely (83 %) that the release came from outfall O1 染厂<b>&Co</b>, beginning between "
+        "07-20 20:00 and 07-21 02:00, about 1,900 kg of NH3-N (960–3,400)."
     )
     assert said.zh.startswith("较可能（83 %）是排口 O1")
 

@@ -25,7 +25,7 @@ from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.qc import flag
-from suyuan.report import Lang, RunInfo, write_results
+from suyuan.report import Lang, RunInfo, iso, write_results
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import candidate_sources, default_prior
@@ -149,7 +149,7 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
     observations = everything.select(stations=stations, determinands=names, since=since, until=until)
-    _refuse_empty(everything, observations, window=(since, until))
+    _refuse_empty(everything, observations, window=(since, until), zone=project.zone)
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
     matrices = matrices_of(
@@ -221,7 +221,9 @@ def window(project: Project, ask: Ask, observations: Observations) -> tuple[np.d
     first = observations.time.min() if since is None else since
     last = observations.time.max() if until is None else until
     if first >= last:
-        what = f"the window ends at {last} UTC, not after its begin at {first} UTC"
+        what = (
+            f"the window ends at {iso(last, project.zone)}, not after its begin at {iso(first, project.zone)}"
+        )
         raise InputError(observations.source, what, "write the later time as until")
     return first, last
 
@@ -241,9 +243,15 @@ def _named(path: Path | None, what: str) -> Path:
 
 
 def _refuse_empty(
-    everything: Observations, chosen: Observations, *, window: tuple[np.datetime64, np.datetime64]
+    everything: Observations,
+    chosen: Observations,
+    *,
+    window: tuple[np.datetime64, np.datetime64],
+    zone: tzinfo,
 ) -> None:
     if len(chosen) == 0:
-        what = f"no reading lies between {window[0]} and {window[1]} UTC at the stations asked for"
-        held = f"readings run from {everything.time.min()} to {everything.time.max()} UTC"
-        raise InputError(everything.source, what, f"{held}; widen the window or name other stations")
+        first, last = (iso(time, zone) for time in window)
+        what = f"no reading lies between {first} and {last} at the stations asked for"
+        held = f"{iso(everything.time.min(), zone)} to {iso(everything.time.max(), zone)}"
+        remedy = f"readings run from {held}; widen the window or name other stations"
+        raise InputError(everything.source, what, remedy)
