@@ -1,4 +1,4 @@
-"""The flow nouns: discharge and volume per reach and time bin, as given and closed to an exact water balance."""
+"""The flow nouns: discharge and volume per reach and time bin, as given and closed exactly."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ LEAST_VOLUME_PER_METRE = 1e-3
 class FlowField:
     """Flow as a model or a table gives it; it need not close.
 
-    `start` is datetime64[s] in UTC; `edges` (bin + 1,) seconds from it. `discharge_start` and `discharge_end` (bin,
-    reach) [m3/s] at the from_node and to_node end, positive from from_node to to_node, means over the bin. `volume` [m3]
-    has shape (bin, reach) for means over the bin or (bin + 1, reach) for values at the edges. `inflow` (bin, boundary)
-    [m3/s] enters from outside; NaN where not known.
+    `start` is datetime64[s] in UTC; `edges` (bin + 1,) seconds from it. `discharge_start` and
+    `discharge_end` (bin, reach) [m3/s] at the from_node and to_node end, positive from from_node to
+    to_node, means over the bin. `volume` [m3] has shape (bin, reach) for means over the bin or (bin + 1,
+    reach) for values at the edges. `inflow` (bin, boundary) [m3/s] enters from outside; NaN where not
+    known.
     """
 
     start: np.datetime64
@@ -42,6 +43,7 @@ class FlowField:
     source: str = "flow"
 
     def __post_init__(self) -> None:
+        """Refuse arrays that do not fit each other."""
         bins, reaches = len(self.edges) - 1, len(self.reaches)
         for name in ("discharge_start", "discharge_end"):
             if getattr(self, name).shape != (bins, reaches):
@@ -52,6 +54,13 @@ class FlowField:
             raise InputError(self.source, what, "give bin means or values at the bin edges")
         if bins < 1 or np.any(np.diff(self.edges) <= 0.0):
             raise InputError(self.source, "time does not increase from bin to bin", "sort the rows by time")
+        if self.boundaries and self.inflow.shape != (bins, len(self.boundaries)):
+            what = f"inflow has shape {self.inflow.shape}, expected ({bins}, {len(self.boundaries)})"
+            raise InputError(self.source, what, "give one row a bin and one column a boundary")
+        for what, names in (("reach", self.reaches), ("boundary", self.boundaries)):
+            twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+            if twice is not None:
+                raise InputError(self.source, f"{what} '{twice}' has two columns", "keep one of them")
 
     @property
     def until(self) -> np.datetime64:
@@ -63,10 +72,11 @@ class FlowField:
 class WaterBalance:
     """How far a flow had to go to close.
 
-    `residual_share` is the sum of |node residual| over all nodes and bins divided by the sum of through-flow;
-    `node_residual` and `node_through` (node,) [m3/s] are means of both before closure, `reach_residual` (reach,) [m3/s] the
-    mean of |discharge_start - discharge_end - dV/dt|, `correction` (reach,) [m3/s] the root mean square change of
-    discharge. `dry` names the reaches whose volume had to be lifted to the least one kept.
+    `residual_share` is the sum of |node residual| over all nodes and bins divided by the sum of
+    through-flow; `node_residual` and `node_through` (node,) [m3/s] are means of both before closure,
+    `reach_residual` (reach,) [m3/s] the mean of |discharge_start - discharge_end - dV/dt|, `correction`
+    (reach,) [m3/s] the root mean square change of discharge. `dry` names the reaches whose volume had to be
+    lifted to the least one kept.
     """
 
     nodes: tuple[str, ...]
@@ -83,9 +93,10 @@ class WaterBalance:
 class BalancedFlow:
     """Flow that closes exactly: what transport takes.
 
-    As FlowField, in the network's order of reaches, with `volume` (bin + 1, reach) at the edges, volume change =
-    (discharge_start - discharge_end) x bin length, and discharges that sum to zero at every junction. `external`
-    (bin, node) [m3/s] is what enters a node from outside (negative: leaves); zero at junctions and manholes.
+    As FlowField, in the network's order of reaches, with `volume` (bin + 1, reach) at the edges, volume
+    change = (discharge_start - discharge_end) x bin length, and discharges that sum to zero at every
+    junction. `external` (bin, node) [m3/s] is what enters a node from outside (negative: leaves); zero at
+    junctions and manholes.
     """
 
     start: np.datetime64
@@ -100,41 +111,57 @@ class BalancedFlow:
 def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     """Return the flow closest to the given one that balances in every reach, node and bin.
 
-    Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by the inverse square
-    of its reach's root mean square discharge, under continuity in every reach and at every node. Raises InputError where
-    the given flow misses continuity by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most:
-    errors of discharge in proportion to its size, independent between reaches.
+    Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by
+    the inverse square of its reach's root mean square discharge, under continuity in every reach and at
+    every node. Raises InputError where the given flow misses continuity by more than REFUSED_RESIDUAL of
+    the through-flow. The assumption that hurts most: errors of discharge in proportion to its size,
+    independent between reaches.
     """
+    if not _has_outside(network).any():
+        what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
+        raise InputError(network.source, what, "give the node where the network ends the kind outlet")
     flow = _in_network_order(flow, network)
     volume, dry = _edge_volumes(flow, network)
     storing = np.diff(volume, axis=0) / np.diff(flow.edges)[:, None]
     leaving, entering = _incidence(network)
     given_external, is_free = _given_external(flow, network)
-    balance = _balance_report(flow, network, storing=storing, external=np.where(is_free, 0.0, given_external), is_free=is_free)
+    given = np.where(is_free, 0.0, given_external)
+    balance = _balance_report(flow, network, storing=storing, external=given, is_free=is_free)
     if balance.residual_share > REFUSED_RESIDUAL:
         raise _refusal(flow, balance)
 
-    root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
-    variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
-    target = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
-    give = np.where(np.isnan(given_external), 0.0, given_external)
-    slack = np.where(_has_outside(network), np.mean(np.abs(give), axis=0) ** 2 + variance.min(), 0.0)
-    keep = ~is_free
-    net = (entering - leaving)[keep]
-    matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
-    solve = splu(matrix).solve if keep.any() else None
-    discharge, external = target.copy(), give.copy()
-    for _ in range(3 if solve else 0):  # the second and third rounds only remove rounding
-        residual = (net @ discharge.T - entering[keep] @ storing.T + external[:, keep].T)
-        multiplier = solve(residual)
-        discharge -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
-        external[:, keep] -= slack[keep] * multiplier.T
+    discharge = _closed_discharge(flow, network, storing=storing, given=given_external, is_free=is_free)
     end = discharge - storing
     external = (leaving @ discharge.T - entering @ end.T).T
     external[:, ~_has_outside(network)] = 0.0
-    change = np.sqrt(np.mean((discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2, axis=0) / 2.0)
+    squares = (discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
+    change = np.sqrt(np.mean(squares, axis=0) / 2.0)
     report = WaterBalance(**{**vars(balance), "correction": change, "dry": dry})
     return BalancedFlow(flow.start, flow.edges, discharge, end, volume, external, report)
+
+
+def _closed_discharge(
+    flow: FlowField, network: Network, *, storing: Array, given: Array, is_free: NDArray[np.bool_]
+) -> Array:
+    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free."""
+    discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
+    keep = ~is_free
+    if not keep.any():
+        return discharge
+    leaving, entering = _incidence(network)
+    root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
+    variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
+    external = np.where(np.isnan(given), 0.0, given)
+    slack = np.where(_has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
+    net = (entering - leaving)[keep]
+    matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
+    solve = splu(matrix).solve
+    for _ in range(3):  # the second and third rounds only remove rounding
+        residual = net @ discharge.T - entering[keep] @ storing.T + external[:, keep].T
+        multiplier = solve(residual)
+        discharge -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
+        external[:, keep] -= slack[keep] * multiplier.T
+    return discharge
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
@@ -142,21 +169,25 @@ def _in_network_order(flow: FlowField, network: Network) -> FlowField:
     missing = [r.id for r in network.reaches if r.id not in position]
     if missing:
         what = f"no flow for {len(missing)} reaches of the network: {', '.join(missing[:5])}"
-        raise InputError(flow.source, what, "give every reach a column of its own, 0 m3/s where it stands still")
+        raise InputError(flow.source, what, "give every reach a column, 0 m3/s where it stands still")
     for name in ("discharge_start", "discharge_end", "volume"):
         bad = np.argwhere(~np.isfinite(getattr(flow, name)))
         if len(bad):
             row, column = map(int, bad[0])
-            what = f"{name} of reach '{flow.reaches[column]}' is missing in {len(bad)} bins, first in bin {row + 1}"
+            column_name = f"{name} of reach '{flow.reaches[column]}'"
+            what = f"{column_name} is missing in {len(bad)} bins, first in bin {row + 1}"
             raise InputError(flow.source, what, "fill the gap from the model or shorten the window")
     order = [position[r.id] for r in network.reaches]
-    picked = [getattr(flow, name)[:, order].astype(float) for name in ("discharge_start", "discharge_end", "volume")]
+    names = ("discharge_start", "discharge_end", "volume")
+    start, end, volume = (getattr(flow, name)[:, order].astype(float) for name in names)
     ids = tuple(r.id for r in network.reaches)
-    return FlowField(flow.start, flow.edges, ids, *picked, flow.boundaries, flow.inflow, flow.source)
+    return FlowField(
+        flow.start, flow.edges, ids, start, end, volume, flow.boundaries, flow.inflow, flow.source
+    )
 
 
 def _edge_volumes(flow: FlowField, network: Network) -> tuple[Array, tuple[str, ...]]:
-    """Return volumes at the bin edges (bin + 1, reach) [m3] and the reaches that were lifted to the least volume."""
+    """Return volumes at the bin edges (bin + 1, reach) [m3] and the reaches lifted to the least volume."""
     bins = len(flow.edges) - 1
     if len(flow.volume) == bins + 1:
         edge = flow.volume.copy()
@@ -180,7 +211,8 @@ def _incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     ones, columns = np.ones(r), np.arange(r)
     begin = [network.node_index(x.from_node) for x in network.reaches]
     end = [network.node_index(x.to_node) for x in network.reaches]
-    return sparse.csr_matrix((ones, (begin, columns)), (n, r)), sparse.csr_matrix((ones, (end, columns)), (n, r))
+    leaving, entering = (sparse.csr_matrix((ones, (rows, columns)), (n, r)) for rows in (begin, end))
+    return leaving, entering
 
 
 def _has_outside(network: Network) -> NDArray[np.bool_]:
@@ -194,17 +226,27 @@ def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[n
     known = {n.id: i for i, n in enumerate(network.nodes)}
     for b, name in enumerate(flow.boundaries):
         if name not in known:
-            raise InputError(flow.source, f"boundary '{name}' is not a node of the network", "name its node as in the layer nodes")
-        external[:, known[name]] = flow.inflow[:, b]
-    return external, np.isnan(external).any(axis=0)
+            what = f"boundary '{name}' is not a node of the network"
+            raise InputError(flow.source, what, "name its node as in the layer nodes")
+        given, kind = flow.inflow[:, b], network.nodes[known[name]].kind
+        if np.isinf(given).any():
+            what = f"inflow of '{name}' is infinite in bin {int(np.argmax(np.isinf(given))) + 1}"
+            raise InputError(flow.source, what, "write a number, or nothing where it is not known")
+        if kind in ("junction", "manhole") and np.any(np.nan_to_num(given) != 0.0):
+            what = f"inflow at node '{name}', which is of kind {kind}"
+            raise InputError(flow.source, what, "make its kind boundary in the layer nodes")
+        if kind not in ("junction", "manhole"):
+            external[:, known[name]] = given
+    return external, np.asarray(np.isnan(external).any(axis=0))
 
 
 def _balance_report(
     flow: FlowField, network: Network, *, storing: Array, external: Array, is_free: NDArray[np.bool_]
 ) -> WaterBalance:
     leaving, entering = _incidence(network)
-    inwards = (entering @ np.maximum(flow.discharge_end, 0.0).T + leaving @ np.maximum(-flow.discharge_start, 0.0).T).T
-    outwards = (leaving @ np.maximum(flow.discharge_start, 0.0).T + entering @ np.maximum(-flow.discharge_end, 0.0).T).T
+    start, end = flow.discharge_start.T, flow.discharge_end.T
+    inwards = (entering @ np.maximum(end, 0.0) + leaving @ np.maximum(-start, 0.0)).T
+    outwards = (leaving @ np.maximum(start, 0.0) + entering @ np.maximum(-end, 0.0)).T
     residual = np.where(is_free, 0.0, np.abs(inwards - outwards + external))
     through = np.maximum(inwards + np.maximum(external, 0.0), outwards + np.maximum(-external, 0.0))
     return WaterBalance(
@@ -220,8 +262,10 @@ def _balance_report(
 
 def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
     worst = int(np.argmax(balance.node_residual))
+    residual, through = balance.node_residual[worst], balance.node_through[worst]
     what = (
-        f"the flow misses continuity by {balance.residual_share:.0%} of the through-flow, most at node "
-        f"'{balance.nodes[worst]}' ({balance.node_residual[worst]:.3g} m3/s of {balance.node_through[worst]:.3g})"
+        f"the flow misses continuity by {balance.residual_share:.0%} of the through-flow, "
+        f"most at node '{balance.nodes[worst]}' ({residual:.3g} m3/s of {through:.3g})"
     )
-    return InputError(flow.source, what, f"at most {REFUSED_RESIDUAL:.0%} can be closed; check signs, units and missing inflows")
+    remedy = f"at most {REFUSED_RESIDUAL:.0%} can be closed; check signs, units and missing inflows"
+    return InputError(flow.source, what, remedy)
