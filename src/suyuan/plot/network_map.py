@@ -42,7 +42,7 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     _draw_ends(axes, network, lines=lines)
     labels = _draw_candidates(axes, network, lines=lines, trace=trace)
     labels += _draw_stations(axes, network, lines=lines)
-    figure.draw_without_rendering()
+    axes.apply_aspect()
     _place_labels(axes, labels)
     _draw_scale(axes, network, stretch=stretch)
     _map_legend(figure)
@@ -170,10 +170,13 @@ def _draw_ends(axes: Axes, network: Network, *, lines: dict[str, Array]) -> None
     for node in network.nodes:
         if node.kind in ("boundary", "outlet", "lake"):
             at, is_inlet = _node_point(node.id, network, lines=lines), node.kind == "boundary"
-            look = {"marker": "^", "facecolor": "white"} if is_inlet else {"marker": "v", "facecolor": WATER}
-            axes.scatter(
-                at[0], at[1], s=22 if is_inlet else 60, edgecolor="#52606d", linewidth=0.8, zorder=3, **look
+            look: dict[str, Any] = {"edgecolor": "#52606d", "linewidth": 0.8, "zorder": 3}
+            look |= (
+                {"marker": "^", "s": 22, "facecolor": "white"}
+                if is_inlet
+                else {"marker": "v", "s": 60, "facecolor": WATER}
             )
+            axes.scatter(at[0], at[1], **look)
 
 
 def _colour(probability: float) -> str:

@@ -26,15 +26,13 @@ FONTS = (
 HALO = "<style>svg text{paint-order:stroke;stroke:#fff;stroke-width:2.5px;stroke-linejoin:round}</style>"
 
 
-def standalone(figure: Figure, *, lang: Lang, salt: str) -> str:
-    """Return the figure as an SVG file in one language."""
-    drawn = _svg(figure, salt)
+def standalone(drawn: str, *, lang: Lang) -> str:
+    """Return an SVG with its words in one language."""
     return re.sub(r">([^<>]+)</text>", lambda m: f">{_word(m[1])[0 if lang == 'zh' else 1]}</text>", drawn)
 
 
-def inline(figure: Figure, *, salt: str, alt: Words) -> Markup:
-    """Return the figure for a page with both languages in it, each in a tspan of class `zh` or `en`."""
-    drawn = _svg(figure, salt)
+def inline(drawn: str, *, alt: Words) -> Markup:
+    """Return an SVG for a page with both languages in it, each in a tspan of class `zh` or `en`."""
     drawn = drawn[drawn.index("<svg") :].replace("<svg ", '<svg role="img" ', 1)
     drawn = re.sub(
         r'(<svg[^>]*?) width="[^"]*"',
@@ -61,8 +59,11 @@ def _word(text: str) -> Words:
     return Words(WORDS_ZH.get(head, head) + comma + rest, text)
 
 
-def _svg(figure: Figure, salt: str) -> str:
-    """Return the figure as SVG without ids of groups, dates, or digits that no eye can see."""
+def svg(figure: Figure, salt: str) -> str:
+    """Return the figure as SVG without ids of groups, dates, or digits that no eye can see.
+
+    `salt` keeps the ids of several figures on one page apart.
+    """
     import matplotlib as mpl
 
     sheet = io.BytesIO()

@@ -60,12 +60,16 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The figures of a report, each drawn once; None where there is nothing to show."""
+    """The figures of a report as SVG, each drawn once; '' where there is nothing to show.
 
-    network: Any
-    releases: Any | None
-    readings: Mapping[str, Any]
-    blind: Any | None
+    `readings` are by station, `panels` says how many panels each of them has.
+    """
+
+    network: str
+    releases: str
+    readings: Mapping[str, str]
+    panels: Mapping[str, int]
+    blind: str
 
 
 def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
@@ -161,23 +165,19 @@ def _figures(drawn: Drawn, network: Network) -> dict[str, Any]:
             Words("各候选看不见的时段", "Hours in which each candidate would stay unseen"),
         ),
     }
-    made: dict[str, Any] = {
-        k: inline(f, salt=k, alt=alt) if f is not None else "" for k, (f, alt) in draw.items()
-    }
+    made: dict[str, Any] = {k: inline(f, alt=alt) if f else "" for k, (f, alt) in draw.items()}
     made["readings"] = []
     for station in _on_page(drawn):
         name = network.station(station).name or station
         alt = Words(f"{name} 的读数与拟合范围", f"Readings at {name} beside what was expected")
-        made["readings"].append(
-            {"station": name, "svg": inline(drawn.readings[station], salt=station, alt=alt)}
-        )
+        made["readings"].append({"station": name, "svg": inline(drawn.readings[station], alt=alt)})
     return made
 
 
 def _on_page(drawn: Drawn) -> list[str]:
     """Return the stations whose figures fit the page, as many whole ones as PANELS_ON_PAGE allows."""
-    panels = np.cumsum([len(figure.axes) for figure in drawn.readings.values()])
-    return [s for s, n in zip(drawn.readings, panels, strict=True) if n <= PANELS_ON_PAGE]
+    panels = np.cumsum(list(drawn.panels.values()))
+    return [s for s, n in zip(drawn.panels, panels, strict=True) if n <= PANELS_ON_PAGE]
 
 
 def _blind(trace: Trace) -> dict[str, Any]:

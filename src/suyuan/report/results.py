@@ -15,7 +15,7 @@ from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import result_folder
 from suyuan.network import Network
 from suyuan.plot import blind_hours, leading, network_map, readings, release_histories
-from suyuan.report.figures import standalone
+from suyuan.report.figures import standalone, svg
 from suyuan.report.page import BLIND_ROWS, Drawn, RunInfo, page, partly_blind
 from suyuan.tracing.result import Trace
 
@@ -33,10 +33,7 @@ def write_results(
         "trace.json": json.dumps(trace_dict(trace, run), ensure_ascii=False, indent=1, allow_nan=False),
         "ranking.csv": ranking_csv(trace, run.zone),
         "release.csv": release_csv(trace, run.zone),
-        **{
-            f"figures/{name}.svg": standalone(f, lang=run.lang, salt=name)
-            for name, f in _named(drawn).items()
-        },
+        **{f"figures/{name}.svg": standalone(f, lang=run.lang) for name, f in _named(drawn).items()},
     }
     with result_folder(out) as folder:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -47,13 +44,16 @@ def write_results(
 
 def draw(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo) -> Drawn:
     """Return every figure of the report."""
-    stations = dict.fromkeys(fit.station for fit in trace.fits)
+    stations = {
+        s: [f for f in trace.fits if f.station == s] for s in dict.fromkeys(f.station for f in trace.fits)
+    }
     blind = partly_blind(trace)[:BLIND_ROWS]
     return Drawn(
-        network=network_map(trace, network, flow=flow),
-        releases=release_histories(trace, zone=run.zone) if leading(trace) else None,
-        readings={s: readings([f for f in trace.fits if f.station == s], zone=run.zone) for s in stations},
-        blind=blind_hours(blind, trace, zone=run.zone) if blind else None,
+        network=svg(network_map(trace, network, flow=flow), "map"),
+        releases=svg(release_histories(trace, zone=run.zone), "releases") if leading(trace) else "",
+        readings={s: svg(readings(fits, zone=run.zone), s) for s, fits in stations.items()},
+        panels={s: len(fits) for s, fits in stations.items()},
+        blind=svg(blind_hours(blind, trace, zone=run.zone), "blind") if blind else "",
     )
 
 
@@ -117,10 +117,10 @@ def release_csv(trace: Trace, zone: tzinfo) -> str:
     return sheet.getvalue()
 
 
-def _named(drawn: Drawn) -> dict[str, Any]:
+def _named(drawn: Drawn) -> dict[str, str]:
     single = {"map": drawn.network, "releases": drawn.releases, "blind-spots": drawn.blind}
     by_station = {f"readings-{_file_name(station)}": figure for station, figure in drawn.readings.items()}
-    return {name: figure for name, figure in {**single, **by_station}.items() if figure is not None}
+    return {name: figure for name, figure in {**single, **by_station}.items() if figure}
 
 
 def _file_name(name: str) -> str:
