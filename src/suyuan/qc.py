@@ -49,19 +49,21 @@ def repetition(observations: Observations) -> Flags:
     FAIL for the second and later of equal ones, which say nothing more; SUSPECT for all of those that differ.
     """
     flags = np.full(len(observations), GOOD, dtype=np.int8)
-    names = ("station", "determinand", "time", "duration_s", "sample_id")
-    codes = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in names]
-    order = np.lexsort(codes[::-1])
-    keys = np.stack([code[order] for code in codes])
-    is_first = np.append(True, (np.diff(keys, axis=1) != 0).any(axis=0))[: len(order)]
-    if is_first.all():
+    if not len(observations):
         return flags
-    group = np.cumsum(is_first) - 1
-    value, sign = observations.value[order], observations.qualifier[order]
-    first = np.flatnonzero(is_first)[group]
-    same = ((value == value[first]) | (np.isnan(value) & np.isnan(value[first]))) & (sign == sign[first])
-    contradicted = np.zeros(group[-1] + 1, bool)
-    np.logical_or.at(contradicted, group, ~same)
-    flags[order[contradicted[group]]] = SUSPECT
-    flags[order[~is_first & same]] = FAIL
+    names = ("station", "determinand", "time", "duration_s", "sample_id")
+    place = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in names]
+    said = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in ("value", "qualifier")]
+    order = np.lexsort([*said, *place])
+    is_new_place, is_new_reading = _changes(place, order), _changes([*place, *said], order)
+    group = np.cumsum(is_new_place) - 1
+    said_in_group = np.bincount(group, weights=is_new_reading)
+    flags[order[said_in_group[group] > 1]] = SUSPECT
+    flags[order[~is_new_reading]] = FAIL
     return flags
+
+
+def _changes(codes: list[NDArray[np.intp]], order: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return where, in this order, any of the codes differs from the one before; true at the first."""
+    steps = np.diff(np.stack([code[order] for code in codes]), axis=1)
+    return np.append(True, (steps != 0).any(axis=0))

@@ -27,16 +27,16 @@ def bin_edges(
     if len(starts) < 2 and until is None:
         what = f"a single time, {starts[0]} UTC, does not say how long its bin is"
         raise InputError(source, what, "give at least two times")
-    ends = np.append(starts, starts[-1] + (starts[-1] - starts[-2]) if until is None else until)
-    faults = _faults(ends, source)
+    faults = _faults(starts if until is None else np.append(starts, until), source)
     if faults:
         raise InputError.of(faults)
+    ends = np.append(starts, starts[-1] + (starts[-1] - starts[-2]) if until is None else until)
     return starts[0], (ends - ends[0]) / np.timedelta64(1, "s")
 
 
-def _faults(ends: NDArray[np.datetime64], source: str) -> list[Fault]:
-    if np.isnat(ends).any():
-        row = int(np.argmax(np.isnat(ends))) + 1
+def _faults(times: NDArray[np.datetime64], source: str) -> list[Fault]:
+    if np.isnat(times).any():
+        row = int(np.argmax(np.isnat(times))) + 1
         return [
             Fault(
                 source,
@@ -45,18 +45,18 @@ def _faults(ends: NDArray[np.datetime64], source: str) -> list[Fault]:
                 "give every bin its time, in UTC",
             )
         ]
-    step = np.diff(ends) / np.timedelta64(1, "s")
+    step = np.diff(times) / np.timedelta64(1, "s")
     back = np.flatnonzero(step <= 0.0)
     if len(back):
         i = int(back[0])
-        says = "comes twice" if step[i] == 0.0 else f"comes after {ends[i]} UTC"
-        return [Fault(source, i + 2, f"time {ends[i + 1]} UTC {says}", "sort by time, every time once")]
+        says = "comes twice" if step[i] == 0.0 else f"comes after {times[i]} UTC"
+        return [Fault(source, i + 2, f"time {times[i + 1]} UTC {says}", "sort by time, every time once")]
     usual = float(np.median(step))
     return [
         Fault(
             source,
             int(i) + 1,
-            f"there is a gap of {step[i] / 3600:.3g} h between {ends[i]} and {ends[i + 1]} UTC, usual is "
+            f"there is a gap of {step[i] / 3600:.3g} h between {times[i]} and {times[i + 1]} UTC, usual is "
             f"{usual / 3600:.3g} h",
             "fill it from the model",
         )

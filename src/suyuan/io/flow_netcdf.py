@@ -29,6 +29,7 @@ _UNITS = {
     "inflow": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
     "volume": ("m3", "m^3", "m**3", "m³"),
 }
+_OLD_MODELS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET")
 _OWN_OFFSET = re.compile(r"since .*\d\d?:\d.*(?:Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)\s*$", re.IGNORECASE)
 
 
@@ -39,11 +40,24 @@ def read_flow_netcdf(path: Path, timezone: tzinfo) -> FlowField:
     broken = "cannot be read as NetCDF, it may be half-written"
     try:
         with netCDF4.Dataset(path) as data:
+            if data.data_model in _OLD_MODELS:
+                _require_all_bytes(path)
             return _flow(data, path.name, timezone=timezone)
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
         raise InputError(path.name, f"{broken} ({str(error)[:80]})", "export it again") from error
+
+
+def _require_all_bytes(path: Path) -> None:
+    """Raise ValueError where a NetCDF 3 file breaks off: netCDF4 would fill what is missing with zeros."""
+    from scipy.io import netcdf_file
+
+    try:
+        with path.open("rb") as stream, netcdf_file(stream, mmap=False):
+            pass
+    except (IndexError, KeyError, TypeError) as error:  # the header itself breaks off
+        raise ValueError("it breaks off in the header") from error
 
 
 def write_flow_netcdf(flow: FlowField, path: Path, *, zone: tzinfo) -> None:

@@ -257,7 +257,7 @@ def _amounts(layer: Layer, name: str, *, otherwise: float = float("nan")) -> lis
     value, faults = layer.table.numbers(name)
     layer.faults.extend(faults)
     text = layer.table.text(name)
-    remedy = "it cannot be negative; write 0 or more"
+    remedy = "write 0 or more"
     layer.faults.extend(
         layer.table.faults(value < 0.0, text, say=lambda c: (f"{name} {c} is below 0", remedy))
     )

@@ -92,8 +92,8 @@ def project_and_faults(folder: str | Path) -> tuple[Project, list[Fault]]:
     text = read_text(folder / SETTINGS)
     tables = _parsed(text)
     found = _Finder(text)
-    zone_name = found.text(tables.get("project", {}), "project", key="timezone") or "UTC"
-    zone = found.zone(zone_name)
+    zone_name = found.zone_name(tables.get("project", {}))
+    zone = timezone_of(zone_name)
     found.unknown_keys(tables)
     project = Project(
         folder=folder,
@@ -147,13 +147,15 @@ class _Finder:
         self.fault(key, f"{key} in [{name}] is {value!r}, not text", "put it in quotes")
         return ""
 
-    def zone(self, name: str) -> tzinfo:
-        """Return a timezone, UTC where it is not known."""
+    def zone_name(self, table: Any) -> str:
+        """Return the name of the timezone, UTC where none is given or it is not known."""
+        name = self.text(table, "project", key="timezone") or "UTC"
         try:
-            return timezone_of(name)
+            timezone_of(name)
         except InputError as error:
             self.fault("timezone", error.faults[0].what, error.faults[0].remedy)
-            return timezone_of("UTC")
+            return "UTC"
+        return name
 
     def files(self, table: Any, folder: Path) -> Files:
         """Return the paths, and note those that are missing."""

@@ -1,0 +1,130 @@
+"""suyuan.toml: what it may say, and what is said of what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suyuan.errors import InputError
+from suyuan.io.project import read_project
+
+WHOLE = """
+[project]
+name = "武进"
+timezone = "Asia/Shanghai"
+[files]
+network = "network.gpkg"
+flow = "flow.nc"
+observations = ["a.csv", "b.csv"]
+[trace]
+determinand = "氨氮"
+since = 2024-07-20T00:00:00+08:00
+until = 2024-07-28 00:00:00
+[decay_per_day]
+nh3n = 0.08
+EC = 0
+"""
+
+
+def folder_with(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    (folder / "suyuan.toml").write_bytes(text.encode(encoding))
+    for name in ("network.gpkg", "flow.nc", "a.csv", "b.csv"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def refused(folder: Path, text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        read_project(folder_with(folder, text))
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_project_says_what_is_where_and_when(tmp_path: Path, encoding: str):
+    project = read_project(folder_with(tmp_path, WHOLE, encoding))
+    assert project.name == "武进"
+    assert project.files.network == tmp_path / "network.gpkg"
+    assert project.files.observations == (tmp_path / "a.csv", tmp_path / "b.csv")
+    assert project.files.fingerprints is None
+    assert project.trace.determinand == "NH3-N"
+    assert project.trace.since == np.datetime64("2024-07-19T16:00:00")
+    assert project.trace.until == np.datetime64("2024-07-27T16:00:00")
+    assert project.decay_per_day == {"NH3-N": 0.08, "EC": 0.0}
+
+
+def test_a_single_file_is_a_list_of_one_and_the_folder_gives_the_name(tmp_path: Path):
+    project = read_project(
+        folder_with(tmp_path, '[files]\nnetwork = "network.gpkg"\nobservations = "a.csv"\n')
+    )
+    assert project.files.observations == (tmp_path / "a.csv",)
+    assert project.name == tmp_path.name
+    assert project.trace.since is None
+
+
+def test_a_beginning_may_be_a_date_but_an_end_needs_a_time_of_day(tmp_path: Path):
+    text = WHOLE.replace("since = 2024-07-20T00:00:00+08:00", "since = 2024-07-20")
+    assert read_project(folder_with(tmp_path, text)).trace.since == np.datetime64("2024-07-19T16:00:00")
+    assert refused(tmp_path, WHOLE.replace("2024-07-28 00:00:00", "2024-07-28")) == [
+        "suyuan.toml, row 12: until is 2024-07-28, not a time; "
+        "write until = 2024-07-28T00:00:00+08:00, with a time of day"
+    ]
+
+
+def test_every_fault_is_reported_with_its_line(tmp_path: Path):
+    text = """
+[project]
+nam = "x"
+timezone = "Asia/Shangai"
+[files]
+network = "network.gpk"
+flow = 7
+[trace]
+determinand = "pH"
+since = 2024-07-28T00:00:00+08:00
+until = 2024-07-20T00:00:00+08:00
+[decay_per_day]
+"NH3-N" = -0.1
+TPP = 0.1
+[option]
+speed = 1
+"""
+    expected = [
+        "suyuan.toml, row 3: 'nam' in [project] is not known; did you mean 'name'?",
+        "suyuan.toml, row 4: timezone 'Asia/Shangai' is not known; did you mean 'Asia/Shanghai'?",
+        "suyuan.toml, row 6: network 'network.gpk' is not in the folder; did you mean 'network.gpkg'?",
+        'suyuan.toml, row 7: flow is 7, not a file name; write flow = "name of the file"',
+        "suyuan.toml, row 9: pH does not keep its mass in the water and cannot be traced; choose another",
+        "suyuan.toml, row 11: until 2024-07-19T16:00:00 UTC is not after since 2024-07-27T16:00:00 UTC; "
+        "write the later time as until",
+        "suyuan.toml, row 13: the decay of NH3-N is -0.1; write a number per day, 0 or more, such as 0.08",
+        "suyuan.toml, row 14: 'TPP' is not a known determinand; did you mean 'TP'?",
+        "suyuan.toml, row 15: 'option' is not known; known are: decay_per_day, files, project, trace",
+    ]
+    assert refused(tmp_path, text) == expected
+
+
+def test_a_network_must_be_named(tmp_path: Path):
+    assert refused(tmp_path, '[project]\nname = "x"\n') == [
+        'suyuan.toml: no network is named; write network = "network.gpkg" under [files]'
+    ]
+    assert (
+        "flow names 2 files; name one"
+        in refused(tmp_path, '[files]\nnetwork = "network.gpkg"\nflow = ["flow.nc", "a.csv"]\n')[0]
+    )
+
+
+def test_text_that_is_not_toml_names_its_line(tmp_path: Path):
+    fault = refused(tmp_path, "[project]\nname = wujin\n")[0]
+    assert fault.startswith("suyuan.toml, row 2: Invalid value")
+    assert 'write key = "value"' in fault
+
+
+def test_a_folder_that_is_not_there_or_holds_no_project_says_so(tmp_path: Path):
+    with pytest.raises(InputError, match="there is no such folder; make one with 'suyuan new'"):
+        read_project(tmp_path / "nowhere")
+    with pytest.raises(
+        InputError, match=r"the folder holds no suyuan.toml; make a project with 'suyuan new'"
+    ):
+        read_project(tmp_path)
