@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +162,27 @@ def _closed_discharge(
         discharge -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
         external[:, keep] -= slack[keep] * multiplier.T
     return discharge
+
+
+def with_inflows(flow: BalancedFlow, network: Network, external: Array) -> BalancedFlow:
+    """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
+
+    `external` (bin, node) [m3/s] is what should enter; outlets and lakes take up the difference. Discharges change as little
+    as continuity allows, each reach in proportion to its root mean square.
+    """
+    leaving, entering = _incidence(network)
+    keep = np.array([node.kind not in ("outlet", "lake") for node in network.nodes])
+    net = (entering - leaving)[keep]
+    square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
+    variance = square + 1e-6 * square.max() + 1e-18
+    least = 1e-9 * variance.max()
+    matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(np.full(int(keep.sum()), least))).tocsc()
+    multiplier = splu(matrix).solve((external - flow.external)[:, keep].T)
+    change = -(sparse.diags(variance) @ net.T @ multiplier).T
+    start, end = flow.discharge_start + change, flow.discharge_end + change
+    closed = (leaving @ start.T - entering @ end.T).T
+    closed[:, ~_has_outside(network)] = 0.0
+    return replace(flow, discharge_start=start, discharge_end=end, external=closed)
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:

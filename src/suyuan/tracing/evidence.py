@@ -131,3 +131,27 @@ def log_evidences(
                 alpha[:, s].copy(), beta[:, s].copy(), log_centres, spreads, log_rate_sd, strengths
             )
     return found
+
+
+def likely_amplitudes(alpha: Array, beta: Array, log_centre: Array, spread: Array, log_rate_sd: float) -> Array:
+    """Return the expected amplitude of each substance, (substance,), for one history and kind, at the likeliest strength."""
+    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    evidence_of_kinds(alpha, beta, log_centre[None, :], spread[None, :], log_rate_sd, strengths)
+    w = (int(np.argmax(strengths[0])) - GRID_HALF) * GRID_STEP
+    return np.array([_amplitude(a, b, centre=c + w, spread=s) for a, b, c, s in zip(alpha, beta, log_centre, spread, strict=True)])
+
+
+def _amplitude(alpha: float, beta: float, *, centre: float, spread: float) -> float:
+    log_amplitude, weight = amplitude_posterior(alpha, beta, centre=centre, spread=spread)
+    return float(np.exp(log_amplitude) @ weight)
+
+
+def amplitude_posterior(alpha: float, beta: float, *, centre: float, spread: float) -> tuple[Array, Array]:
+    """Return log amplitudes and their posterior weights (sum 1) given the strength's `centre` and the `spread` about it."""
+    log_amplitude = centre + spread * np.linspace(-4.0, 4.0, 81)
+    gain = np.zeros(len(log_amplitude))
+    if alpha > 1e-12:
+        gain = np.array([log_gain(x, alpha, beta) for x in log_amplitude])
+    gain -= 0.5 * ((log_amplitude - centre) / spread) ** 2
+    weight = np.exp(gain - gain.max())
+    return log_amplitude, weight / weight.sum()

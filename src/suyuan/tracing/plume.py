@@ -7,29 +7,50 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from suyuan.tracing.background import Background, BackgroundParts, fit_background
 from suyuan.tracing.readings import Block
-from suyuan.tracing.scan import Library, SourceScan, Whitened, whiten
-from suyuan.tracing.shapes import Shapes
-from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
-MODEL_ERROR = 0.25
-"""Standard deviation of the error of a modelled plume as a share of the plume (timing, dispersion, shape)."""
+MODEL_ERROR = 0.20
+"""Standard deviation of the error of a modelled plume as a share of the plume (mixing, shape of the release)."""
 
 MODEL_ERROR_S = 5.0 * 3600.0
 """Correlation time of that error at one station."""
 
+TIMING_ERROR_S = 1.0 * 3600.0
+"""Standard deviation of what is left of the travel time error at one station, after the flow members."""
+
 
 @dataclass(frozen=True)
 class Claim:
-    """The readings under "somebody released": whitened blocks, and the log density they have before any source is named."""
+    """The readings when a plume of a given size is claimed.
 
-    whitened: tuple[Whitened, ...]
+    For each block: its `backgrounds`, the lower Cholesky `factors` (reading, reading) of the covariance with model error,
+    and the `plumes` (reading,) for which that error was reckoned.
+    """
+
+    blocks: tuple[Block, ...]
     backgrounds: tuple[Background, ...]
-    log_density: float
+    factors: tuple[Array, ...]
+    plumes: tuple[Array, ...]
+
+    def residuals(self, removed: Sequence[Array] | None = None) -> tuple[Array, ...]:
+        """Return the whitened readings, (reading,) a block, with the `removed` plumes taken out first."""
+        taken = removed or [np.zeros(len(block.value)) for block in self.blocks]
+        return tuple(
+            solve_triangular(factor, block.value - plume - background.level, lower=True, check_finite=False)
+            for block, background, factor, plume in zip(self.blocks, self.backgrounds, self.factors, taken, strict=True)
+        )
+
+    def log_density(self, removed: Sequence[Array] | None = None) -> float:
+        """Return the log density of the readings less the `removed` plumes, background shares at their best included."""
+        total = 0.0
+        for residual, factor, background in zip(self.residuals(removed), self.factors, self.backgrounds, strict=True):
+            total += -0.5 * residual @ residual - np.log(np.diag(factor)).sum() + background.log_prior
+        return float(total)
 
 
 def crude_plumes(blocks: Sequence[Block]) -> tuple[Array, ...]:
@@ -44,108 +65,49 @@ def crude_plumes(blocks: Sequence[Block]) -> tuple[Array, ...]:
     return tuple(plumes)
 
 
+def no_plumes(blocks: Sequence[Block]) -> tuple[Array, ...]:
+    """Return zero plumes, (reading,) a block."""
+    return tuple(np.zeros(len(block.value)) for block in blocks)
+
+
 def model_error(block: Block, plume: Array) -> Array:
-    """Return the covariance (reading, reading) of what a plume of this size gets wrong, correlated within a station."""
+    """Return the covariance (reading, reading) of what a plume of this size gets wrong.
+
+    A share of the plume, correlated within a station, and its slope times an unknown shift in time of each station.
+    """
     lag = np.abs(block.time[:, None] - block.time[None, :]) / MODEL_ERROR_S
     same = block.station[:, None] == block.station[None, :]
-    return np.asarray(np.outer(plume, plume) * np.exp(-lag) * same * MODEL_ERROR**2)
+    slope = _slope(block, plume)
+    share = MODEL_ERROR**2 * np.outer(plume, plume) * np.exp(-lag)
+    return np.asarray((share + TIMING_ERROR_S**2 * np.outer(slope, slope)) * same)
 
 
-def claim(
-    blocks: Sequence[Block], parts: BackgroundParts, plumes: Sequence[Array], *, is_crude: bool = False
-) -> Claim:
+def _slope(block: Block, plume: Array) -> Array:
+    """Return the plume's rate of change [per s] at each reading, station by station."""
+    slope = np.zeros(len(plume))
+    for station in np.unique(block.station):
+        rows = np.flatnonzero(block.station == station)
+        rows = rows[np.argsort(block.time[rows], kind="stable")]
+        if len(np.unique(block.time[rows])) > 2:
+            time = block.time[rows] + 1e-3 * np.arange(len(rows))
+            slope[rows] = np.gradient(plume[rows], time)
+    return slope
+
+
+def claim(blocks: Sequence[Block], parts: BackgroundParts, plumes: Sequence[Array], *, is_crude: bool = False) -> Claim:
     """Return the readings whitened for a search in which plumes of about this size are claimed.
 
-    `is_crude` means that the plumes are a first guess: then they are not taken out of the readings but left free.
+    `is_crude` means that the plumes are a first guess: then the background's shares are found with the plume left free
+    instead of taken out.
     """
-    whitened, backgrounds, total = [], [], 0.0
+    backgrounds, factors = [], []
     for block, plume in zip(blocks, plumes, strict=True):
         own = parts.covariance[:, block.receptor][:, :, block.receptor]
-        extra = model_error(block, plume)
+        error = len(blocks) * model_error(block, plume)  # one error shared by all substances, told as if each had its own
+        free = error / MODEL_ERROR**2 if is_crude else error
         clean = block.value if is_crude else block.value - plume
-        free = extra / MODEL_ERROR**2 if is_crude else extra
-        background = fit_background(clean, own, level=_clean_level(block, plume), noise_sd=block.noise_sd, extra=free)
-        covariance = background.covariance - free + extra
-        white = whiten(block, background, covariance)
-        whitened.append(white)
+        level = max(float(np.median(block.value - plume)), 0.05 * block.level)
+        background = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
         backgrounds.append(background)
-        total += log_density(white) + background.log_prior
-    return Claim(tuple(whitened), tuple(backgrounds), total)
-
-
-def nobody(blocks: Sequence[Block], parts: BackgroundParts) -> Claim:
-    """Return the readings under "nobody released": background alone, nothing claimed and nothing forgiven."""
-    return claim(blocks, parts, [np.zeros(len(block.value)) for block in blocks])
-
-
-def _clean_level(block: Block, plume: Array) -> float:
-    return max(float(np.median(block.value - plume)), 0.05 * block.level)
-
-
-def log_density(white: Whitened) -> float:
-    """Return the log density of a block's readings under its covariance."""
-    n = len(white.residual)
-    return float(-0.5 * white.residual @ white.residual - np.log(np.diag(white.factor)).sum() - 0.5 * n * np.log(2 * np.pi))
-
-
-def amplitudes(scan: SourceScan, library: Library, kept: int, *, log_strength: float) -> Array:
-    """Return the expected amplitude of each substance, (substance,) [g/s], given the history and the strength exp(w)."""
-    kind = scan.kind[kept]
-    centre, spread = library.centre[kind] + log_strength, library.spread[kind]
-    alpha, beta = np.maximum(scan.alpha[:, kept], 1e-30), scan.beta[:, kept]
-    best = np.maximum(beta / alpha, 1e-12)
-    precision = alpha * best**2
-    log_best = np.where(beta > 0.0, np.log(best), centre)
-    precision = np.where(beta > 0.0, precision, 0.0)
-    return np.asarray(np.exp((log_best * precision + centre / spread**2) / (precision + 1.0 / spread**2)))
-
-
-def response(matrix: SourceReceptorMatrix, source: int, block: Block, history: Array) -> Array:
-    """Return the concentration at a block's readings, (reading,), per g/s of a release with this history, (bin,)."""
-    lag = np.maximum(matrix.lag_s()[block.receptor], 0.0)
-    decay = np.exp(-block.substance.decay_per_s * lag)
-    return np.asarray((matrix.values[block.receptor, source, :] * decay) @ history, dtype=float)
-
-
-def expected_plumes(
-    matrix: SourceReceptorMatrix,
-    scans: Sequence[SourceScan],
-    log_prior: Array,
-    *,
-    blocks: Sequence[Block],
-    shapes: Shapes,
-    library: Library,
-) -> tuple[Array, ...]:
-    """Return the posterior mean plume at each reading, one array a block, from the leading explanations of a scan.
-
-    `log_prior` (source,) is the log prior of each source of the matrix.
-    """
-    rows = [(s.log_weight[i] + log_prior[s.source], n, i) for n, s in enumerate(scans) for i in _leading(s)]
-    plumes = tuple(np.zeros(len(block.value)) for block in blocks)
-    if not rows:
-        return plumes
-    rows.sort(reverse=True)
-    rows = rows[:60]
-    weight = np.exp(np.array([r[0] for r in rows]) - rows[0][0])
-    for share, (_, n, i) in zip(weight / weight.sum(), rows, strict=True):
-        scan = scans[n]
-        amplitude = amplitudes(scan, library, i, log_strength=_likely_strength(scan, library, i))
-        for d, block in enumerate(blocks):
-            plumes[d][:] += share * amplitude[d] * response(matrix, scan.source, block, shapes.history(scan.shape[i]))
-    return plumes
-
-
-def _leading(scan: SourceScan) -> NDArray[np.int64]:
-    return np.argsort(scan.log_weight)[::-1][:5]
-
-
-def _likely_strength(scan: SourceScan, library: Library, kept: int) -> float:
-    """Return the log strength w that agrees best with the amplitudes each substance asks for."""
-    kind = scan.kind[kept]
-    alpha, beta = np.maximum(scan.alpha[:, kept], 1e-30), scan.beta[:, kept]
-    seen = beta > 0.0
-    if not seen.any():
-        return 0.0
-    best = beta[seen] / alpha[seen]
-    variance = library.spread[kind][seen] ** 2 + 1.0 / (alpha[seen] * best**2)
-    return float(np.average(np.log(best) - library.centre[kind][seen], weights=1.0 / variance))
+        factors.append(np.linalg.cholesky(background.covariance - free + error))
+    return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes))

@@ -9,163 +9,110 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from suyuan.fingerprints import Fingerprints
-from suyuan.tracing.background import Background
 from suyuan.tracing.evidence import gain_limits, log_evidences
+from suyuan.tracing.library import Library, Strength
+from suyuan.tracing.plume import Claim
 from suyuan.tracing.prior import Prior
-from suyuan.tracing.readings import Block
 from suyuan.tracing.shapes import Shapes, scan_shapes
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
-KEPT_LOG = 10.0
-"""Histories this far (log) below the best of their source are not looked at; together they weigh little."""
+KEPT_LOG = 25.0
+"""Histories this far (log) below the best are not looked at; together they weigh little even after tempering."""
 
 SOURCES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Library:
-    """Log concentration ratios of each kind against the first substance: `centre`, `spread` (kind, substance)."""
-
-    kinds: tuple[str, ...]
-    centre: Array
-    spread: Array
-
-
-@dataclass(frozen=True)
-class Strength:
-    """Prior of a release's rate of the first substance: median exp(`log_rate`) [g/s] and log standard deviation."""
-
-    log_rate: float
-    log_sd: float = 1.4
-
-
-@dataclass(frozen=True)
-class Whitened:
-    """A block's inverse Cholesky factor applied to its residual: what every source is matched with.
-
-    `factor` (reading, reading) lower Cholesky of the covariance, `residual` (reading,) of readings minus level.
-    """
-
-    block: Block
-    factor: Array
-    residual: Array
-
-
-@dataclass(frozen=True)
 class SourceScan:
-    """What one source can explain: log evidence of its kept histories.
+    """What one source can explain.
 
-    `shape` (kept,) rows of Shapes, `kind` (kept,) rows of Library, `log_weight` (kept,) log evidence plus log prior of shape
-    and kind against no release; `alpha`, `beta` (substance, kept).
+    `source` is its row in the matrix; `shape` (kept,) rows of Shapes, `kind` (kept,) rows of Library, `log_prior` (kept,)
+    the log prior of history and kind, `log_gain` (kept,) the log evidence against no release; `alpha`, `beta` (substance,
+    kept).
     """
 
     source: int
     shape: NDArray[np.int64]
     kind: NDArray[np.int64]
-    log_weight: Array
+    log_prior: Array
+    log_gain: Array
     alpha: Array
     beta: Array
 
     @property
     def log_evidence(self) -> float:
         """Log evidence of this source against no release, histories and kinds summed."""
-        return float(np.logaddexp.reduce(self.log_weight)) if len(self.log_weight) else -np.inf
+        return float(np.logaddexp.reduce(self.log_prior + self.log_gain)) if len(self.shape) else -np.inf
 
 
-def library_of(fingerprints: Fingerprints, blocks: Sequence[Block], *, kinds: Sequence[str]) -> Library:
-    """Return ratios against the first substance for each kind; unknown kinds and determinands get a wide spread.
+@dataclass(frozen=True)
+class Grid:
+    """What a source may have done: release histories, fingerprint library, strength and prior."""
 
-    An unlisted determinand is centred on the river's own ratio.
-    """
-    centre = np.empty((len(kinds), len(blocks)))
-    spread = np.full((len(kinds), len(blocks)), 0.4)
-    for d, block in enumerate(blocks):
-        name = block.substance.determinand.id
-        column = fingerprints.determinands.index(name) if name in fingerprints.determinands else -1
-        for k, kind in enumerate(kinds):
-            row = fingerprints.kinds.index(kind) if kind in fingerprints.kinds else -1
-            median = fingerprints.median[row, column] if min(row, column) >= 0 else np.nan
-            if np.isfinite(median) and median > 0.0:
-                centre[k, d], spread[k, d] = np.log(median), fingerprints.log_sd[row, column]
-            else:
-                centre[k, d], spread[k, d] = np.log(block.level), 2.0 if d else 0.4
-    return Library(tuple(kinds), centre - centre[:, :1], np.maximum(spread, 0.15))
-
-
-def whiten(block: Block, background: Background, covariance: Array) -> Whitened:
-    """Return the block with its residual whitened by this covariance, (reading, reading)."""
-    factor = np.linalg.cholesky(covariance)
-    residual = solve_triangular(factor, block.value - background.level, lower=True, check_finite=False)
-    return Whitened(block, factor, residual)
+    shapes: Shapes
+    library: Library
+    strength: Strength
+    prior: Prior
 
 
 def scan_member(
-    matrix: SourceReceptorMatrix,
-    whitened: Sequence[Whitened],
-    *,
-    shapes: Shapes,
-    library: Library,
-    prior: Prior,
-    strength: Strength,
+    matrix: SourceReceptorMatrix, claimed: Claim, residuals: Sequence[Array], *, grid: Grid
 ) -> tuple[SourceScan, ...]:
-    """Return what each source of the matrix can explain, for sources that show at any reading."""
-    kinds = _kinds_of(matrix, prior, library)
-    seen = np.flatnonzero(np.abs(matrix.values).sum(axis=(0, 2)) * np.exp(strength.log_rate) > _least_visible(whitened))
+    """Return what each source of one flow member can explain, for the sources that show at any reading.
+
+    `residuals` are the claim's whitened readings, (reading,) a block, less whatever plumes are already accounted for.
+    """
+    kinds = _kinds_of(matrix, grid)
+    least_visible = 1e-2 * float(claimed.blocks[0].noise_sd.min())
+    seen = np.flatnonzero(matrix.values.sum(axis=2).max(axis=0) * np.exp(grid.strength.log_rate) > least_visible)
     scans: list[SourceScan] = []
     best = 0.0
     for first in range(0, len(seen), SOURCES_AT_ONCE):
         some = seen[first : first + SOURCES_AT_ONCE]
-        gram, match = _products(matrix, some, whitened)
+        gram, match = _products(matrix, some, claimed=claimed, residuals=residuals)
         for i, source in enumerate(some):
-            alpha, beta = _shape_products(gram[:, i], match[:, i], shapes)
+            alpha, beta = _shape_products(gram[:, i], match[:, i], grid.shapes)
             least = max(best, float(gain_limits(alpha, beta).max())) - KEPT_LOG
-            scan = _scan_source(alpha, beta, shapes=shapes, library=library, kinds=kinds[source], strength=strength, least=least)
-            scans.append(SourceScan(int(source), *scan))
+            scans.append(SourceScan(int(source), *_weigh(alpha, beta, kinds=kinds[source], grid=grid, least=least)))
             best = max(best, scans[-1].log_evidence)
     return tuple(scans)
 
 
-def _least_visible(whitened: Sequence[Whitened]) -> float:
-    first = whitened[0].block
-    return float(1e-2 * first.noise_sd.min())
-
-
-def _kinds_of(matrix: SourceReceptorMatrix, prior: Prior, library: Library) -> list[Array]:
+def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     """Return the log weight of every library kind for each source, (kind,)."""
-    common = np.array([dict(prior.kinds).get(kind, 0.0) for kind in library.kinds])
-    common = common / common.sum() if common.sum() > 0 else np.full(len(library.kinds), 1.0 / len(library.kinds))
-    own = {c.id: kind for c, kind in zip(prior.candidates, prior.kind, strict=True)}
+    names, prior = grid.library.kinds, grid.prior
+    common = np.array([dict(prior.kinds).get(kind, 0.0) for kind in names])
+    common = common / common.sum() if common.sum() > 0.0 else np.full(len(names), 1.0 / len(names))
+    own = dict(zip((c.id for c in prior.candidates), prior.kind, strict=True))
     weights = []
     for source in matrix.sources:
-        kind = own.get(source.candidate, "")
-        share = np.array([float(kind == k) for k in library.kinds]) if kind in library.kinds else common
+        kind = source.candidate if source.candidate in names else own.get(source.candidate, "")
+        share = np.array([float(kind == name) for name in names]) if kind in names else common
         with np.errstate(divide="ignore"):
             weights.append(np.log(share))
     return weights
 
 
 def _products(
-    matrix: SourceReceptorMatrix, sources: NDArray[np.int64], whitened: Sequence[Whitened]
+    matrix: SourceReceptorMatrix, sources: NDArray[np.int64], *, claimed: Claim, residuals: Sequence[Array]
 ) -> tuple[Array, Array]:
     """Return cumulative G'C^-1 G (substance, source, bin + 1, bin + 1) and G'C^-1 y (substance, source, bin + 1)."""
     bins = matrix.values.shape[2]
-    gram = np.zeros((len(whitened), len(sources), bins + 1, bins + 1))
-    match = np.zeros((len(whitened), len(sources), bins + 1))
+    gram = np.zeros((len(claimed.blocks), len(sources), bins + 1, bins + 1))
+    match = np.zeros((len(claimed.blocks), len(sources), bins + 1))
     lag = np.maximum(matrix.lag_s(), 0.0)
-    for d, white in enumerate(whitened):
-        rows = white.block.receptor
-        decay = np.exp(-white.block.substance.decay_per_s * lag[rows]).astype(np.float32)
+    for d, (block, factor, residual) in enumerate(zip(claimed.blocks, claimed.factors, residuals, strict=True)):
+        rows = block.receptor
+        decay = np.exp(-block.substance.decay_per_s * lag[rows]).astype(np.float32)
         response = matrix.values[np.ix_(rows, sources)].astype(np.float32) * decay[:, None, :]
-        flat = solve_triangular(
-            white.factor.astype(np.float32), response.reshape(len(rows), -1), lower=True, check_finite=False
-        )
-        solved = np.ascontiguousarray(flat.reshape(len(rows), len(sources), bins).transpose(1, 0, 2))
+        flat = solve_triangular(factor.astype(np.float32), response.reshape(len(rows), -1), lower=True, check_finite=False)
+        flat = flat.reshape(len(rows), len(sources), bins)
+        solved = np.ascontiguousarray(flat.transpose(1, 0, 2))
         product = np.matmul(solved.transpose(0, 2, 1), solved)
         gram[d, :, 1:, 1:] = np.cumsum(np.cumsum(product, axis=1, dtype=float), axis=2)
-        match[d, :, 1:] = np.cumsum(np.einsum("rsb,r->sb", flat.reshape(len(rows), len(sources), bins), white.residual), axis=1)
+        match[d, :, 1:] = np.cumsum(np.tensordot(residual.astype(np.float32), flat, axes=1), axis=1, dtype=float)
     return gram, match
 
 
@@ -176,12 +123,13 @@ def _shape_products(gram: Array, match: Array, shapes: Shapes) -> tuple[Array, A
     return alpha, beta
 
 
-def _scan_source(
-    alpha: Array, beta: Array, *, shapes: Shapes, library: Library, kinds: Array, strength: Strength, least: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, Array]:
+def _weigh(
+    alpha: Array, beta: Array, *, kinds: Array, grid: Grid, least: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, Array, Array]:
+    """Return shape, kind, log prior, log gain, alpha and beta of the histories of one source that are worth keeping."""
     used = np.flatnonzero(np.isfinite(kinds))
-    centres = library.centre[used] + strength.log_rate
-    evidence = log_evidences(alpha, beta, centres, library.spread[used], strength.log_sd, least)
-    weight = evidence + shapes.log_prior[None, :] + kinds[used][:, None]
-    kind, shape = np.nonzero(np.isfinite(weight) & (weight > weight.max() - KEPT_LOG))
-    return shape, used[kind], weight[kind, shape], alpha[:, shape], beta[:, shape]
+    centres = grid.library.centre[used] + grid.strength.log_rate
+    evidence = log_evidences(alpha, beta, centres, grid.library.spread[used], grid.strength.log_sd, least)
+    prior = grid.shapes.log_prior[None, :] + kinds[used][:, None]
+    kind, shape = np.nonzero(np.isfinite(evidence) & (evidence + prior > (evidence + prior).max() - KEPT_LOG))
+    return shape, used[kind], prior[kind, shape], evidence[kind, shape], alpha[:, shape], beta[:, shape]

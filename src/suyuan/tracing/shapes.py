@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PULSE_HOURS = (1, 2, 4, 6, 9, 13, 18, 26, 40, 72)
-NIGHT_HOURS = (2, 3, 5, 7, 10)
+PULSE_HOURS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 55, 80)
+NIGHT_HOURS = (2, 3, 4, 5, 6, 7, 8, 10, 12)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,228 @@
+"""The hypotheses one source, two sources and nobody, weighed against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.tracing.background import BackgroundParts
+from suyuan.tracing.evidence import likely_amplitudes
+from suyuan.tracing.plume import Claim, claim, crude_plumes, no_plumes
+from suyuan.tracing.readings import Block
+from suyuan.tracing.scan import Grid, scan_member
+from suyuan.transport.matrix import SourceReceptorMatrix
+
+Array = NDArray[np.float64]
+Plumes = Sequence[Array]
+
+PLUME_EXPLANATIONS = 80
+"""How many leading explanations make up the expected plume."""
+
+LEAST_MEMBERS_SHARE = 0.5
+"""Share of the flow members that must carry weight (effective sample size) before probabilities are believed."""
+
+PAIR_ROUNDS = 2
+"""How often each of two sources is sought again with the other's plume taken out."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that is fixed in one trace: flow members, readings, background parts, and what a source may have done.
+
+    `log_prior` (source,) is the log prior of each source of the matrices; the matrices share sources and receptors.
+    """
+
+    matrices: tuple[SourceReceptorMatrix, ...]
+    blocks: tuple[Block, ...]
+    parts: BackgroundParts
+    grid: Grid
+    log_prior: Array
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """Ways in which one source explains the readings, arrays (explanation,).
+
+    `member` and `source` are rows of the matrices and their sources, `shape` and `kind` rows of shapes and library;
+    `log_prior` and `log_gain` are the logs of prior and of evidence against no release, divided by `temperature`;
+    `alpha`, `beta` (substance, explanation).
+    """
+
+    member: NDArray[np.int64]
+    source: NDArray[np.int64]
+    shape: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    log_prior: Array
+    log_gain: Array
+    alpha: Array
+    beta: Array
+    temperature: float = 1.0
+
+    @property
+    def log_weight(self) -> Array:
+        """Log of prior times tempered evidence, (explanation,)."""
+        return self.log_prior + self.log_gain / self.temperature
+
+    @property
+    def log_evidence(self) -> float:
+        """Log evidence of "one of all sources did it" against no release, tempered."""
+        return float(np.logaddexp.reduce(self.log_weight)) if len(self.log_weight) else -np.inf
+
+    @property
+    def weight(self) -> Array:
+        """Posterior weight of each explanation, sum 1."""
+        shifted = np.exp(self.log_weight - self.log_weight.max(initial=-np.inf))
+        return np.asarray(shifted / shifted.sum()) if len(shifted) else shifted
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The posterior over how many released: probabilities of `nobody`, `one` and `two`, and who they are.
+
+    `single` explains by one source; `first` and `second` explain by two, each with the other's expected plume taken out.
+    `claimed` is the claim of the more probable of one and two, with the plumes it expects.
+    """
+
+    nobody: float
+    one: float
+    two: float
+    single: Explanations
+    first: Explanations
+    second: Explanations
+    claimed: Claim
+
+
+def explain(problem: Problem, claimed: Claim, *, removed: Plumes | None = None, members: int = 0) -> Explanations:
+    """Return the ways in which one source explains the readings less the `removed` plumes, over the first `members`."""
+    matrices = problem.matrices[: members or None]
+    residuals = claimed.residuals(removed)
+    with ThreadPoolExecutor(problem.workers) as pool:
+        scans = list(pool.map(lambda matrix: scan_member(matrix, claimed, residuals, grid=problem.grid), matrices))
+    rows = [(m, scan) for m, of_member in enumerate(scans) for scan in of_member if len(scan.shape)]
+    if not rows:
+        none = np.empty(0, np.int64)
+        return Explanations(none, none, none, none, np.empty(0), np.empty(0), *np.empty((2, len(problem.blocks), 0)))
+    count = [len(scan.shape) for _, scan in rows]
+    source = np.repeat([scan.source for _, scan in rows], count)
+    return Explanations(
+        np.repeat([m for m, _ in rows], count),
+        source,
+        np.concatenate([scan.shape for _, scan in rows]),
+        np.concatenate([scan.kind for _, scan in rows]),
+        np.concatenate([scan.log_prior for _, scan in rows]) + problem.log_prior[source] - np.log(len(matrices)),
+        np.concatenate([scan.log_gain for _, scan in rows]),
+        np.concatenate([scan.alpha for _, scan in rows], axis=1),
+        np.concatenate([scan.beta for _, scan in rows], axis=1),
+    )
+
+
+def tempered(found: Explanations, members: int) -> Explanations:
+    """Return the explanations with their evidence weakened until enough flow members carry weight.
+
+    Where a different draw of the flow changes the evidence by much, differences of that size between sources mean little:
+    the temperature is the least at which the members' effective sample size reaches LEAST_MEMBERS_SHARE of them.
+    """
+    temperatures = 1.15 ** np.arange(0, 40)
+    for temperature in temperatures:
+        warm = replace(found, temperature=float(temperature))
+        if effective_members(warm, members) >= max(LEAST_MEMBERS_SHARE * members, min(members, 2)):
+            break
+    return warm
+
+
+def effective_members(found: Explanations, members: int) -> float:
+    """Return the effective sample size of the flow members under these explanations."""
+    share = np.bincount(found.member, weights=found.weight, minlength=members)
+    return float(share.sum() ** 2 / max((share**2).sum(), 1e-300))
+
+
+def response(problem: Problem, member: int, source: int, *, history: Array) -> tuple[Array, ...]:
+    """Return the concentration at the readings, (reading,) a block, per g/s released with this history, (bin,)."""
+    matrix = problem.matrices[member]
+    on = np.flatnonzero(history)
+    lag = np.maximum(matrix.lag_s()[:, on], 0.0)
+    plumes = []
+    for block in problem.blocks:
+        decay = np.exp(-block.substance.decay_per_s * lag[block.receptor])
+        plumes.append(np.asarray((matrix.values[block.receptor, source][:, on] * decay) @ history[on], dtype=float))
+    return tuple(plumes)
+
+
+def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
+    """Return the posterior mean plume, (reading,) a block, of the leading explanations."""
+    total = no_plumes(problem.blocks)
+    leading = np.argsort(found.log_weight)[::-1][:PLUME_EXPLANATIONS]
+    weight = found.weight[leading] / max(found.weight[leading].sum(), 1e-300)
+    library, strength = problem.grid.library, problem.grid.strength
+    for share, i in zip(weight, leading, strict=True):
+        if share < 1e-3:
+            continue
+        kind = found.kind[i]
+        centre = library.centre[kind] + strength.log_rate
+        amplitude = likely_amplitudes(found.alpha[:, i], found.beta[:, i], centre, library.spread[kind], strength.log_sd)
+        history = problem.grid.shapes.history(int(found.shape[i]))
+        for plume, part, a in zip(
+            total, response(problem, found.member[i], found.source[i], history=history), amplitude, strict=True
+        ):
+            plume += share * a * part
+    return total
+
+
+def weigh(problem: Problem) -> Verdict:
+    """Return the posterior over nobody, one source and two."""
+    blocks, parts, prior = problem.blocks, problem.parts, problem.grid.prior
+    quiet = claim(blocks, parts, no_plumes(blocks))
+    guess = explain(problem, claim(blocks, parts, crude_plumes(blocks), is_crude=True), members=1)
+    claimed = claim(blocks, parts, expected_plumes(problem, guess))
+    single = tempered(explain(problem, claimed), len(problem.matrices))
+    t = single.temperature
+    pair = _two(problem, single, claimed)
+    shown = np.exp(problem.log_prior[np.unique(single.source)]).sum()
+    log_weight = np.array(
+        [
+            quiet.log_density() / t + np.log(prior.nobody + (1.0 - prior.nobody) * max(1.0 - shown, 0.0)),
+            claimed.log_density() / t + single.log_evidence + np.log(1.0 - prior.nobody - prior.pair),
+            pair.log_evidence + np.log(prior.pair),
+        ]
+    )
+    probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
+    best = pair.claimed if probability[2] > probability[1] else claimed
+    return Verdict(*map(float, probability), single, pair.first, pair.second, best)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    claimed: Claim
+    first: Explanations
+    second: Explanations
+    log_evidence: float
+
+
+def _two(problem: Problem, single: Explanations, claimed: Claim) -> _Pair:
+    """Return both sources and the log evidence of "two released", by seeking each with the other taken out.
+
+    The evidence joins both under one covariance: density with nothing taken out of what is claimed, plus what each gains
+    given the other, less what would be counted twice (mean field).
+    """
+    blocks, parts, t = problem.blocks, problem.parts, single.temperature
+    one = expected_plumes(problem, single)
+    other = expected_plumes(problem, explain(problem, claimed, removed=one, members=1))
+    for _ in range(PAIR_ROUNDS - 1):
+        claimed = claim(blocks, parts, _sum(one, other))
+        one = expected_plumes(problem, explain(problem, claimed, removed=other, members=1))
+        other = expected_plumes(problem, explain(problem, claimed, removed=one, members=1))
+    claimed = claim(blocks, parts, _sum(one, other))
+    first = replace(explain(problem, claimed, removed=other), temperature=t)
+    one = expected_plumes(problem, first)
+    second = replace(explain(problem, claimed, removed=one), temperature=t)
+    twice = claimed.log_density(one) + claimed.log_density(other) - claimed.log_density(_sum(one, other))
+    return _Pair(claimed, first, second, twice / t + first.log_evidence + second.log_evidence)
+
+
+def _sum(one: Plumes, other: Plumes) -> tuple[Array, ...]:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
