@@ -60,7 +60,12 @@ def draw_network(style: Style, family: str, *, rng: np.random.Generator, name: s
     outfalls = _draw_outfalls(sketch, style)
     stations = _draw_stations(sketch, stem, family)
     return Network(
-        tuple(nodes), tuple(sketch.reaches), outfalls, stations, crs="EPSG:4549", source=f"world {name}"
+        tuple(nodes),
+        tuple(sketch.reaches),
+        outfalls,
+        stations,
+        crs="EPSG:4549",
+        source=f"world {name}",
     )
 
 

@@ -48,8 +48,8 @@ LIBRARY_LOG_SD = (0.4, 0.4, 0.35, 0.4)
 class Style:
     """How large and how looped a network is; ranges are (least, most), both included.
 
-    `branch_odds` are the chances of 0, 1 and 2 branches at each node of the stem. `limiter` is explained at
-    `swmm.simulate`.
+    `branch_odds` are the chances of 0, 1 and 2 branches at each node of the stem. `limiter`
+    (`swmm.simulate`) is for the flow that is given; the truth is calm.
     """
 
     stem: tuple[int, int] = (7, 11)
