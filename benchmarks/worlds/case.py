@@ -102,7 +102,7 @@ def _keeps_mass(
 ) -> bool:
     """Return whether no more of any release passes the section than was let in, by a tracer without decay.
 
-    SWMM can create mass where a node's inflow passes through nothing. Its own balance of the whole network tells,
+    SWMM can create mass where a node's inflow passes through nothing. Its own balance of the network tells,
     but not at a lake that flows back: there it is wrong without harm to the section.
     """
     section = network.stations[0]
