@@ -1,10 +1,10 @@
 """Advection of one step as a sparse matrix: where the water of each cell was when the step began.
 
-A parcel keeps its place in cumulative volume: W - Q0(t) is constant, W the volume between the path's start and the parcel
-and Q0 what has entered at the start. So a cell's new mass is the difference of the old cumulative mass at the departure
-points of its two faces, read from a polynomial through the faces around (conservative semi-Lagrangian remap, Zerroukat et
-al. 2002; Nair & Machenhauer 2002). Water that was not in the path yet passed its node at a share theta of the step; what
-passed the node until theta comes from all paths that flow into it, mixed, and so on upstream.
+A parcel keeps its place in cumulative volume: W - Q0(t) is constant, W the volume between the path's start and the
+parcel and Q0 what has entered at the start. So a cell's new mass is the difference of the old cumulative mass at the
+departure points of its two faces, read from a polynomial through the faces around (conservative semi-Lagrangian
+remap, Zerroukat et al. 2002; Nair & Machenhauer 2002). Water that was not in the path yet passed its node at a share
+theta of the step; what passed the node until theta comes from all paths that flow into it, mixed, and so on upstream.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -16,223 +16,210 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.transport.water import Grid, Water
+from suyuan.transport.geometry import Geometry
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-POINTS = 4
-"""Faces through which cumulative mass is interpolated: 4 is a cubic."""
+POINTS = 6
+"""Faces through which cumulative mass is interpolated: 6 is a quintic."""
 
 STACK = 100_000
 """Parts of one cell's water that may wait to be followed upstream."""
 
+ROW, AT, DEPTH = 0, 1, 2
+"""Places in `cursor`: where the row began, where its next entry goes, how many parts wait to be followed."""
 
-class Rows(NamedTuple):
-    """The advection matrices of the steps `step`, row by row.
 
-    Row r of the s-th step holds the entries `first[s, r]:first[s, r + 1]` of `weight`. Where `base[s, r]` >= 0 its columns are
-    consecutive from there; else they stand in `column`. Rows and columns are cells, then lakes, then boundaries: in a
-    column the concentration outside [g/m3], in a row the mass that leaves there [g].
+def uniform_weights() -> Array:
+    """Return the interpolation on equal cells as polynomials, (shift, cell, power of the place in its cell).
+
+    `shift` is the position of the cell that holds the departure point among the POINTS - 1 cells of the stencil. The sum of
+    the polynomials times the cells' masses is the mass between the cell's lower face and the departure point.
+
+    >>> bool(np.allclose(uniform_weights()[2].sum(axis=1), [0, 0, 1, 0, 0]))
+    True
+    """
+    table = np.zeros((POINTS - 1, POINTS - 1, POINTS))
+    for shift in range(POINTS - 1):
+        nodes = np.arange(POINTS) - shift
+        for k in range(POINTS):
+            others = np.delete(nodes, k)
+            basis = np.poly(others)[::-1] / np.prod(nodes[k] - others)
+            for c in range(shift, k):
+                table[shift, c] += basis
+            for c in range(k, shift):
+                table[shift, c] -= basis
+    table[:, :, 0] = 0.0
+    return table
+
+
+UNIFORM = uniform_weights()
+
+
+class Step(NamedTuple):
+    """What the assembly of one step's advection reads and works with.
+
+    Of the geometry: `path_cells`, `path_nodes`, `node_first`, `node_ends`, `node_lake`, `node_boundary`, `cell_reach`. Of the
+    step: `held` (cell,) [m3] as it begins, cumulative volume at the faces before (`old`) and after (`new`), `flux` (end,)
+    and `outside` (boundary,) [m3] into the nodes, `taken` (node,) [m3] out of them, `lake` and `lake_given` [m3]. The rest are
+    stacks and marks.
     """
 
-    step: Index
-    first: Index
-    base: Index
-    column: Index
-    weight: Array
-
-
-class Scratch(NamedTuple):
-    """Working arrays of the assembly of one step."""
-
+    path_cells: Index
+    path_nodes: Index
+    node_first: Index
+    node_ends: Index
+    node_lake: Index
+    node_boundary: Index
+    cell_reach: Index
+    held: Array
     old: Array
     new: Array
-    given: Array
+    flux: Array
+    outside: Array
     taken: Array
+    lake: Array
+    lake_given: Array
+    cursor: Index
     mark: Index
     low: Array
     high: Array
     node: Index
-    since: Array
-    until: Array
-    factor: Array
-    is_inflow: NDArray[np.bool_]
+    part: Array
 
 
-def scratch_for(grid: Grid, boundaries: int, lakes: int) -> Scratch:
+def step_for(geometry: Geometry) -> Step:
     """Return working arrays for a network of this size."""
-    cells, paths, nodes = len(grid.cell_reach), len(grid.path_nodes), len(grid.node_first) - 1
-    return Scratch(
+    cells, paths, nodes = geometry.cells, geometry.paths, len(geometry.node_lake)
+    lakes, boundaries = len(geometry.lakes), len(geometry.boundaries)
+    own = {name: getattr(geometry, name) for name in Step._fields[:7]}
+    return Step(
+        **own,
+        held=np.zeros(cells),
         old=np.zeros(cells + paths),
         new=np.zeros(cells + paths),
-        given=np.zeros(nodes),
+        flux=np.zeros(2 * paths),
+        outside=np.zeros(boundaries),
         taken=np.zeros(nodes),
+        lake=np.zeros(lakes),
+        lake_given=np.zeros(lakes),
+        cursor=np.zeros(3, np.int64),
         mark=np.full(cells + lakes + boundaries, -1),
         low=np.zeros(POINTS),
         high=np.zeros(POINTS),
         node=np.zeros(STACK, np.int64),
-        since=np.zeros(STACK),
-        until=np.zeros(STACK),
-        factor=np.zeros(STACK),
-        is_inflow=np.zeros(STACK, bool),
+        part=np.zeros((STACK, 3)),
     )
 
 
 @nb.njit(cache=True, nogil=True)
-def faces_and_nodes(grid: Grid, water: Water, step: int, scratch: Scratch) -> None:
-    """Fill the cumulative volume at all faces before and after a step, and what each node is given and takes [m3]."""
-    b = water.bin[step]
-    for p in range(len(grid.path_nodes)):
-        f = grid.path_cells[p] + p
-        scratch.old[f] = 0.0
-        scratch.new[f] = 0.0
-        for c in range(grid.path_cells[p], grid.path_cells[p + 1]):
-            r = grid.cell_reach[c]
-            change = water.volume[b + 1, r] - water.volume[b, r]
-            f = c + p
-            scratch.old[f + 1] = (
-                scratch.old[f] + (water.volume[b, r] + change * water.begin[step]) * grid.cell_share[c]
-            )
-            scratch.new[f + 1] = (
-                scratch.new[f] + (water.volume[b, r] + change * water.end[step]) * grid.cell_share[c]
-            )
-    for n in range(len(grid.node_first) - 1):
-        given, taken = 0.0, 0.0
-        for i in range(grid.node_first[n], grid.node_first[n + 1]):
-            flux = water.into[b, grid.node_ends[i]] * water.length[step]
-            given += max(flux, 0.0)
-            taken += max(-flux, 0.0)
-        if grid.node_boundary[n] >= 0:
-            flux = water.outside[b, grid.node_boundary[n]] * water.length[step]
-            given += max(flux, 0.0)
-            taken += max(-flux, 0.0)
-        scratch.given[n] = given
-        scratch.taken[n] = taken
+def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
+    """Return the cell of a path that holds x, and the first cell of its stencil; both count from the path's start.
 
-
-@nb.njit(cache=True, nogil=True)
-def stencil(face: Array, first: int, cells: int, x: float, i: int, weight: Array) -> tuple[int, int]:
-    """Return the cell (counted from the path's start) that holds x, and the first cell of its stencil.
-
-    `weight` (POINTS - 1,) is filled so that the mass between that cell's lower face and x is the sum of weight times mass
-    over the stencil's cells. `i` is a guess of the cell. Lagrange's formula through the nearest POINTS faces.
+    `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell. `weight` is
+    filled so that the mass between that cell's lower face and x is the sum of weight times mass over the stencil. Within
+    a reach cells are equal and the weights are known polynomials, elsewhere Lagrange's formula gives them.
     """
-    while i > 0 and x < face[first + i]:
+    cells = len(reach)
+    while i > 0 and x < face[i]:
         i -= 1
-    while i < cells - 1 and x >= face[first + i + 1]:
+    while i < cells - 1 and x >= face[i + 1]:
         i += 1
+    start = min(max(i - (POINTS // 2 - 1), 0), cells + 1 - POINTS)
+    if start >= 0 and reach[start] == reach[start + POINTS - 2]:
+        place = (x - face[i]) / (face[i + 1] - face[i])
+        for c in range(POINTS - 1):
+            value = UNIFORM[i - start, c, POINTS - 1]
+            for power in range(POINTS - 2, 0, -1):
+                value = value * place + UNIFORM[i - start, c, power]
+            weight[c] = value * place
+        return i, start
     points = min(POINTS, cells + 1)
-    start = min(max(i - (points // 2 - 1), 0), cells + 1 - points)
+    start = max(start, 0)
     for c in range(points - 1):
         weight[c] = 0.0
     for k in range(points):
-        if start + k == i:
-            continue
-        at = face[first + start + k]
         basis = 1.0
         for j in range(points):
             if j != k:
-                there = face[first + start + j]
-                basis *= (x - there) / (at - there)
-        if start + k > i:
-            for c in range(i - start, k):
-                weight[c] += basis
-        else:
-            for c in range(k, i - start):
-                weight[c] -= basis
+                basis *= (x - face[start + j]) / (face[start + k] - face[start + j])
+        for c in range(i - start, k):
+            weight[c] += basis
+        for c in range(k, i - start):
+            weight[c] -= basis
     return i, start
 
 
 @nb.njit(cache=True, nogil=True)
-def add(rows: Rows, scratch: Scratch, row: tuple[int, int], column: int, weight: float) -> tuple[int, int]:
-    """Add a weight to a row that spans the entries row[0]:row[1], and return its new span."""
-    at = scratch.mark[column]
-    if at >= row[0] and at < row[1]:
-        rows.weight[at] += weight
-        return row
-    rows.column[row[1]] = column
-    rows.weight[row[1]] = weight
-    scratch.mark[column] = row[1]
-    return row[0], row[1] + 1
+def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int, weight: float) -> None:
+    """Add a weight to the row that is being written."""
+    at = mark[column]
+    if at >= cursor[ROW]:
+        weights[at] += weight
+        return
+    at = cursor[AT]
+    columns[at] = column
+    weights[at] = weight
+    mark[column] = at
+    cursor[AT] = at + 1
 
 
 @nb.njit(cache=True, nogil=True)
 def add_segment(
-    grid: Grid,
-    scratch: Scratch,
-    rows: Rows,
-    row: tuple[int, int],
-    path: int,
-    low: float,
-    high: float,
-    factor: float,
-) -> tuple[int, int]:
+    step: Step, columns: Index, weights: Array, path: int, since: float, until: float, factor: float
+) -> None:
     """Add `factor` times the old mass of a path between two cumulative volumes that lie in it."""
-    first, cells = grid.path_cells[path], grid.path_cells[path + 1] - grid.path_cells[path]
-    points = min(POINTS, cells + 1)
-    top, top_start = stencil(scratch.old, first + path, cells, high, cells - 1, scratch.high)
-    foot, foot_start = stencil(scratch.old, first + path, cells, low, top, scratch.low)
-    for c in range(points - 1):
-        row = add(rows, scratch, row, first + top_start + c, factor * scratch.high[c])
-        row = add(rows, scratch, row, first + foot_start + c, -factor * scratch.low[c])
-    for c in range(foot, top):
-        row = add(rows, scratch, row, first + c, factor)
-    return row
+    first, last = step.path_cells[path], step.path_cells[path + 1]
+    face, reach = step.old[first + path : last + path + 1], step.cell_reach[first:last]
+    guess = min(int((last - first) * until / face[-1]), last - first - 1)
+    top, top_start = stencil(face, reach, until, guess, step.high)
+    foot, foot_start = stencil(face, reach, since, top, step.low)
+    for k in range(min(POINTS, last - first + 1) - 1):
+        c = first + top_start + k
+        add(step.cursor, step.mark, columns, weights, c, factor * step.high[k] * step.held[c])
+        c = first + foot_start + k
+        add(step.cursor, step.mark, columns, weights, c, -factor * step.low[k] * step.held[c])
+    for c in range(first + foot, first + top):
+        add(step.cursor, step.mark, columns, weights, c, factor * step.held[c])
 
 
 @nb.njit(cache=True, nogil=True)
-def push(
-    scratch: Scratch, depth: int, node: int, since: float, until: float, factor: float, is_inflow: bool
-) -> int:
-    """Remember to follow what passed a node between two shares of the step; return the depth of the stack."""
+def push(step: Step, node: int, since: float, until: float, factor: float) -> None:
+    """Remember to follow what passed a node between two shares of the step; ~node means: only what came to a lake."""
     if until > since and factor != 0.0:
-        scratch.node[depth] = node
-        scratch.since[depth] = since
-        scratch.until[depth] = until
-        scratch.factor[depth] = factor
-        scratch.is_inflow[depth] = is_inflow
-        return depth + 1
-    return depth
+        depth = step.cursor[DEPTH]
+        step.node[depth] = node
+        step.part[depth, 0] = since
+        step.part[depth, 1] = until
+        step.part[depth, 2] = factor
+        step.cursor[DEPTH] = depth + 1
 
 
 @nb.njit(cache=True, nogil=True)
 def add_stretch(
-    grid: Grid,
-    water: Water,
-    step: int,
-    scratch: Scratch,
-    rows: Rows,
-    row: tuple[int, int],
-    path: int,
-    low: float,
-    high: float,
-    factor: float,
-    depth: int,
-) -> tuple[tuple[int, int], int]:
+    step: Step, columns: Index, weights: Array, path: int, low: float, high: float, factor: float
+) -> None:
     """Add the old mass between two cumulative volumes of a path, of which parts may have lain beyond its ends."""
-    b = water.bin[step]
-    total = scratch.old[grid.path_cells[path + 1] + path]
-    inside_low, inside_high = max(low, 0.0), min(high, total)
-    if inside_high > inside_low:
-        row = add_segment(grid, scratch, rows, row, path, inside_low, inside_high, factor)
+    total = step.old[step.path_cells[path + 1] + path]
+    if min(high, total) > max(low, 0.0):
+        add_segment(step, columns, weights, path, max(low, 0.0), min(high, total), factor)
     for side in range(2):
-        entered = -water.into[b, 2 * path + side] * water.length[step]
+        entered = -step.flux[2 * path + side]
         near = max(-high, 0.0) if side == 0 else max(low - total, 0.0)
         far = -low if side == 0 else high - total
         if entered > 0.0 and far > near:
-            node = grid.path_nodes[path, side]
-            share = factor * entered / scratch.taken[node]
-            depth = push(scratch, depth, node, near / entered, min(far / entered, 1.0), share, False)
-    return row, depth
+            node = step.path_nodes[path, side]
+            share = factor * entered / step.taken[node]
+            push(step, node, near / entered, min(far / entered, 1.0), share)
 
 
 @nb.njit(cache=True, nogil=True)
 def lake_share(held: float, given: float, taken: float, until: float) -> tuple[float, float]:
-    """Return which shares of a lake's first mass, and of the mass it was given, have left it at a share of the step.
+    """Return which shares of a lake's first mass, and of the mass it was given, have left at a share of the step.
 
-    `held` is its first volume, `given` and `taken` the step's inflow and outflow [m3]. The tank is mixed: with V linear
-    in time and inflow of steady concentration, c - c_in falls as (V / V0)^(-given / (given - taken)).
+    `held` is its first volume, `given` and `taken` the step's inflow and outflow [m3]. The tank is mixed: with V
+    linear in time and inflow of steady concentration, c - c_in falls as (V / V0)^(-given / (given - taken)).
     """
     if until <= 0.0:
         return 0.0, 0.0
@@ -246,61 +233,50 @@ def lake_share(held: float, given: float, taken: float, until: float) -> tuple[f
 
 
 @nb.njit(cache=True, nogil=True)
-def add_node_inflow(
-    grid: Grid,
-    water: Water,
-    step: int,
-    scratch: Scratch,
-    rows: Rows,
-    row: tuple[int, int],
-    depth: int,
-) -> tuple[tuple[int, int], int]:
-    """Add what entered the node on top of the stack, from paths and from outside; `depth` is its place there."""
-    b = water.bin[step]
-    node, since, until, factor = (
-        scratch.node[depth],
-        scratch.since[depth],
-        scratch.until[depth],
-        scratch.factor[depth],
-    )
-    for i in range(grid.node_first[node], grid.node_first[node + 1]):
-        end = grid.node_ends[i]
-        left = water.into[b, end] * water.length[step]
+def add_inflow(
+    step: Step, columns: Index, weights: Array, node: int, since: float, until: float, factor: float
+) -> None:
+    """Add what entered a node between two shares of the step, from paths and from outside."""
+    for i in range(step.node_first[node], step.node_first[node + 1]):
+        end = step.node_ends[i]
+        left = step.flux[end]
         if left <= 0.0:
             continue
         path = end // 2
         low, high = left * since, left * until
         if end % 2 == 1:
-            total = scratch.old[grid.path_cells[path + 1] + path]
+            total = step.old[step.path_cells[path + 1] + path]
             low, high = total - high, total - low
-        row, depth = add_stretch(grid, water, step, scratch, rows, row, path, low, high, factor, depth)
-    boundary = grid.node_boundary[node]
-    if boundary >= 0 and water.outside[b, boundary] > 0.0:
-        entered = water.outside[b, boundary] * water.length[step] * (until - since)
-        lakes = water.lake.shape[1]
-        row = add(rows, scratch, row, len(grid.cell_reach) + lakes + boundary, factor * entered)
-    return row, depth
+        add_stretch(step, columns, weights, path, low, high, factor)
+    boundary = step.node_boundary[node]
+    if boundary >= 0 and step.outside[boundary] > 0.0:
+        column = len(step.held) + len(step.lake) + boundary
+        weight = factor * step.outside[boundary] * (until - since)
+        add(step.cursor, step.mark, columns, weights, column, weight)
 
 
 @nb.njit(cache=True, nogil=True)
-def follow(
-    grid: Grid, water: Water, step: int, scratch: Scratch, rows: Rows, row: tuple[int, int], depth: int
-) -> tuple[int, int]:
+def follow(step: Step, columns: Index, weights: Array) -> None:
     """Follow upstream all that waits on the stack; theta falls from node to node, so this ends."""
-    b = water.bin[step]
-    while depth > 0:
-        depth -= 1
-        node, factor = scratch.node[depth], scratch.factor[depth]
-        lake = grid.node_lake[node]
-        if lake < 0 or scratch.is_inflow[depth]:
-            row, depth = add_node_inflow(grid, water, step, scratch, rows, row, depth)
+    while step.cursor[DEPTH] > 0:
+        depth = step.cursor[DEPTH] - 1
+        step.cursor[DEPTH] = depth
+        node, since, until, factor = (
+            step.node[depth],
+            step.part[depth, 0],
+            step.part[depth, 1],
+            step.part[depth, 2],
+        )
+        if node < 0:
+            add_inflow(step, columns, weights, ~node, since, until, factor)
             continue
-        change = water.lake[b + 1, lake] - water.lake[b, lake]
-        held = water.lake[b, lake] + change * water.begin[step]
-        given, taken = scratch.given[node], scratch.taken[node]
-        since, until = scratch.since[depth], scratch.until[depth]
+        lake = step.node_lake[node]
+        if lake < 0:
+            add_inflow(step, columns, weights, node, since, until, factor)
+            continue
+        held, given, taken = step.lake[lake], step.lake_given[lake], step.taken[node]
         early, late = lake_share(held, given, taken, since), lake_share(held, given, taken, until)
-        row = add(rows, scratch, row, len(grid.cell_reach) + lake, factor * (late[0] - early[0]))
-        depth = push(scratch, depth, node, 0.0, since, -factor * early[1], True)
-        depth = push(scratch, depth, node, 0.0, until, factor * late[1], True)
-    return row
+        weight = factor * (late[0] - early[0]) * held
+        add(step.cursor, step.mark, columns, weights, len(step.held) + lake, weight)
+        push(step, ~node, 0.0, since, -factor * early[1])
+        push(step, ~node, 0.0, until, factor * late[1])

@@ -67,21 +67,17 @@ def sweep_of(
 ) -> Sweep:
     """Return what the kernels read for one batch in one stretch; the edge at its end belongs to it if it `is_last`."""
     edge_first, cell, receptor, weight = batch.samples.between(stretch.first, stretch.last, with_last=is_last)
-    geometry = operator.geometry
-    at = np.where(
-        operator.system.unknown[geometry.path_nodes] < 0, geometry.node_boundary[geometry.path_nodes], -1
-    )
     return Sweep(
         seconds=operator.water.length[stretch.first : stretch.last],
         rate=batch.rate,
         is_dispersive=bool(operator.water.dispersion.any()),
-        place_cell=places.cell,
-        place_weight=places.weight,
+        place=np.repeat(np.arange(len(places.cell)), 2),
+        place_cell=places.cell.ravel(),
+        place_weight=places.weight.ravel(),
         edge_first=edge_first,
         cell=cell,
         receptor=receptor,
         weight=weight,
-        path_boundary=at,
     )
 
 

@@ -5,9 +5,9 @@ Both stages share one matrix. Written for the semi-discrete system V dc/dt = -K 
     R(z) = (1 + (2 a - 1) z) / (1 + a z)^2,      a = 1 - sqrt(1/2),
 
 is TR-BDF2 with gamma = 2 - sqrt(2) (Bank et al. 1985): second order, L-stable. Between cells, `a` is chosen per face as
-1 - sqrt(1/2 + 1/(12 mu)), mu = D dt / dx^2: then R agrees with exp(-mu k^2 dx^2) one order further in k dx, which takes away
-the leading error of the three-point Laplacian as a compact fourth-order scheme would, at no cost. mu = 1/6 gives a = 0,
-the explicit scheme known for that property. Nodes hold no water (lakes do) and are unknowns too.
+1 - sqrt(1/2 + 1/(12 mu)), mu = D dt / dx^2: then R agrees with exp(-mu k^2 dx^2) one order further in k dx, which takes
+away the leading error of the three-point Laplacian as a compact fourth-order scheme would, at no cost. mu = 1/6 gives
+a = 0, the explicit scheme known for that property. Nodes hold no water (lakes do) and are unknowns too.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.transport.elimination import NodeSystem, factorise
-from suyuan.transport.water import Grid, Water
+from suyuan.transport.geometry import Geometry
+from suyuan.transport.water import Water
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -29,13 +30,36 @@ IMPLICIT = 1.0 - np.sqrt(0.5)
 """The share a of TR-BDF2."""
 
 
+NEGLIGIBLE = 1e-20
+"""Share of a node's influence below which it is left out: it would not change a sum in double precision."""
+
+
+class Mesh(NamedTuple):
+    """What dispersion reads of the geometry: nothing here changes with time.
+
+    Per path: its cells `path_cells[p]` to `path_cells[p + 1]`; per (path, side): the place of its node among the unknowns
+    (`path_node`; one beyond the last where it has none), and the boundary with which it exchanges directly
+    (`path_boundary`, or -1). `cell_reach`, `cell_share`, `cell_length` as in Geometry; `lake_node` (lake,) is the place of a
+    lake among the unknowns.
+    """
+
+    path_cells: Index
+    path_node: Index
+    path_boundary: Index
+    cell_reach: Index
+    cell_share: Array
+    cell_length: Array
+    lake_node: Index
+
+
 class Factors(NamedTuple):
     """The eliminated dispersion matrices of some steps.
 
-    Per (step, cell): `volume` after the step [m3]; eliminating the cells of a path in order, the `inverse` pivot, the
-    multiplier `onward` to the next cell (or the end node) and `back` to the start node. `explicit` (step, cell + path) is
-    the exchange at each face [m3] for the explicit part. Per (step, boundary): exchange with outside, `inlet` (implicit) and
-    `inlet_explicit`. Per step the nodes' `diagonal` (inverse), `upper`, and `lake` volume.
+    Per (step, cell): `volume` as the step begins [m3]; eliminating the cells of a path in order, the `inverse` pivot, the
+    multiplier `onward` to the next cell (or the end node) and `back` to the start node. `explicit` (step, cell + path)
+    is the exchange at each face [m3] for the explicit part. Per (step, boundary): exchange with outside, `inlet`
+    (implicit) and `inlet_explicit`. Per step the nodes' `diagonal` (inverse), `upper`, and `lake` volume. `near` (step,
+    path) is the number of cells from the start on for which `back` is not 0.
     """
 
     volume: Array
@@ -48,151 +72,180 @@ class Factors(NamedTuple):
     diagonal: Array
     upper: Array
     lake: Array
+    near: Index
 
 
-def factors_for(grid: Grid, system: NodeSystem, steps: int) -> Factors:
-    """Return empty factors for so many steps."""
-    cells, paths, boundaries = len(grid.cell_reach), len(grid.path_nodes), len(grid.boundaries)
-    sizes = (cells, cells, cells, cells, cells + paths, boundaries, boundaries)
-    small = (len(system.nodes), len(system.column), len(grid.lakes))
-    return Factors(*(np.zeros((steps, size)) for size in (*sizes, *small)))
-
-
-@nb.njit(cache=True, nogil=True)
-def implicit_share(exchange: float, volume: float) -> float:
-    """Return a for a face between cells: `exchange` K dt [m3], `volume` of the cells (harmonic mean) [m3]."""
-    return 1.0 - np.sqrt(0.5 + volume / (12.0 * exchange)) if exchange > 0.0 else 0.0
-
-
-@nb.njit(cache=True, nogil=True)
-def face_exchange(grid: Grid, water: Water, step: int, volume: Array, path: int, exchange: Array) -> None:
-    """Fill D A dt / distance [m3] at the faces of a path, (cells of the path + 1,); half cells in series."""
-    b, seconds = water.bin[step], water.length[step]
-    first, last = grid.path_cells[path], grid.path_cells[path + 1]
-    before = 0.0
-    for c in range(first, last):
-        length = grid.cell_length[c]
-        half = 2.0 * water.dispersion[b, grid.cell_reach[c]] * volume[c] * seconds / (length * length)
-        if c == first:
-            exchange[0] = half
-        elif half + before > 0.0:
-            exchange[c - first] = half * before / (half + before)
-        else:
-            exchange[c - first] = 0.0
-        before = half
-    exchange[last - first] = before
-
-
-@nb.njit(cache=True, nogil=True)
-def end_exchange(
-    grid: Grid, water: Water, system: NodeSystem, step: int, end: int, half: float
-) -> tuple[float, float]:
-    """Return the exchange [m3] of a path's end cell with its node, and with outside.
-
-    With a node that has an unknown: all of it. With outside only where water enters there, and then no more than enters,
-    so that it fades as the inflow does. Where water leaves, or at a dead end: none.
-    """
-    node = grid.path_nodes[end // 2, end % 2]
-    if system.unknown[node] >= 0:
-        return half, 0.0
-    boundary = grid.node_boundary[node]
-    if boundary < 0:
-        return 0.0, 0.0
-    entered = water.outside[water.bin[step], boundary] * water.length[step]
-    return 0.0, min(half, max(entered, 0.0))
-
-
-@nb.njit(cache=True, nogil=True)
-def eliminate_path(
-    grid: Grid,
-    water: Water,
-    system: NodeSystem,
-    factors: Factors,
-    step: int,
-    s: int,
-    path: int,
-    exchange: Array,
-) -> None:
-    """Eliminate the cells of one path and add what is left to the nodes' system of the step."""
-    first, last = grid.path_cells[path], grid.path_cells[path + 1]
-    cells = last - first
-    volume = factors.volume[s]
-    face_exchange(grid, water, step, volume, path, exchange)
-    to_start, inlet = end_exchange(grid, water, system, step, 2 * path, exchange[0])
-    to_end, outlet = end_exchange(grid, water, system, step, 2 * path + 1, exchange[cells])
-    for side, through in ((0, inlet), (1, outlet)):
-        boundary = grid.node_boundary[grid.path_nodes[path, side]]
-        if boundary >= 0 and system.unknown[grid.path_nodes[path, side]] < 0:
-            factors.inlet[s, boundary] = IMPLICIT * through
-            factors.inlet_explicit[s, boundary] = (1.0 - 2.0 * IMPLICIT) * through
-    for c in range(1, cells):
-        pair = 2.0 * volume[first + c - 1] * volume[first + c] / (volume[first + c - 1] + volume[first + c])
-        share = implicit_share(exchange[c], pair)
-        factors.explicit[s, first + path + c] = (1.0 - 2.0 * share) * exchange[c]
-        exchange[c] *= share
-    factors.explicit[s, first + path] = (1.0 - 2.0 * IMPLICIT) * (to_start + inlet)
-    factors.explicit[s, last + path] = (1.0 - 2.0 * IMPLICIT) * (to_end + outlet)
-    exchange[0], exchange[cells] = IMPLICIT * to_start, IMPLICIT * to_end
-    extra, carried, spike, given = IMPLICIT * inlet, 0.0, -exchange[0], exchange[0]
-    for c in range(cells):
-        if c == cells - 1:
-            extra += IMPLICIT * outlet
-        pivot = volume[first + c] + exchange[c] + exchange[c + 1] + extra - carried
-        factors.inverse[s, first + c] = 1.0 / pivot
-        factors.onward[s, first + c] = exchange[c + 1] / pivot
-        factors.back[s, first + c] = spike / pivot
-        given -= spike * spike / pivot
-        carried, extra = exchange[c + 1] * exchange[c + 1] / pivot, 0.0
-        if c < cells - 1:
-            spike *= exchange[c + 1] / pivot
-    couple(
-        system,
-        grid.path_nodes[path],
-        factors.diagonal[s],
-        factors.upper[s],
-        system.pair[path],
-        (given, spike * factors.onward[s, last - 1], exchange[cells] - carried),
+def mesh_of(geometry: Geometry, system: NodeSystem) -> Mesh:
+    """Return what dispersion reads of the geometry."""
+    place = system.unknown[geometry.path_nodes]
+    boundary = geometry.node_boundary[geometry.path_nodes]
+    return Mesh(
+        path_cells=geometry.path_cells,
+        path_node=np.where(place < 0, len(system.nodes), place),
+        path_boundary=np.where(place < 0, boundary, -1),
+        cell_reach=geometry.cell_reach,
+        cell_share=geometry.cell_share,
+        cell_length=geometry.cell_length,
+        lake_node=system.unknown[geometry.lakes],
     )
 
 
+def factors_for(geometry: Geometry, system: NodeSystem, steps: int) -> Factors:
+    """Return empty factors for so many steps."""
+    cells, paths, boundaries = geometry.cells, geometry.paths, len(geometry.boundaries)
+    sizes = (cells, cells, cells, cells, cells + paths, boundaries, boundaries)
+    small = (len(system.nodes), len(system.column), len(geometry.lakes))
+    arrays = [np.zeros((steps, size)) for size in (*sizes, *small)]
+    return Factors(*arrays, near=np.zeros((steps, paths), np.int64))
+
+
 @nb.njit(cache=True, nogil=True)
-def couple(
-    system: NodeSystem,
-    nodes: Index,
-    diagonal: Array,
-    upper: Array,
-    pair: int,
-    left: tuple[float, float, float],
-) -> None:
-    """Add what a path's elimination leaves to its two nodes: (start's diagonal, their coupling, end's diagonal)."""
-    start, end = system.unknown[nodes[0]], system.unknown[nodes[1]]
-    if start >= 0:
-        diagonal[start] += left[0]
-    if end >= 0:
-        diagonal[end] += left[2]
+def implicit_share(mu: float) -> float:
+    """Return the share a for a face between cells, `mu` = D dt / dx^2 (0 where nothing disperses).
+
+    >>> round(implicit_share(1 / 6), 12)
+    0.0
+    """
+    return 1.0 - np.sqrt(0.5 + 1.0 / (12.0 * mu)) if mu > 0.0 else 0.0
+
+
+@nb.njit(cache=True, nogil=True)
+def face_exchange(
+    volume: Array, reach: Index, length: Array, spread: Array, implicit: Array, explicit: Array
+) -> tuple[float, float]:
+    """Fill the shares of D A dt / distance [m3] at the faces between the cells of a path; return it half a cell from its ends.
+
+    Per cell: `volume`, `reach`, `length`; `spread` (reach,) is D dt. Half cells lie in series. `implicit` gets a, `explicit`
+    1 - 2 a of the exchange, (cell + 1,).
+    """
+    known, share = -1, 0.0
+    before = 0.0
+    for c in range(len(volume)):
+        mu = spread[reach[c]] / (length[c] * length[c])
+        half = 2.0 * mu * volume[c]
+        if c == 0:
+            before = half
+            continue
+        exchange = half * before / (half + before) if half > 0.0 and before > 0.0 else 0.0
+        if reach[c] != reach[c - 1]:
+            pair = 2.0 * volume[c - 1] * volume[c] / (volume[c - 1] + volume[c])
+            across = implicit_share(exchange / pair)
+            implicit[c], explicit[c] = across * exchange, (1.0 - 2.0 * across) * exchange
+        else:
+            if known != reach[c]:
+                known, share = reach[c], implicit_share(mu)
+            implicit[c], explicit[c] = share * exchange, (1.0 - 2.0 * share) * exchange
+        before = half
+    return 2.0 * spread[reach[0]] / (length[0] * length[0]) * volume[0], before
+
+
+@nb.njit(cache=True, nogil=True)
+def inlet_exchange(half: float, volume: float, entered: float) -> float:
+    """Return the exchange [m3] with outside at a path's end where `entered` [m3] of water comes in during the step.
+
+    When the concentration c_0 there changes, dispersion brings (D / u) A dc_0 on top of u A c_0 dt (Ogata & Banks 1961,
+    for u^2 t >> D). The end cell, of this `volume`, shows the change for one step, or until it is flushed, so the
+    exchange over a step is D A dt / max(dx, u dt), half of `half` where it is not flushed. It never exceeds what enters and
+    fades with it; where water leaves there is none.
+    """
+    return min(0.5 * half / max(1.0, entered / volume), max(entered, 0.0))
+
+
+@nb.njit(cache=True, nogil=True)
+def eliminate_cells(
+    volume: Array, exchange: Array, extra: tuple[float, float], inverse: Array, onward: Array, back: Array
+) -> tuple[float, float, float, int]:
+    """Eliminate the cells of one path; return what is left to its nodes: start's diagonal, their coupling, end's
+    diagonal, and for how many cells the start is near enough to matter (beyond, less than NEGLIGIBLE is left of it).
+
+    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` that with outside at
+    both ends.
+    """
+    cells = len(volume)
+    given, spike, carried = exchange[0], -exchange[0], -extra[0]
+    least, near = NEGLIGIBLE * exchange[0], 0
+    for c in range(cells):
+        if c == cells - 1:
+            carried -= extra[1]
+        pivot = 1.0 / (volume[c] + exchange[c] + exchange[c + 1] - carried)
+        inverse[c] = pivot
+        onward[c] = exchange[c + 1] * pivot
+        back[c] = spike * pivot
+        given -= spike * back[c]
+        carried = exchange[c + 1] * onward[c]
+        near = c + 1 if spike != 0.0 else near
+        spike *= onward[c]
+        if abs(spike) < least:
+            spike = 0.0
+    return given, spike, exchange[cells] - carried, near
+
+
+@nb.njit(cache=True, nogil=True)
+def add_path(
+    mesh: Mesh, factors: Factors, s: int, path: int, spread: Array, entered: Array, implicit: Array
+) -> tuple[float, float, float]:
+    """Write the factors of one path; return what is left to its nodes. `entered` (boundary,) [m3] comes from outside."""
+    first, last = mesh.path_cells[path], mesh.path_cells[path + 1]
+    volume = factors.volume[s, first:last]
+    explicit = factors.explicit[s, first + path : last + path + 1]
+    halves = face_exchange(
+        volume, mesh.cell_reach[first:last], mesh.cell_length[first:last], spread, implicit, explicit
+    )
+    extra = (0.0, 0.0)
+    for side in range(2):
+        boundary, at = mesh.path_boundary[path, side], 0 if side == 0 else last - first
+        through = halves[side] if mesh.path_node[path, side] < factors.diagonal.shape[1] else 0.0
+        implicit[at], explicit[at] = IMPLICIT * through, (1.0 - 2.0 * IMPLICIT) * through
+        if boundary >= 0:
+            inlet = inlet_exchange(halves[side], volume[0 if side == 0 else -1], entered[boundary])
+            factors.inlet[s, boundary] = IMPLICIT * inlet
+            factors.inlet_explicit[s, boundary] = (1.0 - 2.0 * IMPLICIT) * inlet
+            explicit[at] = (1.0 - 2.0 * IMPLICIT) * inlet
+            extra = (IMPLICIT * inlet, extra[1]) if side == 0 else (extra[0], IMPLICIT * inlet)
+    given, across, taken, near = eliminate_cells(
+        volume,
+        implicit[: last - first + 1],
+        extra,
+        factors.inverse[s, first:last],
+        factors.onward[s, first:last],
+        factors.back[s, first:last],
+    )
+    factors.near[s, path] = near
+    return given, across, taken
+
+
+@nb.njit(cache=True, nogil=True)
+def couple(ends: Index, diagonal: Array, upper: Array, pair: int, left: tuple[float, float, float]) -> None:
+    """Add what a path's elimination leaves to its two nodes, wherever they have a place among the unknowns."""
+    if ends[0] < len(diagonal):
+        diagonal[ends[0]] += left[0]
+    if ends[1] < len(diagonal):
+        diagonal[ends[1]] += left[2]
     if pair >= 0:
         upper[pair] += left[1]
     elif pair == -2:
-        diagonal[start] += 2.0 * left[1]
+        diagonal[ends[0]] += 2.0 * left[1]
 
 
 @nb.njit(cache=True, nogil=True)
-def assemble_factors(grid: Grid, water: Water, system: NodeSystem, steps: Index, factors: Factors) -> None:
+def assemble_factors(mesh: Mesh, water: Water, system: NodeSystem, steps: Index, factors: Factors) -> None:
     """Fill the dispersion factors of `steps`."""
-    exchange = np.zeros(len(grid.cell_reach) + 1)
+    implicit = np.zeros(len(mesh.cell_reach) + 1)
     for s in range(len(steps)):
-        step = steps[s]
-        b, share = water.bin[step], water.end[step]
-        for c in range(len(grid.cell_reach)):
-            r = grid.cell_reach[c]
-            change = water.volume[b + 1, r] - water.volume[b, r]
-            factors.volume[s, c] = (water.volume[b, r] + change * share) * grid.cell_share[c]
-        factors.diagonal[s] = 0.0
-        factors.upper[s] = 0.0
-        for lake in range(len(grid.lakes)):
+        n = steps[s]
+        b, share = water.bin[n], water.begin[n]
+        reach = water.volume[b] + (water.volume[b + 1] - water.volume[b]) * share
+        for c in range(len(mesh.cell_reach)):
+            factors.volume[s, c] = reach[mesh.cell_reach[c]] * mesh.cell_share[c]
+        diagonal, upper = factors.diagonal[s], factors.upper[s]
+        diagonal[:] = 0.0
+        upper[:] = 0.0
+        for lake in range(len(mesh.lake_node)):
             change = water.lake[b + 1, lake] - water.lake[b, lake]
             factors.lake[s, lake] = water.lake[b, lake] + change * share
-            factors.diagonal[s, system.unknown[grid.lakes[lake]]] = factors.lake[s, lake]
-        for path in range(len(grid.path_nodes)):
-            eliminate_path(grid, water, system, factors, step, s, path, exchange)
-        factorise(system, factors.diagonal[s], factors.upper[s])
+            diagonal[mesh.lake_node[lake]] = factors.lake[s, lake]
+        spread, entered = water.dispersion[b] * water.length[n], water.outside[b] * water.length[n]
+        for path in range(len(mesh.path_node)):
+            left = add_path(mesh, factors, s, path, spread, entered, implicit)
+            couple(mesh.path_node[path], diagonal, upper, system.pair[path], left)
+        factorise(system, diagonal, upper)

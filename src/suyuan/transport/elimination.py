@@ -108,19 +108,18 @@ def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def solve_nodes(system: NodeSystem, diagonal: Array, upper: Array, value: Array) -> None:
+def solve_nodes(first: Index, column: Index, diagonal: Array, upper: Array, value: Array) -> None:
     """Solve the factorised system for the right-hand sides `value` (unknown, column), in place."""
     width = value.shape[1]
-    n = len(diagonal)
-    for k in range(n):
-        for i in range(system.first[k], system.first[k + 1]):
-            target = system.column[i]
+    for k in range(len(diagonal)):
+        for i in range(first[k], first[k + 1]):
+            target, multiplier = column[i], upper[i]
             for c in range(width):
-                value[target, c] -= upper[i] * value[k, c]
-    for k in range(n - 1, -1, -1):
+                value[target, c] -= multiplier * value[k, c]
+    for k in range(len(diagonal) - 1, -1, -1):
         for c in range(width):
             value[k, c] *= diagonal[k]
-        for i in range(system.first[k], system.first[k + 1]):
-            source = system.column[i]
+        for i in range(first[k], first[k + 1]):
+            source, multiplier = column[i], upper[i]
             for c in range(width):
-                value[k, c] -= upper[i] * value[source, c]
+                value[k, c] -= multiplier * value[source, c]

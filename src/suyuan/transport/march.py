@@ -13,11 +13,11 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.transport.advection import Rows
-from suyuan.transport.dispersion import Factors
+from suyuan.transport.advection import POINTS
+from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
-from suyuan.transport.spread import WIDTH, disperse, disperse_back
-from suyuan.transport.water import Grid
+from suyuan.transport.remap import Rows
+from suyuan.transport.spread import WIDTH, dilute, disperse
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -26,130 +26,107 @@ Index = NDArray[np.int64]
 class Sweep(NamedTuple):
     """What one march reads besides the matrices.
 
-    `seconds` (step,) and `rate` (WIDTH,) [1/s] of decay, `is_dispersive`. Place i spreads over the cells `place_cell[i]`
-    with `place_weight[i]`, both (place, 2). The readings at the edge where step s begins are the entries
-    `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`. `path_boundary` (path, 2) is
-    the boundary at each end with which water is exchanged by dispersion, or -1.
+    `seconds` (step,) and `rate` (WIDTH,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the cell `place_cell`
+    with weight `place_weight`, (entry,) each. The readings at the edge where step s begins are the entries
+    `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
 
     seconds: Array
     rate: Array
     is_dispersive: bool
+    place: Index
     place_cell: Index
     place_weight: Array
     edge_first: Index
     cell: Index
     receptor: Index
     weight: Array
-    path_boundary: Index
 
 
 @nb.njit(cache=True, nogil=True)
-def advect(rows: Rows, s: int, before: Array, after: Array) -> None:
-    """Fill `after` with the advection matrix of the s-th step times `before`."""
-    for r in range(rows.first.shape[1] - 1):
-        first, last, base = rows.first[s, r], rows.first[s, r + 1], rows.base[s, r]
-        if base >= 0 and last - first == 4:
-            a, b, c, d = (
-                rows.weight[first],
-                rows.weight[first + 1],
-                rows.weight[first + 2],
-                rows.weight[first + 3],
-            )
+def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
+    """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
+    for r in range(len(base)):
+        at, width, b = first[r], first[r + 1] - first[r], base[r]
+        if b >= 0 and width == POINTS:
+            w = weights[at : at + POINTS]
             for k in range(WIDTH):
+                low = w[0] * before[b, k] + w[1] * before[b + 1, k] + w[2] * before[b + 2, k]
                 after[r, k] = (
-                    a * before[base, k]
-                    + b * before[base + 1, k]
-                    + c * before[base + 2, k]
-                    + d * before[base + 3, k]
+                    low + w[3] * before[b + 3, k] + w[4] * before[b + 4, k] + w[5] * before[b + 5, k]
                 )
             continue
         for k in range(WIDTH):
             after[r, k] = 0.0
-        for e in range(first, last):
-            column = base + e - first if base >= 0 else rows.column[e]
-            weight = rows.weight[e]
+        for e in range(width):
+            column, weight = b + e if b >= 0 else columns[at + e], weights[at + e]
             for k in range(WIDTH):
                 after[r, k] += weight * before[column, k]
 
 
 @nb.njit(cache=True, nogil=True)
-def advect_back(rows: Rows, s: int, stores: int, after: Array, before: Array) -> None:
-    """Fill `before` with the transposed advection matrix times `after`; what left at outlets (rows from `stores`) is 0."""
+def advect_back(
+    first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
+) -> None:
+    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the matrix."""
     before[:] = 0.0
-    for r in range(stores):
-        first, last, base = rows.first[s, r], rows.first[s, r + 1], rows.base[s, r]
-        if base >= 0 and last - first == 4:
-            a, b, c, d = (
-                rows.weight[first],
-                rows.weight[first + 1],
-                rows.weight[first + 2],
-                rows.weight[first + 3],
-            )
+    for r in range(len(after)):
+        at, width, b = first[r], first[r + 1] - first[r], base[r]
+        if b >= 0 and width == POINTS:
+            w = weights[at : at + POINTS]
             for k in range(WIDTH):
                 value = after[r, k]
-                before[base, k] += a * value
-                before[base + 1, k] += b * value
-                before[base + 2, k] += c * value
-                before[base + 3, k] += d * value
+                before[b, k] += w[0] * value
+                before[b + 1, k] += w[1] * value
+                before[b + 2, k] += w[2] * value
+                before[b + 3, k] += w[3] * value
+                before[b + 4, k] += w[4] * value
+                before[b + 5, k] += w[5] * value
             continue
-        for e in range(first, last):
-            column = base + e - first if base >= 0 else rows.column[e]
-            weight = rows.weight[e]
+        for e in range(width):
+            column, weight = b + e if b >= 0 else columns[at + e], weights[at + e]
             for k in range(WIDTH):
                 before[column, k] += weight * after[r, k]
 
 
 @nb.njit(cache=True, nogil=True)
-def decay(stores: int, sweep: Sweep, s: int, value: Array) -> None:
-    """Let half a step's first-order decay work on what cells and lakes hold."""
-    if not sweep.rate.any():
+def decay(seconds: float, rate: Array, value: Array) -> None:
+    """Let first-order decay work on every row of `value` for some seconds."""
+    if not rate.any():
         return
-    left = np.exp(-0.5 * sweep.seconds[s] * sweep.rate)
-    for r in range(stores):
+    left = np.exp(-seconds * rate)
+    for r in range(len(value)):
         for k in range(WIDTH):
             value[r, k] *= left[k]
 
 
 @nb.njit(cache=True, nogil=True)
-def release(sweep: Sweep, mass: Array, value: Array) -> None:
-    """Add half of `mass` (place, WIDTH) [g] to the cells of each place."""
-    for i in range(len(sweep.place_cell)):
-        for side in range(2):
-            c, weight = sweep.place_cell[i, side], 0.5 * sweep.place_weight[i, side]
-            for k in range(WIDTH):
-                value[c, k] += weight * mass[i, k]
-
-
-@nb.njit(cache=True, nogil=True)
-def sense(sweep: Sweep, value: Array, felt: Array) -> None:
-    """Add to `felt` (place, WIDTH) half of `value` at each place: the transpose of `release`."""
-    for i in range(len(sweep.place_cell)):
-        for side in range(2):
-            c, weight = sweep.place_cell[i, side], 0.5 * sweep.place_weight[i, side]
-            for k in range(WIDTH):
-                felt[i, k] += weight * value[c, k]
-
-
-@nb.njit(cache=True, nogil=True)
-def read(sweep: Sweep, s: int, value: Array, readings: Array) -> None:
-    """Add to `readings` (reading, WIDTH) what the entries at the edge where step s begins see of `value`."""
-    for e in range(sweep.edge_first[s], sweep.edge_first[s + 1]):
+def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
+    """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
+    for r in range(rows):
         for k in range(WIDTH):
-            readings[sweep.receptor[e], k] += sweep.weight[e] * value[sweep.cell[e], k]
+            target[to + r, k] = source[at + r, k]
 
 
 @nb.njit(cache=True, nogil=True)
-def unread(sweep: Sweep, s: int, readings: Array, value: Array) -> None:
-    """Add `readings` (reading, WIDTH) to the cells where they are taken: the transpose of `read`."""
-    for e in range(sweep.edge_first[s], sweep.edge_first[s + 1]):
+def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
+    """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
+    for r in range(len(target)):
         for k in range(WIDTH):
-            value[sweep.cell[e], k] += sweep.weight[e] * readings[sweep.receptor[e], k]
+            target[r, k] += factor * source[at + r, k]
+
+
+@nb.njit(cache=True, nogil=True)
+def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
+    """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
+    for e in range(len(to)):
+        for k in range(WIDTH):
+            target[to[e], k] += weight[e] * source[of[e], k]
 
 
 @nb.njit(cache=True, nogil=True)
 def march_forward(
-    grid: Grid,
+    mesh: Mesh,
     system: NodeSystem,
     rows: Rows,
     factors: Factors,
@@ -162,36 +139,43 @@ def march_forward(
 ) -> None:
     """March `state` (cells and lakes, WIDTH) [g] through the steps, in place.
 
-    `mass` (step, place, WIDTH) [g] is released, `outside` (step, boundary, WIDTH) [g/m3] stands at the boundaries. Adds to
-    `readings` (reading, WIDTH) and to `crossed` (2, boundary, WIDTH) [g]: what dispersion let in, and what flowed out.
+    `mass` (step, place, WIDTH) [g] is let in, half of it as a step begins and half as it ends; `outside` (step, boundary,
+    WIDTH) [g/m3] stands at the boundaries. Adds to `readings` (reading, WIDTH) and to `crossed` (2, boundary, WIDTH) [g]:
+    what dispersion let in, and what flowed out.
     """
-    stores, boundaries = len(state), len(grid.boundaries)
-    before = np.zeros((stores + boundaries, WIDTH))
-    after = np.zeros((stores + boundaries, WIDTH))
-    nodes = np.zeros((len(system.nodes), WIDTH))
-    beyond = np.zeros((2 * boundaries, WIDTH))
-    before[:stores] = state
-    for s in range(len(rows.step)):
-        read(sweep, s, before, readings)
-        release(sweep, mass[s], before)
-        decay(stores, sweep, s, before)
-        before[stores:] = outside[s]
-        advect(rows, s, before, after)
-        crossed[1] += after[stores:]
-        if sweep.is_dispersive:
-            beyond[:boundaries] = outside[s]
-            disperse(grid, system, factors, s, sweep.path_boundary, after, nodes, beyond)
-            crossed[0] += beyond[boundaries:]
-        decay(stores, sweep, s, after)
-        release(sweep, mass[s], after)
+    stores, boundaries = len(state), outside.shape[1]
+    before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))
+    nodes, owed = np.zeros((2, len(system.nodes) + 1, WIDTH)), np.zeros((boundaries, WIDTH))
+    half = 0.5 * sweep.place_weight
+    copy_rows(state, 0, after, 0, stores)
+    for s in range(len(sweep.seconds)):
         before, after = after, before
-    read(sweep, len(rows.step), before, readings)
-    state[:] = before[:stores]
+        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+        add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], before, readings)
+        add_at(sweep.place_cell, sweep.place, half, mass[s], before)
+        decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
+        if sweep.is_dispersive:
+            disperse(mesh, system, factors, s, before, outside[s], owed, nodes)
+            add_rows(-1.0, owed, 0, crossed[0])
+            for i in range(boundaries):
+                share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
+                for k in range(WIDTH):
+                    crossed[0, i, k] += share * outside[s, i, k]
+        else:
+            dilute(factors.volume[s], factors.lake[s], before)
+        copy_rows(outside[s], 0, before, stores, boundaries)
+        advect(rows.first[s], rows.base[s], rows.column, rows.weight, before, after)
+        add_rows(1.0, after, stores, crossed[1])
+        decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
+        add_at(sweep.place_cell, sweep.place, half, mass[s], after)
+    a = sweep.edge_first[len(sweep.seconds)]
+    add_at(sweep.receptor[a:], sweep.cell[a:], sweep.weight[a:], after, readings)
+    copy_rows(after, 0, state, 0, stores)
 
 
 @nb.njit(cache=True, nogil=True)
 def march_back(
-    grid: Grid,
+    mesh: Mesh,
     system: NodeSystem,
     rows: Rows,
     factors: Factors,
@@ -206,24 +190,27 @@ def march_back(
     `readings` (reading, WIDTH) weighs what the entries see. Fills `felt` (step, place, WIDTH), the sensitivity to the mass
     released in each step, and `outside` (step, boundary, WIDTH), that to the concentration at each boundary.
     """
-    stores, boundaries = len(state), len(grid.boundaries)
-    after = np.zeros((stores + boundaries, WIDTH))
-    before = np.zeros((stores + boundaries, WIDTH))
-    nodes = np.zeros((len(system.nodes), WIDTH))
-    beyond = np.zeros((boundaries, WIDTH))
-    after[:stores] = state
-    unread(sweep, len(rows.step), readings, after)
-    for s in range(len(rows.step) - 1, -1, -1):
-        felt[s] = 0.0
-        sense(sweep, after, felt[s])
-        decay(stores, sweep, s, after)
-        beyond[:] = 0.0
-        if sweep.is_dispersive:
-            disperse_back(grid, system, factors, s, sweep.path_boundary, after, nodes, beyond)
-        advect_back(rows, s, stores, after, before)
-        outside[s] = before[stores:] + beyond
-        decay(stores, sweep, s, before)
-        sense(sweep, before, felt[s])
-        unread(sweep, s, readings, before)
+    stores, boundaries = len(state), outside.shape[1]
+    before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))
+    nodes, none = np.zeros((2, len(system.nodes) + 1, WIDTH)), np.zeros((boundaries, WIDTH))
+    half = 0.5 * sweep.place_weight
+    copy_rows(state, 0, before, 0, stores)
+    a = sweep.edge_first[len(sweep.seconds)]
+    add_at(sweep.cell[a:], sweep.receptor[a:], sweep.weight[a:], readings, before)
+    for s in range(len(sweep.seconds) - 1, -1, -1):
         before, after = after, before
-    state[:] = after[:stores]
+        felt[s] = 0.0
+        add_at(sweep.place, sweep.place_cell, half, after, felt[s])
+        decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
+        advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
+        if sweep.is_dispersive:
+            disperse(mesh, system, factors, s, before, none, outside[s], nodes)
+        else:
+            dilute(factors.volume[s], factors.lake[s], before)
+            outside[s] = 0.0
+        add_rows(1.0, before, stores, outside[s])
+        decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
+        add_at(sweep.place, sweep.place_cell, half, before, felt[s])
+        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+        add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
+    copy_rows(before, 0, state, 0, stores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
-from suyuan.transport.advection import Rows, Scratch, scratch_for
-from suyuan.transport.dispersion import Factors, assemble_factors, factors_for
+from suyuan.transport.advection import POINTS, Step, step_for
+from suyuan.transport.dispersion import Factors, Mesh, assemble_factors, factors_for, mesh_of
 from suyuan.transport.elimination import NodeSystem, node_system
 from suyuan.transport.geometry import Geometry, cut
-from suyuan.transport.remap import assemble_rows
-from suyuan.transport.water import Grid, Water, grid_of, step_edges, water_of
+from suyuan.transport.remap import Rows, assemble_rows
+from suyuan.transport.water import Water, step_edges, water_of
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class TransportOperator:
     network: Network
     flow: BalancedFlow
     geometry: Geometry
-    grid: Grid
+    mesh: Mesh
     water: Water
     system: NodeSystem
     edges: Array
@@ -105,14 +105,15 @@ def compile_operator(
             "transport", f"dispersion {np.min(spread)} m2/s is below 0", "give 0 or more everywhere"
         )
     geometry = cut(network, dx_m)
+    system = node_system(geometry)
     water = water_of(geometry, network, flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
     return TransportOperator(
         network=network,
         flow=flow,
         geometry=geometry,
-        grid=grid_of(geometry),
+        mesh=mesh_of(geometry, system),
         water=water,
-        system=node_system(geometry),
+        system=system,
         edges=step_edges(water, flow),
     )
 
@@ -131,33 +132,59 @@ def mixing_length_dispersion(network: Network, flow: BalancedFlow, length_m: flo
 def stretches(
     operator: TransportOperator, first: int, last: int, *, is_backward: bool = False
 ) -> Iterator[Stretch]:
-    """Yield the assembled matrices of the steps `first` to `last` (not included), stretch by stretch in order of marching."""
+    """Yield the assembled matrices of the steps `first` to `last` (not included), in order of marching.
+
+    They come stretch by stretch, and all in the same memory: a stretch is gone when the next one comes.
+    """
     columns = operator.stores + len(operator.geometry.boundaries)
     size = max(1, min(last - first, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
-    scratch = scratch_for(operator.grid, len(operator.geometry.boundaries), len(operator.geometry.lakes))
     starts = range(first, last, size)
-    room = size * columns * 7 + columns
+    bench = Bench.of(operator, size)
     for begin in reversed(starts) if is_backward else starts:
-        stretch, room = assemble(operator, begin, min(begin + size, last), scratch=scratch, room=room)
-        yield stretch
+        bench = assembled(operator, begin, min(begin + size, last), bench=bench)
+        yield bench.stretch(begin, min(begin + size, last))
 
 
-def assemble(
-    operator: TransportOperator, first: int, last: int, *, scratch: Scratch, room: int
-) -> tuple[Stretch, int]:
-    """Return the matrices of some steps, and the room for entries that they needed (it grows until they fit)."""
-    steps = np.arange(first, last)
-    columns = operator.stores + len(operator.geometry.boundaries)
-    factors = factors_for(operator.grid, operator.system, len(steps))
-    assemble_factors(operator.grid, operator.water, operator.system, steps, factors)
-    while True:
+@dataclass(frozen=True)
+class Bench:
+    """Memory in which stretches are assembled, one after the other."""
+
+    step: Step
+    rows: Rows
+    factors: Factors
+
+    @classmethod
+    def of(cls, operator: TransportOperator, steps: int) -> Bench:
+        """Return room for so many steps, with the number of entries that most networks need."""
+        columns = operator.stores + len(operator.geometry.boundaries)
+        entries = (POINTS + 1) * (steps + 1) * columns
         rows = Rows(
-            step=steps,
-            first=np.empty((len(steps), columns + 1), np.int64),
-            base=np.empty((len(steps), columns), np.int64),
-            column=np.empty(room, np.int64),
-            weight=np.empty(room),
+            first=np.zeros((steps, columns + 1), np.int64),
+            base=np.zeros((steps, columns), np.int64),
+            column=np.zeros(entries, np.int64),
+            weight=np.zeros(entries),
         )
-        if assemble_rows(operator.grid, operator.water, scratch, rows) >= 0:
-            return Stretch(first, last, rows, factors), room
-        room *= 2
+        return cls(step_for(operator.geometry), rows, factors_for(operator.geometry, operator.system, steps))
+
+    def with_more_room(self) -> Bench:
+        """Return a bench with room for twice the entries."""
+        entries = 2 * len(self.rows.weight)
+        return replace(
+            self, rows=self.rows._replace(column=np.zeros(entries, np.int64), weight=np.zeros(entries))
+        )
+
+    def stretch(self, first: int, last: int) -> Stretch:
+        """Return what has just been assembled for these steps."""
+        return Stretch(first, last, self.rows, self.factors)
+
+
+def assembled(operator: TransportOperator, first: int, last: int, *, bench: Bench) -> Bench:
+    """Assemble the steps `first` to `last` (not included) on a bench; return it, or a larger one if it was too small."""
+    steps = np.arange(first, last)
+    assemble_factors(operator.mesh, operator.water, operator.system, steps, bench.factors)
+    geometry = operator.geometry
+    while not assemble_rows(
+        bench.step, operator.water, geometry.cell_share, geometry.lakes, steps, bench.rows
+    ):
+        bench = bench.with_more_room()
+    return bench

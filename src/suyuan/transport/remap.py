@@ -3,130 +3,194 @@
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
+import numpy as np
+from numpy.typing import NDArray
 
 from suyuan.transport.advection import (
+    AT,
     POINTS,
-    Rows,
-    Scratch,
+    ROW,
+    Step,
     add,
     add_stretch,
-    faces_and_nodes,
     follow,
     lake_share,
     push,
     stencil,
 )
-from suyuan.transport.water import Grid, Water
+from suyuan.transport.water import Water
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
-def cell_row(
-    grid: Grid,
-    water: Water,
-    step: int,
-    scratch: Scratch,
-    rows: Rows,
-    path: int,
-    low: float,
-    high: float,
-    at: int,
-) -> int:
-    """Write the row of a cell part of whose water came through a node; return where the next row begins."""
-    row, depth = add_stretch(grid, water, step, scratch, rows, (at, at), path, low, high, 1.0, 0)
-    return follow(grid, water, step, scratch, rows, row, depth)[1]
+class Rows(NamedTuple):
+    """The advection matrices of some steps, row by row: from concentrations before to masses after.
 
-
-@nb.njit(cache=True, nogil=True)
-def path_rows(grid: Grid, water: Water, step: int, scratch: Scratch, rows: Rows, path: int, at: int) -> int:
-    """Write the rows of all cells of a path; return where the next row begins, -1 where there is no room.
-
-    A cell all of whose water was in the path when the step began has consecutive columns and shares its faces' stencils
-    with its neighbours, so it takes the short way.
+    Row r of step s holds the entries `first[s, r]:first[s, r + 1]` of `weight` [m3]. Where `base[s, r]` >= 0 its columns are
+    consecutive from there; else they stand in `column`. Rows and columns are cells, then lakes, then boundaries: in a
+    column the concentration outside, in a row the mass that leaves there.
     """
-    s, seconds = step - rows.step[0], water.length[step]
-    first, last = grid.path_cells[path], grid.path_cells[path + 1]
-    entered = -water.into[water.bin[step], 2 * path] * seconds
-    total = scratch.old[last + path]
+
+    first: Index
+    base: Index
+    column: Index
+    weight: Array
+
+
+@nb.njit(cache=True, nogil=True)
+def fill_step(step: Step, water: Water, cell_share: Array, lakes: Index, n: int) -> None:
+    """Fill in what the water does in step n."""
+    b, seconds = water.bin[n], water.length[n]
+    begin, end = water.begin[n], water.end[n]
+    for p in range(len(step.path_nodes)):
+        before, after = 0.0, 0.0
+        step.old[step.path_cells[p] + p] = 0.0
+        step.new[step.path_cells[p] + p] = 0.0
+        for c in range(step.path_cells[p], step.path_cells[p + 1]):
+            r = step.cell_reach[c]
+            volume, change = water.volume[b, r], water.volume[b + 1, r] - water.volume[b, r]
+            step.held[c] = (volume + change * begin) * cell_share[c]
+            before += step.held[c]
+            after += (volume + change * end) * cell_share[c]
+            step.old[c + p + 1] = before
+            step.new[c + p + 1] = after
+    step.taken[:] = 0.0
+    step.lake_given[:] = 0.0
+    for e in range(len(step.flux)):
+        flux, node = water.into[b, e] * seconds, step.path_nodes[e // 2, e % 2]
+        step.flux[e] = flux
+        step.taken[node] += max(-flux, 0.0)
+        if step.node_lake[node] >= 0:
+            step.lake_given[step.node_lake[node]] += max(flux, 0.0)
+    for node in range(len(step.taken)):
+        boundary = step.node_boundary[node]
+        if boundary >= 0:
+            step.outside[boundary] = water.outside[b, boundary] * seconds
+            step.taken[node] += max(-step.outside[boundary], 0.0)
+    for lake in range(len(lakes)):
+        step.lake[lake] = water.lake[b, lake] + (water.lake[b + 1, lake] - water.lake[b, lake]) * begin
+
+
+@nb.njit(cache=True, nogil=True)
+def write_row(
+    held: Array,
+    weights: Array,
+    at: int,
+    i: int,
+    start: int,
+    low: Array,
+    j: int,
+    there: int,
+    high: Array,
+    points: int,
+) -> tuple[int, int]:
+    """Write the consecutive weights of a cell from the stencils of its two faces; return first column and how many.
+
+    The lower face departs from cell `i` with the stencil `low` from `start`, the upper from `j` with `high` from `there`.
+    """
+    if points == POINTS and there == start + 1 and j == i + 1:
+        for c in range(POINTS - 2):
+            weights[at + 1 + c] = (high[c] - low[c + 1]) * held[there + c]
+        weights[at] = -low[0] * held[start]
+        weights[at + POINTS - 1] = high[POINTS - 2] * held[start + POINTS - 1]
+        weights[at + i - start] += held[i]
+        for c in range(POINTS - 1):
+            low[c] = high[c]
+        return start, POINTS
+    left = min(start, there)
+    width = max(max(start, there) + points - 1, j) - left
+    for c in range(width):
+        weights[at + c] = 1.0 if i <= left + c < j else 0.0
+    for c in range(points - 1):
+        weights[at + there - left + c] += high[c]
+        weights[at + start - left + c] -= low[c]
+    for c in range(width):
+        weights[at + c] *= held[left + c]
+    for c in range(points - 1):
+        low[c] = high[c]
+    return left, width
+
+
+@nb.njit(cache=True, nogil=True)
+def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int) -> None:
+    """Write the rows of all cells of a path, as far as there is room.
+
+    A cell all of whose water was in the path when the step began has consecutive columns and shares its faces'
+    stencils with its neighbours, so it takes the short way.
+    """
+    first, last = step.path_cells[path], step.path_cells[path + 1]
+    face, reach = step.old[first + path : last + path + 1], step.cell_reach[first:last]
+    new, held = step.new[first + path : last + path + 1], step.held[first:last]
+    entered, total = -step.flux[2 * path], face[last - first]
     points = min(POINTS, last - first + 1)
-    room = len(rows.weight) - len(scratch.mark) - 2 * POINTS
+    room = len(weights) - len(step.mark) - 2 * POINTS
     low, i, start, known = -entered, 0, 0, -1
-    for cell in range(first, last):
-        rows.first[s, cell] = at
-        rows.base[s, cell] = -1
+    at = step.cursor[AT]
+    for c in range(last - first):
+        firsts[first + c] = at
+        bases[first + c] = -1
         if at > room:
-            return -1
-        high = scratch.new[cell + path + 1] - entered
-        if cell + 1 == last:
-            high = total - water.into[water.bin[step], 2 * path + 1] * seconds
+            return
+        high = new[c + 1] - entered if first + c + 1 < last else total - step.flux[2 * path + 1]
         if low < 0.0 or high > total:
-            at = cell_row(grid, water, step, scratch, rows, path, low, high, at)
-            low = high
-            continue
-        if known != cell:
-            i, start = stencil(scratch.old, first + path, last - first, low, i, scratch.low)
-        j, there = stencil(scratch.old, first + path, last - first, high, i, scratch.high)
-        left = min(start, there)
-        width = max(max(start, there) + points - 1, j) - left
-        rows.base[s, cell] = first + left
-        for c in range(width):
-            rows.weight[at + c] = 1.0 if i <= left + c < j else 0.0
-        for c in range(points - 1):
-            rows.weight[at + there - left + c] += scratch.high[c]
-            rows.weight[at + start - left + c] -= scratch.low[c]
-            scratch.low[c] = scratch.high[c]
-        at += width
-        low, i, start, known = high, j, there, cell + 1
-    return at
+            step.cursor[ROW] = at
+            step.cursor[AT] = at
+            add_stretch(step, columns, weights, path, low, high, 1.0)
+            follow(step, columns, weights)
+            at = step.cursor[AT]
+        else:
+            if known != c:
+                i, start = stencil(face, reach, low, i, step.low)
+            j, there = stencil(face, reach, high, i, step.high)
+            left, width = write_row(held, weights, at, i, start, step.low, j, there, step.high, points)
+            bases[first + c] = first + left
+            at += width
+            i, start, known = j, there, c + 1
+        low = high
+    step.cursor[AT] = at
 
 
 @nb.njit(cache=True, nogil=True)
-def lake_rows(grid: Grid, water: Water, step: int, scratch: Scratch, rows: Rows, at: int) -> int:
-    """Write the rows of what lakes hold; return where the next row begins."""
-    b, s, cells = water.bin[step], step - rows.step[0], len(grid.cell_reach)
-    for lake in range(len(grid.lakes)):
-        node = grid.lakes[lake]
-        rows.first[s, cells + lake] = at
-        rows.base[s, cells + lake] = -1
-        change = water.lake[b + 1, lake] - water.lake[b, lake]
-        held = water.lake[b, lake] + change * water.begin[step]
-        left = lake_share(held, scratch.given[node], scratch.taken[node], 1.0)
-        row = add(rows, scratch, (at, at), cells + lake, 1.0 - left[0])
-        depth = push(scratch, 0, node, 0.0, 1.0, 1.0 - left[1], True)
-        at = follow(grid, water, step, scratch, rows, row, depth)[1]
-    return at
+def store_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array) -> None:
+    """Write the rows of what lakes hold, then of what leaves at boundaries."""
+    cells, lakes = len(step.held), len(step.lake)
+    for kind in range(2):
+        for node in range(len(step.taken)):
+            index = step.node_lake[node] if kind == 0 else step.node_boundary[node]
+            if index < 0:
+                continue
+            row = cells + index + kind * lakes
+            firsts[row] = step.cursor[AT]
+            bases[row] = -1
+            step.cursor[ROW] = step.cursor[AT]
+            if kind == 0:
+                held = step.lake[index]
+                left = lake_share(held, step.lake_given[index], step.taken[node], 1.0)
+                add(step.cursor, step.mark, columns, weights, row, (1.0 - left[0]) * held)
+                push(step, ~node, 0.0, 1.0, 1.0 - left[1])
+            elif step.outside[index] < 0.0:
+                push(step, node, 0.0, 1.0, -step.outside[index] / step.taken[node])
+            follow(step, columns, weights)
+    firsts[len(firsts) - 1] = step.cursor[AT]
 
 
 @nb.njit(cache=True, nogil=True)
-def outlet_rows(grid: Grid, water: Water, step: int, scratch: Scratch, rows: Rows, at: int) -> int:
-    """Write the rows of what leaves at boundaries; return where the next row begins."""
-    b, s, stores = water.bin[step], step - rows.step[0], len(grid.cell_reach) + len(grid.lakes)
-    for boundary in range(len(grid.boundaries)):
-        node = grid.boundaries[boundary]
-        rows.first[s, stores + boundary] = at
-        rows.base[s, stores + boundary] = -1
-        leaves = max(-water.outside[b, boundary] * water.length[step], 0.0)
-        if leaves > 0.0:
-            depth = push(scratch, 0, node, 0.0, 1.0, leaves / scratch.taken[node], False)
-            at = follow(grid, water, step, scratch, rows, (at, at), depth)[1]
-    return at
-
-
-@nb.njit(cache=True, nogil=True)
-def assemble_rows(grid: Grid, water: Water, scratch: Scratch, rows: Rows) -> int:
-    """Fill the advection matrices of the steps `rows.step`; return how many entries they hold, -1 if there was no room."""
-    at = 0
-    columns = len(scratch.mark)
-    scratch.mark[:] = -1
-    for s in range(len(rows.step)):
-        step = rows.step[s]
-        faces_and_nodes(grid, water, step, scratch)
-        for path in range(len(grid.path_nodes)):
-            at = path_rows(grid, water, step, scratch, rows, path, at)
-            if at < 0:
-                return -1
-        if at + columns * (1 + len(grid.lakes) + len(grid.boundaries)) > len(rows.weight):
-            return -1
-        at = outlet_rows(grid, water, step, scratch, rows, lake_rows(grid, water, step, scratch, rows, at))
-        rows.first[s, columns] = at
-    return at
+def assemble_rows(
+    step: Step, water: Water, cell_share: Array, lakes: Index, steps: Index, rows: Rows
+) -> bool:
+    """Fill the advection matrices of `steps`; return whether there was room for their entries."""
+    size = len(step.mark)
+    step.mark[:] = -1
+    step.cursor[:] = 0
+    for s in range(len(steps)):
+        fill_step(step, water, cell_share, lakes, steps[s])
+        for path in range(len(step.path_nodes)):
+            path_rows(step, rows.first[s], rows.base[s], rows.column, rows.weight, path)
+        if step.cursor[AT] + size * (1 + len(step.lake) + len(step.outside)) > len(rows.weight):
+            return False
+        store_rows(step, rows.first[s], rows.base[s], rows.column, rows.weight)
+    return True

@@ -108,7 +108,7 @@ def march_batches(
                 continue
             sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
             march_back(
-                operator.grid,
+                operator.mesh,
                 operator.system,
                 stretch.rows,
                 stretch.factors,

@@ -153,7 +153,7 @@ def _advance(operator: TransportOperator, stretch: Stretch, *, given: _Given, ba
     )
     before, left_before = batch.state.sum(axis=0), batch.crossed.sum(axis=1)
     march_forward(
-        operator.grid,
+        operator.mesh,
         operator.system,
         stretch.rows,
         stretch.factors,

@@ -19,22 +19,6 @@ LEAST_LAKE_SHARE = 0.01
 """Share of its first volume below which a lake counts as run dry."""
 
 
-class Grid(NamedTuple):
-    """The part of the geometry that kernels read; fields as in Geometry."""
-
-    path_cells: Index
-    path_nodes: Index
-    node_first: Index
-    node_ends: Index
-    node_lake: Index
-    node_boundary: Index
-    lakes: Index
-    boundaries: Index
-    cell_reach: Index
-    cell_share: Array
-    cell_length: Array
-
-
 class Water(NamedTuple):
     """Time steps and what the water does in them.
 
@@ -52,11 +36,6 @@ class Water(NamedTuple):
     volume: Array
     lake: Array
     dispersion: Array
-
-
-def grid_of(geometry: Geometry) -> Grid:
-    """Return what kernels read of the geometry."""
-    return Grid(**{name: getattr(geometry, name) for name in Grid._fields})
 
 
 def water_of(
