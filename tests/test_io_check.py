@@ -214,7 +214,9 @@ def test_micrograms_and_milligrams_mixed_up_are_noticed(project: Path, factor: f
     change(project / "observations.csv", mix_up)
     fault = only(project)
     assert fault.startswith("observations.csv, row 2: the median of NH3-N at 'S1', ")
-    assert "is out of the usual 0.003 to 100; the unit is probably wrong (mg/L against ug/L)" in fault
+    assert (
+        "is out of the usual 0.003 to 100; the unit is probably wrong (ug/L as mg/L, mS/cm as uS/cm)" in fault
+    )
 
 
 def test_a_station_a_thousand_times_above_the_others_is_noticed(project: Path):

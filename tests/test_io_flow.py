@@ -265,6 +265,15 @@ def test_holes_doubles_and_wrong_order_in_a_table_are_named(tmp_path: Path):
     ]
 
 
+def test_inflow_at_times_of_its_own_is_refused(tmp_path: Path):
+    write_flow(flow(), tmp_path / "flow.csv")
+    text = (tmp_path / "flow.csv").read_text("utf-8")
+    (tmp_path / "flow.csv").write_text(text + "2024-07-21T00:30:00Z,,,,,A,1.0\n", "utf-8")
+    assert refused(tmp_path / "flow.csv") == [
+        "flow.csv, row 20: inflow at 'A' has a time that no reach has; give inflow at the times of the reaches"
+    ]
+
+
 def test_volumes_at_edges_do_not_fit_into_a_table(tmp_path: Path):
     with pytest.raises(
         InputError, match=r"volumes at the edges of bins do not fit into a table .*; write NetCDF"

@@ -164,7 +164,7 @@ def _side_by_side(
 ) -> Iterator[Found]:
     """Yield what files say about each other, as far as they could be read."""
     if readings:
-        yield cross_checks.coverage(project, readings, network)
+        yield cross_checks.coverage(project, readings, network=network)
         yield cross_checks.doubles(readings)
         yield cross_checks.units(readings)
     if flow:

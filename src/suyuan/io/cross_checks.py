@@ -69,7 +69,7 @@ def window(project: Project, flow: FlowField) -> Found:
     return Found(faults, notes, summary)
 
 
-def coverage(project: Project, readings: Readings, network: Network | None) -> Found:
+def coverage(project: Project, readings: Readings, *, network: Network | None) -> Found:
     """Return whether the window holds readings, of what, from which stations, and any above detection."""
     seen, zone = readings.observations, project.zone
     since, until = project.trace.since, project.trace.until
@@ -162,7 +162,7 @@ def units(readings: Readings) -> Found:
         for station, says in _doubtful(medians, name):
             median = f"{medians[station]:.4g} {determinands()[name].unit}"
             what = f"the median of {name} at '{station}', {median}, {says}"
-            remedy = "the unit is probably wrong (mg/L against ug/L); correct the column unit"
+            remedy = "the unit is probably wrong (ug/L as mg/L, mS/cm as uS/cm); correct the column unit"
             faults.append(readings.fault(first[station], what, remedy=remedy))
     return Found(faults, notes)
 

@@ -75,14 +75,14 @@ def write_flow_netcdf(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
         data.createDimension("bound", 2)
         bounds = data.createVariable("time_bounds", "f8", ("time", "bound"))
         bounds[:] = np.column_stack([flow.edges[:-1], flow.edges[1:]])
-        _write_names(data, "reach", flow.reaches)
+        _write_names(data, "reach", ids=flow.reaches)
         for name in ("discharge_start", "discharge_end"):
-            _write_values(data, name, getattr(flow, name), dims=("time", "reach"))
-        _write_values(data, "volume", flow.volume, dims=("time_edge" if at_edges else "time", "reach"))
+            _write_values(data, name, values=getattr(flow, name), dims=("time", "reach"))
+        _write_values(data, "volume", values=flow.volume, dims=("time_edge" if at_edges else "time", "reach"))
         data["volume"].cell_methods = "time: point" if at_edges else "time: mean"
         if flow.boundaries:
-            _write_names(data, "boundary", flow.boundaries)
-            _write_values(data, "inflow", flow.inflow, dims=("time", "boundary"))
+            _write_names(data, "boundary", ids=flow.boundaries)
+            _write_values(data, "inflow", values=flow.inflow, dims=("time", "boundary"))
 
 
 def _write_times(data: Dataset, name: str, *, seconds: Array, start: np.datetime64) -> None:
@@ -93,12 +93,12 @@ def _write_times(data: Dataset, name: str, *, seconds: Array, start: np.datetime
     variable[:] = seconds
 
 
-def _write_names(data: Dataset, name: str, ids: Sequence[str]) -> None:
+def _write_names(data: Dataset, name: str, *, ids: Sequence[str]) -> None:
     data.createDimension(name, len(ids))
     data.createVariable(name, str, (name,))[:] = np.array(ids, dtype=object)
 
 
-def _write_values(data: Dataset, name: str, values: Array, *, dims: tuple[str, str]) -> None:
+def _write_values(data: Dataset, name: str, *, values: Array, dims: tuple[str, str]) -> None:
     variable = data.createVariable(name, "f8", dims, zlib=True, complevel=1, fill_value=np.nan)
     variable.units = _UNITS[name][0]
     variable[:] = values
@@ -113,7 +113,7 @@ def _flow(data: Dataset, source: str, *, timezone: tzinfo) -> FlowField:
     start, edges = bin_edges(starts, source, until=ends)
     reaches = _names(data, "reach", source=source)
     boundaries = _names(data, "boundary", source=source) if "inflow" in data.variables else ()
-    flow = {name: _values(data, name, "reach", source=source) for name in _TAKEN}
+    flow = {name: _values(data, name, column="reach", source=source) for name in _TAKEN}
     if at_edges and len(flow["volume"]) == len(starts):
         what = (
             f"volume is given at points in time (cell_methods) but only {len(starts)} times for as many bins"
@@ -122,7 +122,7 @@ def _flow(data: Dataset, source: str, *, timezone: tzinfo) -> FlowField:
     if not at_edges and len(flow["volume"]) == len(edges):
         what = f"volume has {len(edges)} values for {len(starts)} bins"
         raise InputError(source, what, 'mark values at the edges with volume:cell_methods = "time: point"')
-    inflow = _values(data, "inflow", "boundary", source=source) if boundaries else np.empty((0, 0))
+    inflow = _values(data, "inflow", column="boundary", source=source) if boundaries else np.empty((0, 0))
     return FlowField(start, edges, reaches, **flow, boundaries=boundaries, inflow=inflow, source=source)
 
 
@@ -195,7 +195,7 @@ def _name(cell: Any) -> str:
     return text.strip("\0 ").removesuffix(".0") if isinstance(cell, np.floating) else text.strip("\0 ")
 
 
-def _values(data: Dataset, name: str, column: str, *, source: str) -> Array:
+def _values(data: Dataset, name: str, *, column: str, source: str) -> Array:
     """Return a variable as (time, column), NaN where masked."""
     variable = data[name]
     if variable.ndim != 2 or column not in variable.dimensions:

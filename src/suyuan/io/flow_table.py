@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,25 +49,62 @@ def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
         raise InputError(table.source, "there is no row with a reach", "give every reach a row at every time")
     faults = _repeated(table, time, name="reach") + _repeated(table, time, name="boundary")
     faults += _out_of_order(table, time, rows=of_reach, owner=reach)
+    starts = np.unique(time[of_reach])
+    stray = of_boundary & ~np.isin(time, starts)
+    remedy = "give inflow at the times of the reaches"
+    faults += table.faults(
+        stray, boundary, say=lambda b: (f"inflow at '{b}' has a time that no reach has", remedy)
+    )
     if faults:
         raise InputError.of(faults)
-    starts = np.unique(time[of_reach])
     start, edges = bin_edges(starts, table.source)
-    reaches, boundaries = _distinct(reach[of_reach]), _distinct(boundary[of_boundary])
-
-    def matrix(name: str, rows: NDArray[np.bool_], owner: pd.Series[str], columns: tuple[str, ...]) -> Array:
-        place = {column: i for i, column in enumerate(columns)}
-        grid = np.full((len(starts), len(columns)), np.nan)
-        bins = np.searchsorted(starts, time[rows])
-        inside = (bins < len(starts)) & (starts[np.minimum(bins, len(starts) - 1)] == time[rows])
-        grid[bins[inside], owner[rows].map(place).to_numpy(dtype=int)[inside]] = values[name][rows][inside]
-        return grid
-
-    given = {n: matrix(n, of_reach, reach, reaches) for n in ("discharge_start", "discharge_end", "volume")}
-    inflow = matrix("inflow", of_boundary, boundary, boundaries) if boundaries else np.empty((0, 0))
+    reaches = _Grid.over(starts, time, rows=of_reach, owner=reach)
+    boundaries = _Grid.over(starts, time, rows=of_boundary, owner=boundary)
+    given = {name: reaches.filled(values[name]) for name in ("discharge_start", "discharge_end", "volume")}
+    inflow = boundaries.filled(values["inflow"]) if boundaries.owners else np.empty((0, 0))
     return FlowField(
-        start, edges, reaches, **given, boundaries=boundaries, inflow=inflow, source=table.source
+        start,
+        edges,
+        reaches.owners,
+        **given,
+        boundaries=boundaries.owners,
+        inflow=inflow,
+        source=table.source,
     )
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where rows of a long table belong: `row` of the table to `bin` and `column` of a matrix, (row,) each."""
+
+    owners: tuple[str, ...]
+    bins: int
+    row: NDArray[np.intp]
+    bin: NDArray[np.intp]
+    column: NDArray[np.intp]
+
+    @classmethod
+    def over(
+        cls,
+        starts: NDArray[np.datetime64],
+        time: NDArray[np.datetime64],
+        *,
+        rows: NDArray[np.bool_],
+        owner: pd.Series[str],
+    ) -> _Grid:
+        """Return the grid of the rows of every owner, whose times are all in `starts`."""
+        import pandas as pd
+
+        row = np.flatnonzero(rows)
+        column, owners = pd.factorize(owner.iloc[row])
+        names = tuple(str(name) for name in owners)
+        return cls(names, len(starts), row, np.searchsorted(starts, time[row]), column)
+
+    def filled(self, values: Array) -> Array:
+        """Return a column of the table as matrix (bin, owner), NaN where it has no row."""
+        grid = np.full((self.bins, len(self.owners)), np.nan)
+        grid[self.bin, self.column] = values[self.row]
+        return grid
 
 
 def write_flow_table(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
@@ -99,10 +137,6 @@ def _long(times: NDArray[np.str_], owners: tuple[str, ...], *, name: str) -> pd.
 
 def _is_filled(text: pd.Series[str]) -> NDArray[np.bool_]:
     return (text != "").to_numpy(dtype=bool)
-
-
-def _distinct(text: pd.Series[str]) -> tuple[str, ...]:
-    return tuple(str(name) for name in text.unique())
 
 
 def _repeated(table: Table, time: NDArray[np.datetime64], *, name: str) -> list[Fault]:

@@ -21,12 +21,14 @@ from suyuan.substances import determinand
 
 SETTINGS = "suyuan.toml"
 
-_KEYS = {
+KEYS = {
     "project": ("name", "timezone"),
     "files": ("network", "flow", "observations", "fingerprints"),
     "trace": ("determinand", "since", "until"),
 }
-_TABLES = (*_KEYS, "decay_per_day")
+"""The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys."""
+
+_TABLES = (*KEYS, "decay_per_day")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class _Finder:
         self._lines = text.split("\n")
         self.faults: list[Fault] = []
 
-    def fault(self, key: str, what: str, remedy: str) -> None:
+    def fault(self, key: str, what: str, *, remedy: str) -> None:
         """Note a fault on the line where `key` stands."""
         mark = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*(?:=|\])""")
         row = next((i for i, line in enumerate(self._lines, start=1) if mark.match(line)), 0)
@@ -132,19 +134,19 @@ class _Finder:
         """Note tables and keys that nobody reads."""
         for name, keys in tables.items():
             if name not in _TABLES:
-                self.fault(name, f"'{name}' is not known", nearest(name, _TABLES))
+                self.fault(name, f"'{name}' is not known", remedy=nearest(name, _TABLES))
             elif not isinstance(keys, dict):
-                self.fault(name, f"'{name}' is not a table", f"write [{name}] on a line of its own")
-            for key in keys if isinstance(keys, dict) and name in _KEYS else ():
-                if key not in _KEYS[name]:
-                    self.fault(key, f"'{key}' in [{name}] is not known", nearest(key, _KEYS[name]))
+                self.fault(name, f"'{name}' is not a table", remedy=f"write [{name}] on a line of its own")
+            for key in keys if isinstance(keys, dict) and name in KEYS else ():
+                if key not in KEYS[name]:
+                    self.fault(key, f"'{key}' in [{name}] is not known", remedy=nearest(key, KEYS[name]))
 
     def text(self, table: Any, name: str, *, key: str) -> str:
         """Return a text, '' where it is not given."""
         value = table.get(key, "") if isinstance(table, dict) else ""
         if isinstance(value, str):
             return value.strip()
-        self.fault(key, f"{key} in [{name}] is {value!r}, not text", "put it in quotes")
+        self.fault(key, f"{key} in [{name}] is {value!r}, not text", remedy="put it in quotes")
         return ""
 
     def zone_name(self, table: Any) -> str:
@@ -153,22 +155,26 @@ class _Finder:
         try:
             timezone_of(name)
         except InputError as error:
-            self.fault("timezone", error.faults[0].what, error.faults[0].remedy)
+            self.fault("timezone", error.faults[0].what, remedy=error.faults[0].remedy)
             return "UTC"
         return name
 
     def files(self, table: Any, folder: Path) -> Files:
         """Return the paths, and note those that are missing."""
         table = table if isinstance(table, dict) else {}
-        named = {key: self._paths(table[key], folder, key=key) for key in _KEYS["files"] if key in table}
+        named = {key: self._paths(table[key], folder, key=key) for key in KEYS["files"] if key in table}
         if not named.get("network"):
             if "network" not in table:
-                self.fault("files", "no network is named", 'write network = "network.gpkg" under [files]')
+                self.fault(
+                    "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
+                )
             return Files(folder)
         for key in ("network", "flow", "fingerprints"):
             if len(named.get(key, ())) > 1:
                 self.fault(
-                    key, f"{key} names {len(named[key])} files", "name one; only observations may be a list"
+                    key,
+                    f"{key} names {len(named[key])} files",
+                    remedy="name one; only observations may be a list",
                 )
         flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
         return Files(named["network"][0], flow[0], named.get("observations", ()), prints[0])
@@ -178,10 +184,12 @@ class _Finder:
         paths = []
         for name in names:
             if not isinstance(name, str) or not name.strip():
-                self.fault(key, f"{key} is {name!r}, not a file name", f'write {key} = "name of the file"')
+                self.fault(
+                    key, f"{key} is {name!r}, not a file name", remedy=f'write {key} = "name of the file"'
+                )
             elif not (folder / name).is_file():
                 known = sorted(p.name for p in folder.iterdir() if p.is_file())
-                self.fault(key, f"{key} '{name}' is not in the folder", nearest(name, known))
+                self.fault(key, f"{key} '{name}' is not in the folder", remedy=nearest(name, known))
             else:
                 paths.append(folder / name)
         return tuple(paths)
@@ -193,7 +201,9 @@ class _Finder:
         since, until = (self._instant(table, key, zone=zone) for key in ("since", "until"))
         if since is not None and until is not None and since >= until:
             self.fault(
-                "until", f"until {until} UTC is not after since {since} UTC", "write the later time as until"
+                "until",
+                f"until {until} UTC is not after since {since} UTC",
+                remedy="write the later time as until",
             )
         return TraceSettings(self._determinand("determinand", named) if named else "", since, until)
 
@@ -208,18 +218,20 @@ class _Finder:
             return utc_of_datetime(datetime.combine(value, time()), zone)
         if value is not None:
             remedy = f"write {key} = 2024-07-28T00:00:00+08:00, with a time of day"
-            self.fault(key, f"{key} is {value!s}, not a time", remedy)
+            self.fault(key, f"{key} is {value!s}, not a time", remedy=remedy)
         return None
 
     def _determinand(self, key: str, name: str) -> str:
         try:
             known = determinand(name)
         except InputError as error:
-            self.fault(key, error.faults[0].what, error.faults[0].remedy)
+            self.fault(key, error.faults[0].what, remedy=error.faults[0].remedy)
             return ""
         if not known.is_traceable:
             self.fault(
-                key, f"{known.id} does not keep its mass in the water and cannot be traced", "choose another"
+                key,
+                f"{known.id} does not keep its mass in the water and cannot be traced",
+                remedy="choose another",
             )
         return known.id
 
@@ -231,7 +243,7 @@ class _Finder:
             is_rate = isinstance(rate, int | float) and not isinstance(rate, bool)
             if not is_rate or not math.isfinite(rate) or rate < 0.0:
                 remedy = "write a number per day, 0 or more, such as 0.08"
-                self.fault(name, f"the decay of {name} is {rate!r}", remedy)
+                self.fault(name, f"the decay of {name} is {rate!r}", remedy=remedy)
             elif known:
                 rates[known] = float(rate)
         return rates

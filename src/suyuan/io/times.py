@@ -88,8 +88,8 @@ def utc_of(cells: pd.Series[str], zone: tzinfo) -> NDArray[np.datetime64]:
 def stamped(times: NDArray[np.datetime64], zone: tzinfo) -> NDArray[np.str_]:
     """Return UTC instants as ISO 8601 texts in `zone`, each with its offset.
 
-    >>> stamped(np.array(["2024-07-20T00:00:00"], dtype="datetime64[s]"), timezone_of("UTC+08:00"))
-    array(['2024-07-20T08:00:00+08:00'], dtype='<U25')
+    >>> print(stamped(np.array(["2024-07-20T00:00:00"], dtype="datetime64[s]"), timezone_of("UTC+08:00")))
+    ['2024-07-20T08:00:00+08:00']
     """
     import pandas as pd
 
