@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.transport.geometry import Geometry
+from suyuan.transport.lanes import LANES, load, plus_times, store, times
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -109,17 +110,14 @@ def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def solve_nodes(first: Index, column: Index, diagonal: Array, upper: Array, value: Array) -> None:
-    """Solve the factorised system for the right-hand sides `value` (unknown, column), in place."""
-    width = value.shape[1]
-    for k in range(len(diagonal)):
-        for i in range(first[k], first[k + 1]):
-            target, multiplier = column[i], upper[i]
-            for c in range(width):
-                value[target, c] -= multiplier * value[k, c]
-    for k in range(len(diagonal) - 1, -1, -1):
-        for c in range(width):
-            value[k, c] *= diagonal[k]
-        for i in range(first[k], first[k + 1]):
-            source, multiplier = column[i], upper[i]
-            for c in range(width):
-                value[k, c] -= multiplier * value[source, c]
+    """Solve the factorised system for the right-hand sides `value` (unknown or more, column), in place."""
+    for k in range(0, value.shape[1], LANES):
+        for row in range(len(diagonal)):
+            own = load(value, row, k)
+            for i in range(first[row], first[row + 1]):
+                store(value, column[i], k, plus_times(load(value, column[i], k), -upper[i], own))
+        for row in range(len(diagonal) - 1, -1, -1):
+            own = times(diagonal[row], load(value, row, k))
+            for i in range(first[row], first[row + 1]):
+                own = plus_times(own, -upper[i], load(value, column[i], k))
+            store(value, row, k, own)

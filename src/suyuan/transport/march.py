@@ -1,7 +1,7 @@
 """Marching mass forward through the steps, and sensitivities back, WIDTH columns at a time.
 
-The backward march is the transpose of the forward one, operation by operation, with the same numbers. All arrays of columns
-have shape (row, WIDTH): the innermost loop runs over contiguous columns of known number, which is what makes it quick.
+The backward march is the transpose of the forward one, operation by operation, with the same numbers. All arrays
+of columns have shape (row, WIDTH).
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
+from suyuan.transport.lanes import LANES, load, plus_times, store, times
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import WIDTH, dilute, disperse
 
@@ -47,21 +48,49 @@ class Sweep(NamedTuple):
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
     """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
     for r in range(len(base)):
-        at, width, b = first[r], first[r + 1] - first[r], base[r]
-        if b >= 0 and width == POINTS:
-            w = weights[at : at + POINTS]
-            for k in range(WIDTH):
-                low = w[0] * before[b, k] + w[1] * before[b + 1, k] + w[2] * before[b + 2, k]
-                after[r, k] = (
-                    low + w[3] * before[b + 3, k] + w[4] * before[b + 4, k] + w[5] * before[b + 5, k]
-                )
-            continue
-        for k in range(WIDTH):
-            after[r, k] = 0.0
-        for e in range(width):
-            column, weight = b + e if b >= 0 else columns[at + e], weights[at + e]
-            for k in range(WIDTH):
-                after[r, k] += weight * before[column, k]
+        at, end, b = first[r], first[r + 1], base[r]
+        for k in range(0, WIDTH, LANES):
+            if b >= 0 and end - at == POINTS:
+                low = times(weights[at], load(before, b, k))
+                high = times(weights[at + 1], load(before, b + 1, k))
+                low = plus_times(low, weights[at + 2], load(before, b + 2, k))
+                high = plus_times(high, weights[at + 3], load(before, b + 3, k))
+                low = plus_times(low, weights[at + 4], load(before, b + 4, k))
+                high = plus_times(high, weights[at + 5], load(before, b + 5, k))
+                store(after, r, k, plus_times(low, 1.0, high))
+                continue
+            total = times(0.0, load(after, r, k))
+            for e in range(at, end):
+                column = b + e - at if b >= 0 else columns[e]
+                total = plus_times(total, weights[e], load(before, column, k))
+            store(after, r, k, total)
+
+
+@nb.njit(cache=True, nogil=True)
+def add_run(
+    first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
+) -> None:
+    """Add the transpose of a run of rows of POINTS entries, each of which begins one column after the one above.
+
+    What a column owes is complete once the run has passed it; until then it waits in one of POINTS running sums.
+    """
+    for k in range(0, WIDTH, LANES):
+        none = times(0.0, load(after, rows[0], k))
+        a, b, c, d, e, f = none, none, none, none, none, none
+        for r in range(rows[0], rows[1]):
+            at, own = first[r], load(after, r, k)
+            a = plus_times(a, weights[at], own)
+            b = plus_times(b, weights[at + 1], own)
+            c = plus_times(c, weights[at + 2], own)
+            d = plus_times(d, weights[at + 3], own)
+            e = plus_times(e, weights[at + 4], own)
+            f = plus_times(f, weights[at + 5], own)
+            store(before, base[r], k, plus_times(load(before, base[r], k), 1.0, a))
+            a, b, c, d, e, f = b, c, d, e, f, none
+        column = base[rows[1] - 1] + 1
+        for rest in (a, b, c, d, e):
+            store(before, column, k, plus_times(load(before, column, k), 1.0, rest))
+            column += 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -69,24 +98,26 @@ def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
     """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the matrix."""
-    before[:] = 0.0
-    for r in range(len(after)):
-        at, width, b = first[r], first[r + 1] - first[r], base[r]
-        if b >= 0 and width == POINTS:
-            w = weights[at : at + POINTS]
-            for k in range(WIDTH):
-                value = after[r, k]
-                before[b, k] += w[0] * value
-                before[b + 1, k] += w[1] * value
-                before[b + 2, k] += w[2] * value
-                before[b + 3, k] += w[3] * value
-                before[b + 4, k] += w[4] * value
-                before[b + 5, k] += w[5] * value
+    for r in range(len(before)):
+        for k in range(0, WIDTH, LANES):
+            store(before, r, k, times(0.0, load(before, r, k)))
+    r = 0
+    while r < len(after):
+        end = r
+        while end < len(after) and base[end] >= 0 and base[end] - end == base[r] - r:
+            if first[end + 1] - first[end] != POINTS:
+                break
+            end += 1
+        if end > r:
+            add_run(first, base, weights, (r, end), after, before)
+            r = end
             continue
-        for e in range(width):
-            column, weight = b + e if b >= 0 else columns[at + e], weights[at + e]
-            for k in range(WIDTH):
-                before[column, k] += weight * after[r, k]
+        for e in range(first[r], first[r + 1]):
+            column = base[r] + e - first[r] if base[r] >= 0 else columns[e]
+            for k in range(0, WIDTH, LANES):
+                total = plus_times(load(before, column, k), weights[e], load(after, r, k))
+                store(before, column, k, total)
+        r += 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -104,24 +135,24 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
-        for k in range(WIDTH):
-            target[to + r, k] = source[at + r, k]
+        for k in range(0, WIDTH, LANES):
+            store(target, to + r, k, load(source, at + r, k))
 
 
 @nb.njit(cache=True, nogil=True)
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
-        for k in range(WIDTH):
-            target[r, k] += factor * source[at + r, k]
+        for k in range(0, WIDTH, LANES):
+            store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
 @nb.njit(cache=True, nogil=True)
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):
-        for k in range(WIDTH):
-            target[to[e], k] += weight[e] * source[of[e], k]
+        for k in range(0, WIDTH, LANES):
+            store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -159,8 +190,9 @@ def march_forward(
             add_rows(-1.0, owed, 0, crossed[0])
             for i in range(boundaries):
                 share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
-                for k in range(WIDTH):
-                    crossed[0, i, k] += share * outside[s, i, k]
+                for k in range(0, WIDTH, LANES):
+                    gained = plus_times(load(crossed[0], i, k), share, load(outside[s], i, k))
+                    store(crossed[0], i, k, gained)
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         copy_rows(outside[s], 0, before, stores, boundaries)

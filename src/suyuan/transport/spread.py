@@ -1,7 +1,6 @@
 """One step's dispersion of WIDTH columns at once, from its factors.
 
-All arrays of columns have shape (row, WIDTH): the innermost loop runs over contiguous columns of known number, which is
-what makes it quick.
+All arrays of columns have shape (row, WIDTH). A path's recurrences run from cell to cell with the columns in lanes.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from suyuan.transport.dispersion import IMPLICIT, Factors, Mesh
 from suyuan.transport.elimination import NodeSystem, solve_nodes
+from suyuan.transport.lanes import LANES, load, plus_times, store, times
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -22,86 +22,91 @@ WIDTH = 32
 
 
 @nb.njit(cache=True, nogil=True)
-def gather(value: Array, onward: Array, back: Array, near: int, start: Array, end: Array) -> None:
-    """Eliminate the cells of a path from the right-hand side `value`, handing what they owe to its two nodes.
+def gather(
+    value: Array, onward: Array, back: Array, near: int, cells: tuple[int, int], ends: Index, nodes: Array
+) -> None:
+    """Eliminate the cells of a path from the right-hand side `value`, handing what they owe to the nodes at its ends.
 
     The first `near` cells are near enough to the start to owe it something.
     """
-    last = len(value) - 1
-    for c in range(1, last + 1):
-        multiplier = onward[c - 1]
-        for k in range(WIDTH):
-            value[c, k] += multiplier * value[c - 1, k]
-    for c in range(near):
-        share = back[c]
-        for k in range(WIDTH):
-            start[k] -= share * value[c, k]
-    for k in range(WIDTH):
-        end[k] += onward[last] * value[last, k]
+    first, last = cells
+    for k in range(0, WIDTH, LANES):
+        own = load(value, first, k)
+        start = plus_times(load(nodes, ends[0], k), -back[first], own)
+        for c in range(first + 1, first + near):
+            own = plus_times(load(value, c, k), onward[c - 1], own)
+            store(value, c, k, own)
+            start = plus_times(start, -back[c], own)
+        for c in range(first + max(near, 1), last):
+            own = plus_times(load(value, c, k), onward[c - 1], own)
+            store(value, c, k, own)
+        store(nodes, ends[0], k, start)
+        store(nodes, ends[1], k, plus_times(load(nodes, ends[1], k), onward[last - 1], own))
 
 
 @nb.njit(cache=True, nogil=True)
 def substitute(
-    value: Array, inverse: Array, onward: Array, back: Array, near: int, start: Array, end: Array
+    value: Array,
+    inverse: Array,
+    onward: Array,
+    back: Array,
+    near: int,
+    cells: tuple[int, int],
+    ends: Index,
+    nodes: Array,
 ) -> None:
     """Put the nodes' solution back into the cells of a path: `value` becomes a concentration."""
-    last = len(value) - 1
-    for k in range(WIDTH):
-        value[last, k] = inverse[last] * value[last, k] + onward[last] * end[k]
-    if near > last:
-        for k in range(WIDTH):
-            value[last, k] -= back[last] * start[k]
-    for c in range(last - 1, near - 1, -1):
-        pivot, multiplier = inverse[c], onward[c]
-        for k in range(WIDTH):
-            value[c, k] = pivot * value[c, k] + multiplier * value[c + 1, k]
-    for c in range(min(last, near) - 1, -1, -1):
-        pivot, multiplier, share = inverse[c], onward[c], back[c]
-        for k in range(WIDTH):
-            value[c, k] = pivot * value[c, k] + multiplier * value[c + 1, k] - share * start[k]
+    first, last = cells
+    for k in range(0, WIDTH, LANES):
+        own, start = load(nodes, ends[1], k), load(nodes, ends[0], k)
+        for c in range(last - 1, first + near - 1, -1):
+            own = plus_times(times(inverse[c], load(value, c, k)), onward[c], own)
+            store(value, c, k, own)
+        for c in range(first + near - 1, first - 1, -1):
+            own = plus_times(times(inverse[c], load(value, c, k)), onward[c], own)
+            own = plus_times(own, -back[c], start)
+            store(value, c, k, own)
 
 
 @nb.njit(cache=True, nogil=True)
 def explicit_part(
-    value: Array, volume: Array, exchange: Array, start: Array, end: Array, flux: Array
+    value: Array, volume: Array, exchange: Array, cells: tuple[int, int], path: int, ends: Index, nodes: Array
 ) -> None:
     """Turn the concentration `value` of a path's cells into the right-hand side of the second stage, (V - K'') c.
 
-    `exchange` (cell + 1,) is that at the faces, `flux` (WIDTH,) working space.
+    `exchange` (cell + path,) is that at the faces.
     """
-    last = len(value) - 1
-    for k in range(WIDTH):
-        flux[k] = exchange[0] * (value[0, k] - start[k])
-    for c in range(last):
-        held, share = volume[c], exchange[c + 1]
-        for k in range(WIDTH):
-            onward = share * (value[c + 1, k] - value[c, k])
-            value[c, k] = held * value[c, k] - flux[k] + onward
-            flux[k] = onward
-    for k in range(WIDTH):
-        value[last, k] = (
-            volume[last] * value[last, k] - flux[k] + exchange[last + 1] * (end[k] - value[last, k])
-        )
+    first, last = cells
+    for k in range(0, WIDTH, LANES):
+        own = load(value, first, k)
+        below = times(exchange[first + path], own)
+        below = plus_times(below, -exchange[first + path], load(nodes, ends[0], k))
+        for c in range(first, last):
+            onward = load(value, c + 1, k) if c + 1 < last else load(nodes, ends[1], k)
+            flux = plus_times(times(exchange[c + 1 + path], onward), -exchange[c + 1 + path], own)
+            kept = plus_times(times(volume[c], own), -1.0, below)
+            store(value, c, k, plus_times(kept, 1.0, flux))
+            own, below = onward, flux
 
 
 @nb.njit(cache=True, nogil=True)
-def let_in(boundaries: Index, shares: Array, outside: Array, value: Array) -> None:
+def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells: tuple[int, int]) -> None:
     """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1: none)."""
     for side in range(2):
-        b, c = boundaries[side], 0 if side == 0 else len(value) - 1
+        b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
-            for k in range(WIDTH):
-                value[c, k] += shares[b] * outside[b, k]
+            for k in range(0, WIDTH, LANES):
+                store(value, c, k, plus_times(load(value, c, k), shares[b], load(outside, b, k)))
 
 
 @nb.njit(cache=True, nogil=True)
-def let_out(boundaries: Index, shares: Array, value: Array, owed: Array) -> None:
+def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: tuple[int, int]) -> None:
     """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of `let_in`."""
     for side in range(2):
-        b, c = boundaries[side], 0 if side == 0 else len(value) - 1
+        b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
-            for k in range(WIDTH):
-                owed[b, k] += shares[b] * value[c, k]
+            for k in range(0, WIDTH, LANES):
+                store(owed, b, k, plus_times(load(owed, b, k), shares[b], load(value, c, k)))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -113,10 +118,9 @@ def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Ar
         for k in range(WIDTH):
             nodes[mesh.lake_node[lake], k] = value[len(mesh.cell_reach) + lake, k]
     for p in range(len(mesh.path_node)):
-        a, b = mesh.path_cells[p], mesh.path_cells[p + 1]
-        start, end = nodes[mesh.path_node[p, 0]], nodes[mesh.path_node[p, 1]]
-        let_in(mesh.path_boundary[p], factors.inlet[s], outside, value[a:b])
-        gather(value[a:b], onward[a:b], back[a:b], factors.near[s, p], start, end)
+        cells = (mesh.path_cells[p], mesh.path_cells[p + 1])
+        let_in(mesh.path_boundary[p], factors.inlet[s], outside, value, cells)
+        gather(value, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -138,7 +142,6 @@ def second_gather(
     still in `value`, because (V + a K) c = m there.
     """
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
-    flux = np.empty(WIDTH)
     ratio = (1.0 - 2.0 * IMPLICIT) / IMPLICIT
     later[:] = 0.0
     for lake in range(len(mesh.lake_node)):
@@ -147,14 +150,16 @@ def second_gather(
             held = factors.lake[s, lake] * nodes[node, k]
             later[node, k] = held - ratio * (value[len(mesh.cell_reach) + lake, k] - held)
     for p in range(len(mesh.path_node)):
-        a, b, near = mesh.path_cells[p], mesh.path_cells[p + 1], factors.near[s, p]
-        start, end = mesh.path_node[p, 0], mesh.path_node[p, 1]
-        own, exchange = value[a:b], factors.explicit[s, a + p : b + p + 1]
-        substitute(own, inverse[a:b], onward[a:b], back[a:b], near, nodes[start], nodes[end])
-        let_out(mesh.path_boundary[p], both, own, owed)
-        explicit_part(own, factors.volume[s, a:b], exchange, nodes[start], nodes[end], flux)
-        let_in(mesh.path_boundary[p], both, outside, own)
-        gather(own, onward[a:b], back[a:b], near, later[start], later[end])
+        cells, near, ends = (
+            (mesh.path_cells[p], mesh.path_cells[p + 1]),
+            factors.near[s, p],
+            mesh.path_node[p],
+        )
+        substitute(value, inverse, onward, back, near, cells, ends, nodes)
+        let_out(mesh.path_boundary[p], both, value, owed, cells)
+        explicit_part(value, factors.volume[s], factors.explicit[s], cells, p, ends, nodes)
+        let_in(mesh.path_boundary[p], both, outside, value, cells)
+        gather(value, onward, back, near, cells, ends, later)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -162,10 +167,9 @@ def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, node
     """Finish the second stage: `value` becomes the concentration after the step's dispersion."""
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
     for p in range(len(mesh.path_node)):
-        a, b = mesh.path_cells[p], mesh.path_cells[p + 1]
-        start, end = nodes[mesh.path_node[p, 0]], nodes[mesh.path_node[p, 1]]
-        substitute(value[a:b], inverse[a:b], onward[a:b], back[a:b], factors.near[s, p], start, end)
-        let_out(mesh.path_boundary[p], factors.inlet[s], value[a:b], owed)
+        cells = (mesh.path_cells[p], mesh.path_cells[p + 1])
+        substitute(value, inverse, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
+        let_out(mesh.path_boundary[p], factors.inlet[s], value, owed, cells)
     for lake in range(len(mesh.lake_node)):
         for k in range(WIDTH):
             value[len(mesh.cell_reach) + lake, k] = nodes[mesh.lake_node[lake], k]
@@ -173,7 +177,14 @@ def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, node
 
 @nb.njit(cache=True, nogil=True)
 def disperse(
-    mesh: Mesh, system: NodeSystem, factors: Factors, s: int, value: Array, outside: Array, owed: Array, nodes: Array
+    mesh: Mesh,
+    system: NodeSystem,
+    factors: Factors,
+    s: int,
+    value: Array,
+    outside: Array,
+    owed: Array,
+    nodes: Array,
 ) -> None:
     """Turn the masses `value` of cells and lakes into their concentrations after the step's dispersion, in place.
 
@@ -201,5 +212,5 @@ def dilute(volume: Array, lake: Array, value: Array) -> None:
     cells = len(volume)
     for r in range(cells + len(lake)):
         inverse = 1.0 / (volume[r] if r < cells else lake[r - cells])
-        for k in range(WIDTH):
-            value[r, k] *= inverse
+        for k in range(0, WIDTH, LANES):
+            store(value, r, k, times(inverse, load(value, r, k)))
