@@ -270,7 +270,8 @@ def test_inflow_at_times_of_its_own_is_refused(tmp_path: Path):
     text = (tmp_path / "flow.csv").read_text("utf-8")
     (tmp_path / "flow.csv").write_text(text + "2024-07-21T00:30:00Z,,,,,A,1.0\n", "utf-8")
     assert refused(tmp_path / "flow.csv") == [
-        "flow.csv, row 20: inflow at 'A' has a time that no reach has; give inflow at the times of the reaches"
+        "flow.csv, row 20: inflow at 'A' has a time that no reach has; "
+        "give inflow at the times of the reaches"
     ]
 
 

@@ -27,7 +27,7 @@ _HOURS = 120
 _ZONE = "Asia/Shanghai"
 _DISCHARGE = {"R1": 2.4, "R2": 0.8, "R3": 3.2, "R4": 3.2}  # m3/s
 _SECTION_AREA = {"R1": 12.0, "R2": 5.0, "R3": 14.0, "R4": 16.0}  # m2
-_DISPERSION = 5.0  # m2/s
+_DISPERSION = 10.0  # m2/s
 _DECAY = {"NH3-N": 0.08, "TP": 0.03, "EC": 0.0}  # per day
 _LEVEL = {"NH3-N": 0.35, "TP": 0.09, "EC": 420.0}  # background
 _DECIMALS = {"NH3-N": 2, "TP": 3, "EC": 0}
@@ -58,12 +58,12 @@ EC = 0.0
 """
 
 _README = """
-O2, the outfall of a village on the canal R1, lets in 2 g/s of NH3-N from 01:00 to 05:00 on 21 July (28.8 kg).
-At section S1 it passes 3.54 hours later and lifts NH3-N by at most 2 / 3.2 = 0.62 mg/L less 1 % decay.
+O2, the outfall of a village on the canal R1, lets in 6 g/s of NH3-N from 01:00 to 05:00 on 21 July (86.4 kg).
+At section S1 it passes 3.54 hours later and lifts NH3-N by at most 6 / 3.2 = 1.88 mg/L less 1 % decay.
 Does suyuan find it?   suyuan trace .
 
-R1 河边村庄的排口 O2 于 7 月 21 日 1:00 至 5:00 排入氨氮 2 g/s（共 28.8 kg），3.54 小时后经过断面 S1，
-氨氮最多升高约 0.62 mg/L。看看 suyuan 能否找到：suyuan trace .
+R1 河边村庄的排口 O2 于 7 月 21 日 1:00 至 5:00 排入氨氮 6 g/s（共 86.4 kg），3.54 小时后经过断面 S1，
+氨氮最多升高约 1.88 mg/L。看看 suyuan 能否找到：suyuan trace .
 """
 
 
@@ -144,7 +144,7 @@ def _observations() -> Observations:
     travel = 800.0 / velocity["R1"] + 2000.0 / velocity["R3"]
     variance = 2.0 * _DISPERSION * (800.0 / velocity["R1"] ** 3 + 2000.0 / velocity["R3"] ** 3)
     begin, end = np.datetime64("2024-07-20T17:00:00"), np.datetime64("2024-07-20T21:00:00")
-    release = _Release(2.0, begin, end, travel, float(np.sqrt(variance)), _DISCHARGE["R3"])
+    release = _Release(6.0, begin, end, travel, float(np.sqrt(variance)), _DISCHARGE["R3"])
     hourly = _SINCE + np.arange(73) * np.timedelta64(3600, "s")
     parts = []
     for station, times in (("S1", hourly), ("S2", hourly[::4])):
@@ -168,9 +168,9 @@ def _observations() -> Observations:
 
 
 def _background(times: NDArray[np.datetime64], name: str, *, phase: int) -> Array:
-    """Return a background that swings by 6 % over the day, with 2 % of ripple in place of noise."""
+    """Return a background that swings by 4 % over the day, with 2 % of ripple in place of noise."""
     hour = (times - _SINCE) / np.timedelta64(3600, "s")
-    swing = 0.06 * np.sin(2.0 * np.pi * (hour + 5.0 * phase) / 24.0)
+    swing = 0.04 * np.sin(2.0 * np.pi * (hour + 5.0 * phase) / 24.0)
     ripple = 0.02 * np.sin(2.399963 * hour * (hour + phase))  # golden angle: no visible period
     return np.asarray(_LEVEL[name] * (1.0 + swing + ripple), dtype=float)
 

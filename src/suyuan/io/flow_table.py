@@ -75,7 +75,7 @@ def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where rows of a long table belong: `row` of the table to `bin` and `column` of a matrix, (row,) each."""
+    """Where rows of a long table belong: `row` of the table to `bin` and `column` of a matrix."""
 
     owners: tuple[str, ...]
     bins: int
