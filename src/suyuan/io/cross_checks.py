@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -287,11 +286,6 @@ def shown(time: np.datetime64, zone: tzinfo) -> str:
 
     local = pd.Timestamp(time).tz_localize("UTC").tz_convert(zone)
     return str(local.isoformat(sep=" ", timespec="minutes"))
-
-
-def relative(path: Path, folder: Path) -> str:
-    """Return a path as the project names it."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
 def _listed(names: Sequence[str]) -> str:
