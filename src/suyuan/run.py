@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from importlib.metadata import version
@@ -27,17 +28,21 @@ from suyuan.observations import Observations
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
 from suyuan.substances import Substance, determinand
+from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import candidate_sources, default_prior
 from suyuan.tracing.result import Trace
 from suyuan.transport.matrix import SourceReceptorMatrix
-from suyuan.transport.operator import compile_operator
+from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
 from suyuan.transport.source_receptor import source_receptor_matrix
 
 NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
 
 HOUR_S = 3600.0
+
+MEMBERS = 8
+"""Flow members over which the error of the flow is averaged."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done."""
@@ -152,38 +157,44 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     _refuse_empty(everything, observations, window=(since, until), zone=project.zone)
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
-    matrices = matrices_of(
-        network, (flow,), observations=observations, window=(since, until), progress=progress
-    )
-    progress("weighing the evidence", 0.6)
+    rng = np.random.default_rng(ask.seed)
+    members = flow_members(network, flow, count=MEMBERS, rng=rng)
+    edges = release_edges(flow, (since, until))
+    matrices = matrices_of(network, members, observations=observations, edges=edges, progress=progress)
+    progress("weighing the evidence", 0.66)
     found = trace(
         observations,
         matrices,
         substances=substances,
         fingerprints=fingerprints,
         prior=default_prior(network, flow),
-        rng=np.random.default_rng(ask.seed),
+        rng=rng,
     )
     return Traced(found, network, flow, observations, since, until)
 
 
 def matrices_of(
     network: Network,
-    flows: Sequence[BalancedFlow],
+    members: Sequence[FlowMember],
     *,
     observations: Observations,
-    window: tuple[np.datetime64, np.datetime64],
+    edges: NDArray[np.float64],
     progress: Progress,
 ) -> tuple[SourceReceptorMatrix, ...]:
-    """Return one matrix a flow member: what a release in each hour of the window does to each reading."""
+    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
     sources = candidate_sources(network)
     receptors, _ = receptors_of(network, observations)
+
+    def matrix(member: FlowMember) -> SourceReceptorMatrix:
+        mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
+        operator = compile_operator(network, member.flow, dispersion=mixing)
+        return source_receptor_matrix(operator, receptors, sources=sources, edges=edges)
+
     matrices = []
-    for done, flow in enumerate(flows):
-        progress("following the water back", 0.06 + 0.54 * done / len(flows))
-        operator = compile_operator(network, flow)
-        edges = release_edges(flow, window)
-        matrices.append(source_receptor_matrix(operator, receptors, sources=sources, edges=edges))
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(matrix, members):
+            matrices.append(found)
+            progress("following the water back", 0.06 + 0.6 * len(matrices) / len(members))
     return tuple(matrices)
 
 
