@@ -1,10 +1,11 @@
 """Advection of one step as a sparse matrix: where the water of each cell was when the step began.
 
-A parcel keeps its place in cumulative volume: W - Q0(t) is constant, W the volume between the path's start and the
-parcel and Q0 what has entered at the start. So a cell's new mass is the difference of the old cumulative mass at the
-departure points of its two faces, read from a polynomial through the faces around (conservative semi-Lagrangian
-remap, Zerroukat et al. 2002; Nair & Machenhauer 2002). Water that was not in the path yet passed its node at a share
-theta of the step; what passed the node until theta comes from all paths that flow into it, mixed, and so on upstream.
+A parcel keeps its place in cumulative volume: W - Q0(t) is constant, W the volume between the path's start
+and the parcel and Q0 what has entered at the start. So a cell's new mass is the difference of the old
+cumulative mass at the departure points of its two faces, read from a polynomial through the faces around
+(conservative semi-Lagrangian remap, Zerroukat et al. 2002; Nair & Machenhauer 2002). Water that was not in
+the path yet passed its node at a share theta of the step; what passed the node until theta comes from all
+paths that flow into it, mixed, and so on upstream.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -34,8 +35,9 @@ ROW, AT, DEPTH = 0, 1, 2
 def uniform_weights() -> Array:
     """Return the interpolation on equal cells as polynomials, (shift, cell, power of the place in its cell).
 
-    `shift` is the position of the cell that holds the departure point among the POINTS - 1 cells of the stencil. The sum of
-    the polynomials times the cells' masses is the mass between the cell's lower face and the departure point.
+    `shift` is the position of the cell that holds the departure point among the POINTS - 1 cells of the
+    stencil. The sum of the polynomials times the cells' masses is the mass between the cell's lower face and
+    the departure point.
 
     >>> bool(np.allclose(uniform_weights()[2].sum(axis=1), [0, 0, 1, 0, 0]))
     True
@@ -60,10 +62,10 @@ UNIFORM = uniform_weights()
 class Step(NamedTuple):
     """What the assembly of one step's advection reads and works with.
 
-    Of the geometry: `path_cells`, `path_nodes`, `node_first`, `node_ends`, `node_lake`, `node_boundary`, `cell_reach`. Of the
-    step: `held` (cell,) [m3] as it begins, cumulative volume at the faces before (`old`) and after (`new`), `flux` (end,)
-    and `outside` (boundary,) [m3] into the nodes, `taken` (node,) [m3] out of them, `lake` and `lake_given` [m3]. The rest are
-    stacks and marks.
+    Of the geometry: `path_cells`, `path_nodes`, `node_first`, `node_ends`, `node_lake`, `node_boundary`,
+    `cell_reach`. Of the step: `held` (cell,) [m3] as it begins, cumulative volume at the faces before (`old`)
+    and after (`new`), `flux` (end,) and `outside` (boundary,) [m3] into the nodes, `taken` (node,) [m3] out
+    of them, `lake` and `lake_given` [m3]. The rest are stacks and marks.
     """
 
     path_cells: Index
@@ -115,11 +117,12 @@ def step_for(geometry: Geometry) -> Step:
 
 @nb.njit(cache=True, nogil=True)
 def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
-    """Return the cell of a path that holds x, and the first cell of its stencil; both count from the path's start.
+    """Return the cell of a path that holds x, and the first cell of its stencil, counted from the start.
 
-    `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell. `weight` is
-    filled so that the mass between that cell's lower face and x is the sum of weight times mass over the stencil. Within
-    a reach cells are equal and the weights are known polynomials, elsewhere Lagrange's formula gives them.
+    `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell.
+    `weight` is filled so that the mass between that cell's lower face and x is the sum of weight times mass
+    over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere
+    Lagrange's formula gives them.
     """
     cells = len(reach)
     while i > 0 and x < face[i]:
@@ -186,7 +189,8 @@ def add_segment(
 
 @nb.njit(cache=True, nogil=True)
 def push(step: Step, node: int, since: float, until: float, factor: float) -> None:
-    """Remember to follow what passed a node between two shares of the step; ~node means: only what came to a lake."""
+    """Remember to follow what passed a node between two shares of the step; ~node means: only what came to a
+    lake."""
     if until > since and factor != 0.0:
         depth = step.cursor[DEPTH]
         step.node[depth] = node
@@ -200,7 +204,8 @@ def push(step: Step, node: int, since: float, until: float, factor: float) -> No
 def add_stretch(
     step: Step, columns: Index, weights: Array, path: int, low: float, high: float, factor: float
 ) -> None:
-    """Add the old mass between two cumulative volumes of a path, of which parts may have lain beyond its ends."""
+    """Add the old mass between two cumulative volumes of a path, of which parts may have lain beyond its
+    ends."""
     total = step.old[step.path_cells[path + 1] + path]
     if min(high, total) > max(low, 0.0):
         add_segment(step, columns, weights, path, max(low, 0.0), min(high, total), factor)
@@ -216,10 +221,11 @@ def add_stretch(
 
 @nb.njit(cache=True, nogil=True)
 def lake_share(held: float, given: float, taken: float, until: float) -> tuple[float, float]:
-    """Return which shares of a lake's first mass, and of the mass it was given, have left at a share of the step.
+    """Return which shares of a lake's first and of its given mass have left it at a share of the step.
 
-    `held` is its first volume, `given` and `taken` the step's inflow and outflow [m3]. The tank is mixed: with V
-    linear in time and inflow of steady concentration, c - c_in falls as (V / V0)^(-given / (given - taken)).
+    `held` is its first volume, `given` and `taken` the step's inflow and outflow [m3]. The tank is mixed:
+    with V linear in time and inflow of steady concentration, c - c_in falls as (V / V0)^(-given / (given -
+    taken)).
     """
     if until <= 0.0:
         return 0.0, 0.0

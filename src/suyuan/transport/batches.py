@@ -45,7 +45,9 @@ class Places:
 def places_of(operator: TransportOperator, sources: Sequence[Source]) -> Places:
     """Return where point sources enter; a boundary has no place in a reach and gets weights of 0."""
     found = [
-        operator.geometry.place(operator.network, s.reach, s.chainage_m) if s.reach else ((0, 0), (0.0, 0.0))
+        operator.geometry.place(operator.network, reach_id=s.reach, chainage_m=s.chainage_m)
+        if s.reach
+        else ((0, 0), (0.0, 0.0))
         for s in sources
     ]
     cell = np.array([cells for cells, _ in found], np.int64).reshape(-1, 2)
@@ -65,7 +67,8 @@ def overlaps(edges: Array, bins: Array) -> Array:
 def sweep_of(
     operator: TransportOperator, stretch: Stretch, *, places: Places, batch: Batch, is_last: bool
 ) -> Sweep:
-    """Return what the kernels read for one batch in one stretch; the edge at its end belongs to it if it `is_last`."""
+    """Return what the kernels read for one batch in one stretch; the edge at its end belongs to it if it
+    `is_last`."""
     edge_first, cell, receptor, weight = batch.samples.between(stretch.first, stretch.last, with_last=is_last)
     return Sweep(
         seconds=operator.water.length[stretch.first : stretch.last],

@@ -1,19 +1,21 @@
 """Dispersion of one step as factors of two implicit solves.
 
-Both stages share one matrix. Written for the semi-discrete system V dc/dt = -K c, with z an eigenvalue of V^-1 K dt,
+Both stages share one matrix. Written for the semi-discrete system V dc/dt = -K c, with z an eigenvalue of
+V^-1 K dt,
 
     R(z) = (1 + (2 a - 1) z) / (1 + a z)^2,      a = 1 - sqrt(1/2),
 
-is TR-BDF2 with gamma = 2 - sqrt(2) (Bank et al. 1985): second order, L-stable. Between cells, `a` is chosen per face as
-1 - sqrt(1/2 + 1/(12 mu)), mu = D dt / dx^2: then R agrees with exp(-mu k^2 dx^2) one order further in k dx, which takes
-away the leading error of the three-point Laplacian as a compact fourth-order scheme would, at no cost. mu = 1/6 gives
-a = 0, the explicit scheme known for that property. Nodes hold no water (lakes do) and are unknowns too.
+is TR-BDF2 with gamma = 2 - sqrt(2) (Bank et al. 1985): second order, L-stable. Between cells, `a` is chosen
+per face as 1 - sqrt(1/2 + 1/(12 mu)), mu = D dt / dx^2: then R agrees with exp(-mu k^2 dx^2) one order
+further in k dx, which takes away the leading error of the three-point Laplacian as a compact fourth-order
+scheme would, at no cost. mu = 1/6 gives a = 0, the explicit scheme known for that property. Nodes hold no
+water (lakes do) and are unknowns too.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -37,10 +39,10 @@ NEGLIGIBLE = 1e-20
 class Mesh(NamedTuple):
     """What dispersion reads of the geometry: nothing here changes with time.
 
-    Per path: its cells `path_cells[p]` to `path_cells[p + 1]`; per (path, side): the place of its node among the unknowns
-    (`path_node`; one beyond the last where it has none), and the boundary with which it exchanges directly
-    (`path_boundary`, or -1). `cell_reach`, `cell_share`, `cell_length` as in Geometry; `lake_node` (lake,) is the place of a
-    lake among the unknowns.
+    Per path: its cells `path_cells[p]` to `path_cells[p + 1]`; per (path, side): the place of its node among
+    the unknowns (`path_node`; one beyond the last where it has none), and the boundary with which it
+    exchanges directly (`path_boundary`, or -1). `cell_reach`, `cell_share`, `cell_length` as in Geometry;
+    `lake_node` (lake,) is the place of a lake among the unknowns.
     """
 
     path_cells: Index
@@ -55,11 +57,12 @@ class Mesh(NamedTuple):
 class Factors(NamedTuple):
     """The eliminated dispersion matrices of some steps.
 
-    Per (step, cell): `volume` as the step begins [m3]; eliminating the cells of a path in order, the `inverse` pivot, the
-    multiplier `onward` to the next cell (or the end node) and `back` to the start node. `explicit` (step, cell + path)
-    is the exchange at each face [m3] for the explicit part. Per (step, boundary): exchange with outside, `inlet`
-    (implicit) and `inlet_explicit`. Per step the nodes' `diagonal` (inverse), `upper`, and `lake` volume. `near` (step,
-    path) is the number of cells from the start on for which `back` is not 0.
+    Per (step, cell): `volume` as the step begins [m3]; eliminating the cells of a path in order, the
+    `inverse` pivot, the multiplier `onward` to the next cell (or the end node) and `back` to the start node.
+    `explicit` (step, cell + path) is the exchange at each face [m3] for the explicit part. Per (step,
+    boundary): exchange with outside, `inlet` (implicit) and `inlet_explicit`. Per step the nodes' `diagonal`
+    (inverse), `upper`, and `lake` volume. `near` (step, path) is the number of cells from the start on for
+    which `back` is not 0.
     """
 
     volume: Array
@@ -90,13 +93,13 @@ def mesh_of(geometry: Geometry, system: NodeSystem) -> Mesh:
     )
 
 
-def factors_for(geometry: Geometry, system: NodeSystem, steps: int) -> Factors:
+def factors_for(geometry: Geometry, system: NodeSystem, *, steps: int) -> Factors:
     """Return empty factors for so many steps."""
     cells, paths, boundaries = geometry.cells, geometry.paths, len(geometry.boundaries)
     sizes = (cells, cells, cells, cells, cells + paths, boundaries, boundaries)
     small = (len(system.nodes), len(system.column), len(geometry.lakes))
-    arrays = [np.zeros((steps, size)) for size in (*sizes, *small)]
-    return Factors(*arrays, near=np.zeros((steps, paths), np.int64))
+    arrays: list[Any] = [np.zeros((steps, size)) for size in (*sizes, *small)]
+    return Factors._make([*arrays, np.zeros((steps, paths), np.int64)])
 
 
 @nb.njit(cache=True, nogil=True)
@@ -113,10 +116,10 @@ def implicit_share(mu: float) -> float:
 def face_exchange(
     volume: Array, reach: Index, length: Array, spread: Array, implicit: Array, explicit: Array
 ) -> tuple[float, float]:
-    """Fill the shares of D A dt / distance [m3] at the faces between the cells of a path; return it half a cell from its ends.
+    """Fill in exchange at the faces between the cells of a path; return that half a cell from its two ends.
 
-    Per cell: `volume`, `reach`, `length`; `spread` (reach,) is D dt. Half cells lie in series. `implicit` gets a, `explicit`
-    1 - 2 a of the exchange, (cell + 1,).
+    Exchange is D A dt / distance [m3].     Per cell: `volume`, `reach`, `length`; `spread` (reach,) is D dt.
+    Half cells lie in series. `implicit` gets a, `explicit` 1 - 2 a of the exchange, (cell + 1,).
     """
     known, share = -1, 0.0
     before = 0.0
@@ -141,12 +144,12 @@ def face_exchange(
 
 @nb.njit(cache=True, nogil=True)
 def inlet_exchange(half: float, volume: float, entered: float) -> float:
-    """Return the exchange [m3] with outside at a path's end where `entered` [m3] of water comes in during the step.
+    """Return the exchange [m3] with outside at an end of a path where `entered` [m3] of water comes in.
 
-    When the concentration c_0 there changes, dispersion brings (D / u) A dc_0 on top of u A c_0 dt (Ogata & Banks 1961,
-    for u^2 t >> D). The end cell, of this `volume`, shows the change for one step, or until it is flushed, so the
-    exchange over a step is D A dt / max(dx, u dt), half of `half` where it is not flushed. It never exceeds what enters and
-    fades with it; where water leaves there is none.
+    When the concentration c_0 there changes, dispersion brings (D / u) A dc_0 on top of u A c_0 dt (Ogata &
+    Banks 1961, for u^2 t >> D). The end cell, of this `volume`, shows the change for one step, or until it is
+    flushed, so the exchange over a step is D A dt / max(dx, u dt), half of `half` where it is not flushed. It
+    never exceeds what enters and fades with it; where water leaves there is none.
     """
     return min(0.5 * half / max(1.0, entered / volume), max(entered, 0.0))
 
@@ -155,11 +158,13 @@ def inlet_exchange(half: float, volume: float, entered: float) -> float:
 def eliminate_cells(
     volume: Array, exchange: Array, extra: tuple[float, float], inverse: Array, onward: Array, back: Array
 ) -> tuple[float, float, float, int]:
-    """Eliminate the cells of one path; return what is left to its nodes: start's diagonal, their coupling, end's
-    diagonal, and for how many cells the start is near enough to matter (beyond, less than NEGLIGIBLE is left of it).
+    """Eliminate the cells of one path; return what is left to its nodes.
 
-    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` that with outside at
-    both ends.
+    That is: the start's diagonal, their coupling, the end's diagonal, and for how many cells the start is
+    near enough to matter (beyond, less than NEGLIGIBLE is left of it).
+
+    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` that
+    with outside at both ends.
     """
     cells = len(volume)
     given, spike, carried = exchange[0], -exchange[0], -extra[0]
@@ -184,7 +189,8 @@ def eliminate_cells(
 def add_path(
     mesh: Mesh, factors: Factors, s: int, path: int, spread: Array, entered: Array, implicit: Array
 ) -> tuple[float, float, float]:
-    """Write the factors of one path; return what is left to its nodes. `entered` (boundary,) [m3] comes from outside."""
+    """Write the factors of one path; return what is left to its nodes. `entered` (boundary,) [m3] comes from
+    outside."""
     first, last = mesh.path_cells[path], mesh.path_cells[path + 1]
     volume = factors.volume[s, first:last]
     explicit = factors.explicit[s, first + path : last + path + 1]
@@ -216,7 +222,8 @@ def add_path(
 
 @nb.njit(cache=True, nogil=True)
 def couple(ends: Index, diagonal: Array, upper: Array, pair: int, left: tuple[float, float, float]) -> None:
-    """Add what a path's elimination leaves to its two nodes, wherever they have a place among the unknowns."""
+    """Add what a path's elimination leaves to its two nodes, wherever they have a place among the
+    unknowns."""
     if ends[0] < len(diagonal):
         diagonal[ends[0]] += left[0]
     if ends[1] < len(diagonal):

@@ -1,7 +1,7 @@
 """Gaussian elimination among the junctions: which pairs of nodes fill in, and the factors of one step.
 
-What is left of a step's dispersion when all cells are eliminated is a small symmetric system between the nodes. Its pattern
-never changes, so the order (least degree first) and the fill are found once.
+What is left of a step's dispersion when all cells are eliminated is a small symmetric system between the
+nodes. Its pattern never changes, so the order (least degree first) and the fill are found once.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Index = NDArray[np.int64]
 class NodeSystem(NamedTuple):
     """The pattern of the nodes' system, in order of elimination.
 
-    `unknown` (node,) is a node's position in that order or -1; `nodes` (unknown,) the node at each position. Row k of the
-    upper factor holds the entries `first[k]:first[k + 1]` in `column`; eliminating k changes, for each pair of those
-    entries, the entry `target` (from `target_first[k]` on, pairs in order). `pair` (path,) is the entry that joins a
-    path's two nodes (-1: none, -2: both ends at the same node).
+    `unknown` (node,) is a node's position in that order or -1; `nodes` (unknown,) the node at each position.
+    Row k of the upper factor holds the entries `first[k]:first[k + 1]` in `column`; eliminating k changes,
+    for each pair of those entries, the entry `target` (from `target_first[k]` on, pairs in order). `pair`
+    (path,) is the entry that joins a path's two nodes (-1: none, -2: both ends at the same node).
     """
 
     unknown: Index
@@ -38,7 +38,8 @@ class NodeSystem(NamedTuple):
 
 
 def node_system(geometry: Geometry) -> NodeSystem:
-    """Return the pattern of the system between the nodes that have an unknown: junctions of several ends, and lakes."""
+    """Return the pattern of the system between the nodes that have an unknown: junctions of several ends, and
+    lakes."""
     degree = np.diff(geometry.node_first)
     has_unknown = (geometry.node_lake >= 0) | (degree > 1)
     neighbours: dict[int, set[int]] = {int(n): set() for n in np.flatnonzero(has_unknown)}
@@ -60,7 +61,7 @@ def node_system(geometry: Geometry) -> NodeSystem:
         column=np.array([j for row in later for j in row], np.int64),
         target=np.array([t for row in targets for t in row], np.int64),
         target_first=np.concatenate([[0], np.cumsum([len(t) for t in targets])]).astype(np.int64),
-        pair=_pairs(geometry, unknown, entry),
+        pair=_pairs(geometry, unknown, entry=entry),
     )
 
 
@@ -78,7 +79,7 @@ def _eliminated(neighbours: dict[int, set[int]]) -> tuple[list[int], list[set[in
     return order, rows
 
 
-def _pairs(geometry: Geometry, unknown: Index, entry: dict[tuple[int, int], int]) -> Index:
+def _pairs(geometry: Geometry, unknown: Index, *, entry: dict[tuple[int, int], int]) -> Index:
     pairs = np.full(geometry.paths, -1, np.int64)
     for p, (a, b) in enumerate(unknown[geometry.path_nodes].tolist()):
         if a >= 0 and a == b:
@@ -90,7 +91,7 @@ def _pairs(geometry: Geometry, unknown: Index, entry: dict[tuple[int, int], int]
 
 @nb.njit(cache=True, nogil=True)
 def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
-    """Turn `diagonal` (unknown,) and `upper` (entry,) into the inverse diagonal and the multipliers, in place.
+    """Turn `diagonal` (unknown,) and `upper` (entry,) into its inverse and the multipliers, in place.
 
     A node that nothing disperses to has an empty row; it gets an inverse of 0 and stays out.
     """

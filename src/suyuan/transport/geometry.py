@@ -20,13 +20,14 @@ WITH_OUTSIDE = ("boundary", "outlet", "lake")
 class Geometry:
     """A network cut into cells that are equal fractions of their reach's volume, numbered along paths.
 
-    A path is a chain of reaches joined at nodes where nothing else happens; it runs from its start to its end, whatever
-    the drawn direction of its reaches. Path p holds the cells `path_cells[p]` to `path_cells[p + 1]` and begins and ends
-    at the nodes `path_nodes[p]`. End 2p of path p is its start, end 2p + 1 its end; node n gathers the ends
-    `node_ends[node_first[n]:node_first[n + 1]]`. Per cell: `cell_reach`, `cell_share` (of the reach's volume) and
-    `cell_length` [m]. Per end: `end_reach` and whether that reach is drawn along the path (`end_along`).
-    `lakes` and `boundaries` are node indices; `node_lake` and `node_boundary` (node,) are positions there or -1.
-    Per reach: `reach_path`, `reach_first` (its first cell along the path), `reach_cells`, `reach_along`.
+    A path is a chain of reaches joined at nodes where nothing else happens; it runs from its start to its
+    end, whatever the drawn direction of its reaches. Path p holds the cells `path_cells[p]` to `path_cells[p
+    + 1]` and begins and ends at the nodes `path_nodes[p]`. End 2p of path p is its start, end 2p + 1 its end;
+    node n gathers the ends `node_ends[node_first[n]:node_first[n + 1]]`. Per cell: `cell_reach`, `cell_share`
+    (of the reach's volume) and `cell_length` [m]. Per end: `end_reach` and whether that reach is drawn along
+    the path (`end_along`). `lakes` and `boundaries` are node indices; `node_lake` and `node_boundary` (node,)
+    are positions there or -1. Per reach: `reach_path`, `reach_first` (its first cell along the path),
+    `reach_cells`, `reach_along`.
     """
 
     path_cells: Index
@@ -60,8 +61,8 @@ class Geometry:
     def weights_at(self, reach: int, distance_m: float) -> tuple[tuple[int, int], tuple[float, float]]:
         """Return the two cells whose centres embrace a place, and its linear weights on them, which sum to 1.
 
-        `distance_m` counts from the reach's start along the path. Beyond the last centre of a path the end cell counts
-        alone.
+        `distance_m` counts from the reach's start along the path. Beyond the last centre of a path the end
+        cell counts alone.
         """
         path = int(self.reach_path[reach])
         low, high = int(self.path_cells[path]), int(self.path_cells[path + 1])
@@ -77,7 +78,7 @@ class Geometry:
         return (low + right - 1, low + right), (1.0 - float(share), float(share))
 
     def place(
-        self, network: Network, reach_id: str, chainage_m: float
+        self, network: Network, *, reach_id: str, chainage_m: float
     ) -> tuple[tuple[int, int], tuple[float, float]]:
         """Return cells and weights of a chainage counted from the drawn start of a reach."""
         reach = network.reach_index(reach_id)

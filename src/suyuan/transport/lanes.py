@@ -1,19 +1,22 @@
-"""Sixteen columns as one value in compiled code: vector registers, whatever the compiler guesses about arrays.
+"""Sixteen columns as one value in compiled code: vector registers, whatever the compiler makes of loops.
 
-The kernels march many columns through recurrences from cell to cell. Written as plain loops, LLVM either unrolls the loop over
-columns into scalar code or stores and reloads every intermediate; held in lanes, a column's running value stays in a
-register. On machines with narrower registers LLVM splits the lanes by itself.
+The kernels march many columns through recurrences from cell to cell. Written as plain loops, LLVM either
+unrolls the loop over columns into scalar code or stores and reloads every intermediate; held in lanes, a
+column's running value stays in a register. On machines with narrower registers LLVM splits the lanes by
+itself.
 """
 
+# ruff: noqa: ARG005  (an intrinsic is given the types of all its arguments)
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic, models, register_model
+
+cgutils: Any = _cgutils
 
 LANES = 16
 """Columns in one value."""
@@ -21,25 +24,27 @@ LANES = 16
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(types.Type):
     """The type of sixteen doubles side by side."""
 
-    def __init__(self) -> None:
-        super().__init__(name="Lanes")
+    def __init__(self, name: str = "Lanes") -> None:
+        """Name it."""
+        super().__init__(name=name)
 
 
-lanes = LanesType()
+lanes: Any = LanesType()
 
 
 @register_model(LanesType)
-class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class LanesModel(models.PrimitiveModel):
     """Lanes are an LLVM vector."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, VECTOR)
+        """Tell numba how it is held."""
+        super().__init__(manager, kind, VECTOR)  # type: ignore[no-untyped-call]
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, values: Any) -> Any:
+def _pointer(context: Any, builder: Any, *, array_type: Any, values: Any) -> Any:
     array = context.make_array(array_type)(context, builder, values[0])
     place = cgutils.get_item_pointer(context, builder, array_type, array, values[1:3], wraparound=False)
     return builder.bitcast(place, VECTOR.as_pointer())
@@ -51,47 +56,41 @@ def _splat(builder: Any, scalar: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(VECTOR, ir.Undefined), same)
 
 
-@intrinsic
-def load(_typing: Any, array: Any, row: Any, column: Any) -> tuple[Any, Callable[..., Any]]:
-    """Return the lanes of `array[row]` from `column` on."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _pointer(context, builder, signature.args[0], values)
-        return builder.load(place, align=8)
-
-    return lanes(array, types.intp, types.intp), generate
+def _load(*given: Any) -> Any:
+    context, builder, signature, values = given
+    place = _pointer(context, builder, array_type=signature.args[0], values=values)
+    return builder.load(place, align=8)
 
 
-@intrinsic
-def store(_typing: Any, array: Any, row: Any, column: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
-    """Write lanes to `array[row]` from `column` on."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        builder.store(values[3], _pointer(context, builder, signature.args[0], values), align=8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, value), generate
+def _store(*given: Any) -> Any:
+    context, builder, signature, values = given
+    place = _pointer(context, builder, array_type=signature.args[0], values=values)
+    builder.store(values[3], place, align=8)
+    return context.get_dummy_value()
 
 
-@intrinsic
-def times(_typing: Any, scalar: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
-    """Return `scalar` times lanes."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        return builder.fmul(_splat(builder, values[0]), values[1])
-
-    return lanes(types.float64, value), generate
+def _times(*given: Any) -> Any:
+    _, builder, _, values = given
+    return builder.fmul(_splat(builder, values[0]), values[1])
 
 
-@intrinsic
-def plus_times(_typing: Any, value: Any, scalar: Any, other: Any) -> tuple[Any, Callable[..., Any]]:
-    """Return `value` plus `scalar` times `other`, rounded once."""
+def _plus_times(*given: Any) -> Any:
+    _, builder, _, values = given
+    kind = ir.FunctionType(VECTOR, [VECTOR, VECTOR, VECTOR])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f64")
+    return builder.call(function, [_splat(builder, values[1]), values[2], values[0]])
 
-    def generate(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        name = f"llvm.fmuladd.v{LANES}f64"
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(VECTOR, [VECTOR, VECTOR, VECTOR]), name
-        )
-        return builder.call(function, [_splat(builder, values[1]), values[2], values[0]])
 
-    return lanes(value, types.float64, other), generate
+load: Any = intrinsic(lambda _, array, row, column: (lanes(array, types.intp, types.intp), _load))
+"""load(array, row, column): the lanes of `array[row]` from `column` on."""
+
+store: Any = intrinsic(
+    lambda _, array, row, column, value: (types.void(array, types.intp, types.intp, value), _store)
+)
+"""store(array, row, column, value): write lanes to `array[row]` from `column` on."""
+
+times: Any = intrinsic(lambda _, scalar, value: (lanes(types.float64, value), _times))
+"""times(scalar, value): lanes times a number."""
+
+plus_times: Any = intrinsic(lambda _, value, scalar, other: (lanes(value, types.float64, other), _plus_times))
+"""plus_times(value, scalar, other): `value` plus `scalar` times `other`, rounded once if the machine can."""

@@ -1,7 +1,7 @@
 """Marching mass forward through the steps, and sensitivities back, WIDTH columns at a time.
 
-The backward march is the transpose of the forward one, operation by operation, with the same numbers. All arrays
-of columns have shape (row, WIDTH).
+The backward march is the transpose of the forward one, operation by operation, with the same numbers. All
+arrays of columns have shape (row, WIDTH).
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -27,9 +27,9 @@ Index = NDArray[np.int64]
 class Sweep(NamedTuple):
     """What one march reads besides the matrices.
 
-    `seconds` (step,) and `rate` (WIDTH,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the cell `place_cell`
-    with weight `place_weight`, (entry,) each. The readings at the edge where step s begins are the entries
-    `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
+    `seconds` (step,) and `rate` (WIDTH,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the
+    cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
+    are the entries `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
 
     seconds: Array
@@ -70,9 +70,10 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
 def add_run(
     first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
 ) -> None:
-    """Add the transpose of a run of rows of POINTS entries, each of which begins one column after the one above.
+    """Add the transpose of a run of rows of POINTS entries that each begin one column after the one above.
 
-    What a column owes is complete once the run has passed it; until then it waits in one of POINTS running sums.
+    What a column owes is complete once the run has passed it; until then it waits in one of POINTS running
+    sums.
     """
     for k in range(0, WIDTH, LANES):
         none = times(0.0, load(after, rows[0], k))
@@ -97,7 +98,8 @@ def add_run(
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
-    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the matrix."""
+    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the
+    matrix."""
     for r in range(len(before)):
         for k in range(0, WIDTH, LANES):
             store(before, r, k, times(0.0, load(before, r, k)))
@@ -170,9 +172,9 @@ def march_forward(
 ) -> None:
     """March `state` (cells and lakes, WIDTH) [g] through the steps, in place.
 
-    `mass` (step, place, WIDTH) [g] is let in, half of it as a step begins and half as it ends; `outside` (step, boundary,
-    WIDTH) [g/m3] stands at the boundaries. Adds to `readings` (reading, WIDTH) and to `crossed` (2, boundary, WIDTH) [g]:
-    what dispersion let in, and what flowed out.
+    `mass` (step, place, WIDTH) [g] is let in, half of it as a step begins and half as it ends; `outside`
+    (step, boundary, WIDTH) [g/m3] stands at the boundaries. Adds to `readings` (reading, WIDTH) and to
+    `crossed` (2, boundary, WIDTH) [g]: what dispersion let in, and what flowed out.
     """
     stores, boundaries = len(state), outside.shape[1]
     before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))
@@ -190,9 +192,7 @@ def march_forward(
             add_rows(-1.0, owed, 0, crossed[0])
             for i in range(boundaries):
                 share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
-                for k in range(0, WIDTH, LANES):
-                    gained = plus_times(load(crossed[0], i, k), share, load(outside[s], i, k))
-                    store(crossed[0], i, k, gained)
+                add_rows(share, outside[s], i, crossed[0, i : i + 1])
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         copy_rows(outside[s], 0, before, stores, boundaries)
@@ -219,8 +219,9 @@ def march_back(
 ) -> None:
     """March sensitivities `state` (cells and lakes, WIDTH) [1/m3] back through the steps, in place.
 
-    `readings` (reading, WIDTH) weighs what the entries see. Fills `felt` (step, place, WIDTH), the sensitivity to the mass
-    released in each step, and `outside` (step, boundary, WIDTH), that to the concentration at each boundary.
+    `readings` (reading, WIDTH) weighs what the entries see. Fills `felt` (step, place, WIDTH), the
+    sensitivity to the mass released in each step, and `outside` (step, boundary, WIDTH), that to the
+    concentration at each boundary.
     """
     stores, boundaries = len(state), outside.shape[1]
     before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))

@@ -15,7 +15,8 @@ Array = NDArray[np.float64]
 class Source:
     """A place where a release is imagined: an outfall, a point of a reach (unlisted), or a boundary node.
 
-    `candidate` is 'O8', 'reach:R7' (several points may share it) or 'boundary:M0'; for a boundary `reach` is empty.
+    `candidate` is 'O8', 'reach:R7' (several points may share it) or 'boundary:M0'; for a boundary `reach` is
+    empty.
     """
 
     candidate: str
@@ -29,7 +30,8 @@ class Source:
 class Receptors:
     """Places and times of readings, each once however many determinands were read.
 
-    Arrays (receptor,): `station` ids, `reach` ids, `chainage_m`, `time` datetime64[s] UTC (the end, where `duration_s` > 0).
+    Arrays (receptor,): `station` ids, `reach` ids, `chainage_m`, `time` datetime64[s] UTC (the end, where
+    `duration_s` > 0).
     """
 
     station: NDArray[np.str_]
@@ -39,6 +41,7 @@ class Receptors:
     duration_s: Array
 
     def __len__(self) -> int:
+        """Return how many there are."""
         return len(self.time)
 
 
@@ -46,11 +49,11 @@ class Receptors:
 class SourceReceptorMatrix:
     """The linear map from releases and boundary water to concentrations, for a substance that does not decay.
 
-    `values` (receptor, source, bin) [s/m3]: concentration at the receptor per g/s released through the bin. `edges`
-    (bin + 1,) seconds from `start` (datetime64[s] UTC) are the release bins. `fraction` (receptor, boundary, flow bin) is the
-    share of the receptor's water that entered at each boundary in each bin of `flow_edges`; `boundaries` names the nodes,
-    outlets that flow back included. `initial` (receptor,) is the share that was in the network at the start;
-    fractions and `initial` sum to 1.
+    `values` (receptor, source, bin) [s/m3]: concentration at the receptor per g/s released through the bin.
+    `edges` (bin + 1,) seconds from `start` (datetime64[s] UTC) are the release bins. `fraction` (receptor,
+    boundary, flow bin) is the share of the receptor's water that entered at each boundary in each bin of
+    `flow_edges`; `boundaries` names the nodes, outlets that flow back included. `initial` (receptor,) is the
+    share that was in the network at the start; fractions and `initial` sum to 1.
     """
 
     receptors: Receptors
@@ -64,7 +67,8 @@ class SourceReceptorMatrix:
     initial: Array
 
     def lag_s(self) -> Array:
-        """Return the time from the middle of each bin to each reading, (receptor, bin) [s]; negative before release."""
+        """Return the time from the middle of each bin to each reading, (receptor, bin) [s]; negative before
+        release."""
         time = (self.receptors.time - self.start) / np.timedelta64(1, "s")
         return time[:, None] - 0.5 * (self.edges[1:] + self.edges[:-1])[None, :]
 

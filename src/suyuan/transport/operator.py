@@ -36,8 +36,8 @@ MIXING_LENGTH = 50.0
 class TransportOperator:
     """A network cut into cells and a flow cut into steps, between which mass moves linearly.
 
-    `edges` (step + 1,) [s] count from the start of the flow. The matrices of the steps are assembled stretch by stretch
-    when they are marched through, so that memory stays small however long the flow is.
+    `edges` (step + 1,) [s] count from the start of the flow. The matrices of the steps are assembled stretch
+    by stretch when they are marched through, so that memory stays small however long the flow is.
     """
 
     network: Network
@@ -88,9 +88,9 @@ def compile_operator(
 ) -> TransportOperator:
     """Return the operator that moves dissolved matter with this flow.
 
-    Reaches are cut into cells of about `dx_m`, bins of the flow into steps of at most `dt_s`. `dispersion` [m2/s] is one
-    number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH. Water in a lake of known volume is mixed;
-    a lake without one counts as an outlet.
+    Reaches are cut into cells of about `dx_m`, bins of the flow into steps of at most `dt_s`. `dispersion`
+    [m2/s] is one number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH. Water in a
+    lake of known volume is mixed; a lake without one counts as an outlet.
     """
     if not (dx_m > 0.0 and dt_s > 0.0):
         raise InputError(
@@ -106,7 +106,7 @@ def compile_operator(
         )
     geometry = cut(network, dx_m)
     system = node_system(geometry)
-    water = water_of(geometry, network, flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
+    water = water_of(geometry, network, flow=flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
     return TransportOperator(
         network=network,
         flow=flow,
@@ -118,30 +118,32 @@ def compile_operator(
     )
 
 
-def mixing_length_dispersion(network: Network, flow: BalancedFlow, length_m: float = MIXING_LENGTH) -> Array:
-    """Return dispersion in proportion to velocity, (bin, reach) [m2/s]: |u| times `length_m`, at least LEAST_DISPERSION.
+def mixing_length_dispersion(
+    network: Network, flow: BalancedFlow, *, length_m: float = MIXING_LENGTH
+) -> Array:
+    """Return dispersion in proportion to velocity, (bin, reach) [m2/s].
 
-    Velocity is the mean of both ends' discharge over the mean cross-section, volume / length_m of the reach.
+    It is |u| times `length_m`, at least LEAST_DISPERSION.     Velocity is the mean of both ends' discharge
+    over the mean cross-section, volume / length_m of the reach.
     """
     length = np.array([reach.length_m for reach in network.reaches])
     volume = 0.5 * (flow.volume[1:] + flow.volume[:-1])
     velocity = 0.5 * (flow.discharge_start + flow.discharge_end) * length / volume
-    return np.maximum(np.abs(velocity) * length_m, LEAST_DISPERSION)
+    return np.asarray(np.maximum(np.abs(velocity) * length_m, LEAST_DISPERSION))
 
 
-def stretches(
-    operator: TransportOperator, first: int, last: int, *, is_backward: bool = False
-) -> Iterator[Stretch]:
-    """Yield the assembled matrices of the steps `first` to `last` (not included), in order of marching.
+def stretches(operator: TransportOperator, span: range, *, is_backward: bool = False) -> Iterator[Stretch]:
+    """Yield the assembled matrices of the steps of `span`, in order of marching.
 
     They come stretch by stretch, and all in the same memory: a stretch is gone when the next one comes.
     """
+    first, last = span.start, span.stop
     columns = operator.stores + len(operator.geometry.boundaries)
     size = max(1, min(last - first, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
     starts = range(first, last, size)
     bench = Bench.of(operator, size)
     for begin in reversed(starts) if is_backward else starts:
-        bench = assembled(operator, begin, min(begin + size, last), bench=bench)
+        bench = assembled(operator, range(begin, min(begin + size, last)), bench=bench)
         yield bench.stretch(begin, min(begin + size, last))
 
 
@@ -164,7 +166,9 @@ class Bench:
             column=np.zeros(entries, np.int64),
             weight=np.zeros(entries),
         )
-        return cls(step_for(operator.geometry), rows, factors_for(operator.geometry, operator.system, steps))
+        return cls(
+            step_for(operator.geometry), rows, factors_for(operator.geometry, operator.system, steps=steps)
+        )
 
     def with_more_room(self) -> Bench:
         """Return a bench with room for twice the entries."""
@@ -178,9 +182,10 @@ class Bench:
         return Stretch(first, last, self.rows, self.factors)
 
 
-def assembled(operator: TransportOperator, first: int, last: int, *, bench: Bench) -> Bench:
-    """Assemble the steps `first` to `last` (not included) on a bench; return it, or a larger one if it was too small."""
-    steps = np.arange(first, last)
+def assembled(operator: TransportOperator, span: range, *, bench: Bench) -> Bench:
+    """Assemble the steps of `span` on a bench; return it, or a larger one if it was
+    too small."""
+    steps = np.arange(span.start, span.stop)
     assemble_factors(operator.mesh, operator.water, operator.system, steps, bench.factors)
     geometry = operator.geometry
     while not assemble_rows(

@@ -30,9 +30,9 @@ Index = NDArray[np.int64]
 class Rows(NamedTuple):
     """The advection matrices of some steps, row by row: from concentrations before to masses after.
 
-    Row r of step s holds the entries `first[s, r]:first[s, r + 1]` of `weight` [m3]. Where `base[s, r]` >= 0 its columns are
-    consecutive from there; else they stand in `column`. Rows and columns are cells, then lakes, then boundaries: in a
-    column the concentration outside, in a row the mass that leaves there.
+    Row r of step s holds the entries `first[s, r]:first[s, r + 1]` of `weight` [m3]. Where `base[s, r]` >= 0
+    its columns are consecutive from there; else they stand in `column`. Rows and columns are cells, then
+    lakes, then boundaries: in a column the concentration outside, in a row the mass that leaves there.
     """
 
     first: Index
@@ -88,9 +88,10 @@ def write_row(
     high: Array,
     points: int,
 ) -> tuple[int, int]:
-    """Write the consecutive weights of a cell from the stencils of its two faces; return first column and how many.
+    """Write the consecutive weights of a cell from its two faces' stencils; return first column and how many.
 
-    The lower face departs from cell `i` with the stencil `low` from `start`, the upper from `j` with `high` from `there`.
+    The lower face departs from cell `i` with the stencil `low` from `start`, the upper from `j` with `high`
+    from `there`.
     """
     if points == POINTS and there == start + 1 and j == i + 1:
         for c in range(POINTS - 2):
@@ -119,8 +120,8 @@ def write_row(
 def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int) -> None:
     """Write the rows of all cells of a path, as far as there is room.
 
-    A cell all of whose water was in the path when the step began has consecutive columns and shares its faces'
-    stencils with its neighbours, so it takes the short way.
+    A cell all of whose water was in the path when the step began has consecutive columns and shares its
+    faces' stencils with its neighbours, so it takes the short way.
     """
     first, last = step.path_cells[path], step.path_cells[path + 1]
     face, reach = step.old[first + path : last + path + 1], step.cell_reach[first:last]

@@ -25,8 +25,9 @@ SPENT = 1e-13
 class Sensitivity:
     """What readings owe to everything that was let in.
 
-    Per unit of weighted reading: `release` (bin, place, column) to a rate [s/m3], `boundary` (flow bin, boundary, column) to
-    the concentration at a boundary, `initial` (cell + lake, column) [1/m3] to the mass held at first.
+    Per unit of weighted reading: `release` (bin, place, column) to a rate [s/m3], `boundary` (flow bin,
+    boundary, column) to the concentration at a boundary, `initial` (cell + lake, column) [1/m3] to the mass
+    held at first.
     """
 
     release: Array
@@ -45,8 +46,8 @@ def adjoint(
 ) -> Sensitivity:
     """Return the exact transpose of `forward`, one column for each column of `weights` (receptor, column).
 
-    Without `weights` every reading gets a column of its own. `places` and `edges` [s] say to which releases; the default
-    bins are those of the flow. <forward(x), w> = <x, adjoint(w)> to rounding.
+    Without `weights` every reading gets a column of its own. `places` and `edges` [s] say to which releases;
+    the default bins are those of the flow. <forward(x), w> = <x, adjoint(w)> to rounding.
     """
     edges = operator.flow.edges if edges is None else edges
     weights = np.eye(len(receptors)) if weights is None else weights
@@ -92,13 +93,14 @@ def backward_batch(
 def march_batches(
     operator: TransportOperator, batches: Sequence[Batch], *, places: Places
 ) -> Iterator[tuple[Batch, slice, Array, Array]]:
-    """March all batches back from their latest reading to the start of the flow, or until nothing is left of them.
+    """March all batches back from their latest reading until nothing is left of them.
 
-    Yields, stretch by stretch and batch by batch, the steps done, the sensitivity to mass released at the places
-    (step, place, WIDTH) and to the concentration at the boundaries (step, boundary, WIDTH); both arrays are used again.
+    Yields, stretch by stretch and batch by batch, the steps done, the sensitivity to mass released at the
+    places (step, place, WIDTH) and to the concentration at the boundaries (step, boundary, WIDTH); both
+    arrays are used again.
     """
     last = max((batch.latest for batch in batches), default=0)
-    for stretch in stretches(operator, 0, last, is_backward=True):
+    for stretch in stretches(operator, range(last), is_backward=True):
         size = stretch.last - stretch.first
         felt = np.empty((size, len(places.cell), WIDTH))
         outside = np.empty((size, len(operator.geometry.boundaries), WIDTH))

@@ -20,9 +20,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Releases:
-    """Mass let in at points of reaches: `rate` (bin, place, column) [g/s] at `places` through bins with `edges` [s].
+    """Mass let in at points of reaches.
 
-    Edges count from the start of the flow and need not be edges of its bins.
+    `rate` (bin, place, column) [g/s] enters at `places` through bins with `edges` [s]. Edges count from the
+    start of the flow and need not be edges of its bins.
     """
 
     places: tuple[Source, ...]
@@ -30,14 +31,17 @@ class Releases:
     rate: Array
 
     def __post_init__(self) -> None:
+        """Refuse rates of another shape."""
         if self.rate.shape[:2] != (len(self.edges) - 1, len(self.places)):
-            what = f"rate has shape {self.rate.shape}, expected ({len(self.edges) - 1}, {len(self.places)}, column)"
+            expected = f"({len(self.edges) - 1}, {len(self.places)}, column)"
+            what = f"rate has shape {self.rate.shape}, expected {expected}"
             raise InputError("releases", what, "give one rate for every bin, place and column")
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where the mass went, (column,) [g] each: what was held at first and let in equals what left, decayed and is held."""
+    """Where the mass went, (column,) [g] each: what was held at first and let in equals what left, decayed
+    and is held."""
 
     held_first: Array
     released: Array
@@ -57,7 +61,8 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Run:
-    """What a forward run shows: `readings` (receptor, column) [g/m3], `mass` (cell + lake, column) [g] at the end."""
+    """What a forward run shows: `readings` (receptor, column) [g/m3], `mass` (cell + lake, column) [g] at the
+    end."""
 
     readings: Array
     mass: Array
@@ -75,9 +80,10 @@ def forward(
 ) -> Run:
     """Return what would be read, and where the mass went, for columns of scenarios.
 
-    `boundary` (flow bin, boundary, column) [g/m3] is the concentration of water that enters at each boundary or outlet, in the
-    order of `operator.geometry.boundaries`; `initial` (cell + lake, column) [g/m3]; `decay_per_s` (column,) [1/s] first
-    order. What is left out is zero. Negative concentrations can occur beside sharp fronts: the scheme is linear.
+    `boundary` (flow bin, boundary, column) [g/m3] is the concentration of water that enters at each boundary
+    or outlet, in the order of `operator.geometry.boundaries`; `initial` (cell + lake, column) [g/m3];
+    `decay_per_s` (column,) [1/s] first order. What is left out is zero. Negative concentrations can occur
+    beside sharp fronts: the scheme is linear.
     """
     columns = _columns(releases, boundary, initial, decay_per_s)
     given = _Given.of(operator, releases, boundary=boundary, columns=columns)
@@ -89,7 +95,7 @@ def forward(
     batches = [
         _batch(operator, held, samples=samples, rate=rate, columns=part) for part in batch_columns(columns)
     ]
-    for stretch in stretches(operator, 0, operator.steps):
+    for stretch in stretches(operator, range(operator.steps)):
         for batch in batches:
             _advance(operator, stretch, given=given, batch=batch)
     return _run(batches, held, given=given, columns=columns)

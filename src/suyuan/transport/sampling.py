@@ -19,9 +19,10 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Samples:
-    """Readings as a list of what they see, in order of `edge`: `weight` [1/m3] times the mass in `cell` at that edge.
+    """Readings as a list of what they see.
 
-    `latest` (receptor,) is the last edge a reading sees. All others have shape (entry,).
+    In order of `edge`: `weight` [1/m3] times the mass in `cell` at that edge. `latest` (receptor,) is the
+    last edge a reading sees. All others have shape (entry,).
     """
 
     edge: Index
@@ -44,7 +45,8 @@ class Samples:
         )
 
     def between(self, first: int, last: int, *, with_last: bool) -> tuple[Index, Index, Index, Array]:
-        """Return (edge_first, cell, receptor, weight) of the edges `first` to `last`, the last one only `with_last`."""
+        """Return (edge_first, cell, receptor, weight) of the edges `first` to `last`, the last one only
+        `with_last`."""
         edges = np.arange(first, last + 2)
         at = np.searchsorted(self.edge, edges)
         if not with_last:
@@ -60,7 +62,8 @@ def no_samples() -> Samples:
 
 
 def receptors_of(network: Network, observations: Observations) -> tuple[Receptors, Index]:
-    """Return each place and time of reading once, and for every row of the observations which of them it is, (reading,)."""
+    """Return each place and time of reading once, and for every row of the observations which of them it is,
+    (reading,)."""
     keys = list(
         zip(
             observations.station.tolist(),
@@ -86,34 +89,35 @@ def receptors_of(network: Network, observations: Observations) -> tuple[Receptor
 
 
 def samples_of(operator: TransportOperator, receptors: Receptors) -> Samples:
-    """Return what readings see: concentration linear in space between cell centres and in time between step edges."""
+    """Return what readings see: concentration linear in space between cell centres and in time between step
+    edges."""
     until = (receptors.time - operator.flow.start) / np.timedelta64(1, "s")
     since = until - receptors.duration_s
-    _refuse_outside(operator, receptors, since, until)
+    _refuse_outside(operator, receptors, since=since, until=until)
     places = {
-        key: operator.geometry.place(operator.network, *key)
+        key: operator.geometry.place(operator.network, reach_id=key[0], chainage_m=key[1])
         for key in set(zip(receptors.reach.tolist(), receptors.chainage_m.tolist(), strict=True))
     }
     entries: list[tuple[int, int, int, float]] = []
     for o in range(len(receptors)):
         cells, shares = places[str(receptors.reach[o]), float(receptors.chainage_m[o])]
-        for edge, of_time in _time_weights(operator.edges, float(since[o]), float(until[o])):
+        for at, of_time in _time_weights(operator.edges, since=float(since[o]), until=float(until[o])):
             entries += [
-                (edge, c, o, of_time * w) for c, w in zip(cells, shares, strict=True) if of_time * w != 0.0
+                (at, c, o, of_time * w) for c, w in zip(cells, shares, strict=True) if of_time * w != 0.0
             ]
     entries.sort()
     edge, cell, receptor = (np.array([entry[i] for entry in entries], np.int64) for i in range(3))
     weight = np.array([entry[3] for entry in entries])
-    for e in np.unique(edge):
-        volume = operator.volume_at(int(e))
-        weight[edge == e] /= volume[cell[edge == e]]
+    for at in np.unique(edge).tolist():
+        weight[edge == at] /= operator.volume_at(at)[cell[edge == at]]
     latest = np.zeros(len(receptors), np.int64)
     np.maximum.at(latest, receptor, edge)
     return Samples(edge, cell, receptor, weight, latest)
 
 
-def _time_weights(edges: Array, since: float, until: float) -> list[tuple[int, float]]:
-    """Return the edges of steps and their weights that make the mean over [since, until] of what is linear between edges."""
+def _time_weights(edges: Array, *, since: float, until: float) -> list[tuple[int, float]]:
+    """Return the edges of steps and their weights that make the mean over [since, until] of what is linear
+    between edges."""
     low = min(max(int(np.searchsorted(edges, since, side="right")) - 1, 0), len(edges) - 2)
     high = min(max(int(np.searchsorted(edges, until, side="left")) - 1, low), len(edges) - 2)
     weights = dict.fromkeys(range(low, high + 2), 0.0)
@@ -127,12 +131,13 @@ def _time_weights(edges: Array, since: float, until: float) -> list[tuple[int, f
     return list(weights.items())
 
 
-def _refuse_outside(operator: TransportOperator, receptors: Receptors, since: Array, until: Array) -> None:
+def _refuse_outside(operator: TransportOperator, receptors: Receptors, *, since: Array, until: Array) -> None:
     bad = np.flatnonzero((since < operator.edges[0] - 0.5) | (until > operator.edges[-1] + 0.5))
     if len(bad):
         o = int(bad[0])
         what = (
-            f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h but {len(bad)} readings lie outside, "
+            f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h "
+            f"but {len(bad)} readings lie outside, "
             f"first at station '{receptors.station[o]}' at {receptors.time[o]}"
         )
         raise InputError(

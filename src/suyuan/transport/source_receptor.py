@@ -28,9 +28,10 @@ def source_receptor_matrix(
 ) -> SourceReceptorMatrix:
     """Return what a release at each source and in each bin does to each reading.
 
-    `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A release enters
-    evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none it cannot come, and its
-    values are 0. `values` are single precision. The assumption that hurts most: the flow is right.
+    `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A
+    release enters evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none
+    it cannot come, and its values are 0. `values` are single precision. The assumption that hurts most: the
+    flow is right.
     """
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
     entry = _boundary_entries(operator, sources)
@@ -51,11 +52,8 @@ def source_receptor_matrix(
     ]
     for batch, part, felt, outside in march_batches(operator, batches, places=places_of(operator, sources)):
         found.take(operator, batch, part=part, felt=felt, outside=outside)
-    volume = operator.volume_at(0)
     initial = np.empty(len(receptors))
-    for batch in batches:
-        rows = order[batch.columns]
-        initial[rows] = volume @ batch.state[:, : len(rows)]
+    initial[order] = _held_first(operator, batches)
     return SourceReceptorMatrix(
         receptors=receptors,
         sources=tuple(sources),
@@ -69,9 +67,18 @@ def source_receptor_matrix(
     )
 
 
+def _held_first(operator: TransportOperator, batches: Sequence[Batch]) -> Array:
+    """Return the share of each column's water that was in the network at the start, (column,)."""
+    states = [batch.state[:, : batch.columns.stop - batch.columns.start] for batch in batches]
+    return np.asarray(
+        operator.volume_at(0) @ np.concatenate([np.zeros((operator.stores, 0)), *states], axis=1)
+    )
+
+
 @dataclass(frozen=True)
 class _Found:
-    """What backward marches have found so far; `order` (column,) is the receptor of each column, latest first."""
+    """What backward marches have found so far; `order` (column,) is the receptor of each column, latest
+    first."""
 
     values: NDArray[np.float32]
     fraction: Array
@@ -111,7 +118,7 @@ def _boundary_entries(operator: TransportOperator, sources: Sequence[Source]) ->
         if source.kind != "boundary":
             continue
         if source.node not in ids:
-            what = f"source '{source.candidate}' enters at node '{source.node}', through which no water comes from outside"
+            what = f"source '{source.candidate}' enters at node '{source.node}', which is no boundary"
             raise InputError("sources", what, nearest(source.node, ids))
         entry[i] = ids.index(source.node)
     return entry

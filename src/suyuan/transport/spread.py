@@ -1,6 +1,7 @@
 """One step's dispersion of WIDTH columns at once, from its factors.
 
-All arrays of columns have shape (row, WIDTH). A path's recurrences run from cell to cell with the columns in lanes.
+All arrays of columns have shape (row, WIDTH). A path's recurrences run from cell to cell with the columns in
+lanes.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -25,7 +26,7 @@ WIDTH = 32
 def gather(
     value: Array, onward: Array, back: Array, near: int, cells: tuple[int, int], ends: Index, nodes: Array
 ) -> None:
-    """Eliminate the cells of a path from the right-hand side `value`, handing what they owe to the nodes at its ends.
+    """Eliminate the cells of a path from the right-hand side `value`; what they owe goes to its two nodes.
 
     The first `near` cells are near enough to the start to owe it something.
     """
@@ -72,7 +73,7 @@ def substitute(
 def explicit_part(
     value: Array, volume: Array, exchange: Array, cells: tuple[int, int], path: int, ends: Index, nodes: Array
 ) -> None:
-    """Turn the concentration `value` of a path's cells into the right-hand side of the second stage, (V - K'') c.
+    """Turn the concentration `value` of a path into the right-hand side of the second stage, (V - K'') c.
 
     `exchange` (cell + path,) is that at the faces.
     """
@@ -91,7 +92,8 @@ def explicit_part(
 
 @nb.njit(cache=True, nogil=True)
 def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells: tuple[int, int]) -> None:
-    """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1: none)."""
+    """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1:
+    none)."""
     for side in range(2):
         b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
@@ -101,7 +103,8 @@ def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells
 
 @nb.njit(cache=True, nogil=True)
 def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: tuple[int, int]) -> None:
-    """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of `let_in`."""
+    """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of
+    `let_in`."""
     for side in range(2):
         b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
@@ -135,11 +138,11 @@ def second_gather(
     later: Array,
     both: Array,
 ) -> None:
-    """Finish the first stage and eliminate the cells from the second one's right-hand side, (V - K'') c, path by path.
+    """Finish the first stage, and eliminate the cells from the second one's right-hand side, (V - K'') c.
 
-    `nodes` holds the first stage's concentrations at nodes, `later` receives the second one's right-hand side there. A
-    junction has no volume and one share `a` for all its faces, so its own row is 0; a lake's row follows from its mass,
-    still in `value`, because (V + a K) c = m there.
+    `nodes` holds the first stage's concentrations at nodes, `later` receives the second one's right-hand side
+    there. A junction has no volume and one share `a` for all its faces, so its own row is 0; a lake's row
+    follows from its mass, still in `value`, because (V + a K) c = m there.
     """
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
     ratio = (1.0 - 2.0 * IMPLICIT) / IMPLICIT
@@ -186,11 +189,11 @@ def disperse(
     owed: Array,
     nodes: Array,
 ) -> None:
-    """Turn the masses `value` of cells and lakes into their concentrations after the step's dispersion, in place.
+    """Turn the masses `value` of cells and lakes into concentrations after the step's dispersion.
 
-    `outside` (boundary, WIDTH) is the concentration there. `owed` (boundary, WIDTH) receives the transpose: what, with no
-    concentration outside, is the sensitivity to it, because the matrix between cells is symmetric. `nodes` (2, unknown
-    + 1, WIDTH) is working space; the last row stands for no node.
+    `outside` (boundary, WIDTH) is the concentration there. `owed` (boundary, WIDTH) receives the transpose:
+    what, with no concentration outside, is the sensitivity to it, because the matrix between cells is
+    symmetric. `nodes` (2, unknown + 1, WIDTH) is working space; the last row stands for no node.
     """
     both = np.empty(len(owed))
     for b in range(len(owed)):

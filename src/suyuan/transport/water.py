@@ -22,9 +22,10 @@ LEAST_LAKE_SHARE = 0.01
 class Water(NamedTuple):
     """Time steps and what the water does in them.
 
-    Per step: `bin` it lies in, `begin` and `end` as shares of that bin, `length` [s]. `into` (bin, end) [m3/s] flows from a
-    path's end into the node there (negative: out of it), `outside` (bin, boundary) [m3/s] enters from outside, `volume`
-    (bin + 1, reach) and `lake` (bin + 1, lake) [m3] at the edges, `dispersion` (bin, reach) [m2/s].
+    Per step: `bin` it lies in, `begin` and `end` as shares of that bin, `length` [s]. `into` (bin, end)
+    [m3/s] flows from a path's end into the node there (negative: out of it), `outside` (bin, boundary) [m3/s]
+    enters from outside, `volume` (bin + 1, reach) and `lake` (bin + 1, lake) [m3] at the edges, `dispersion`
+    (bin, reach) [m2/s].
     """
 
     bin: Index
@@ -39,12 +40,12 @@ class Water(NamedTuple):
 
 
 def water_of(
-    geometry: Geometry, network: Network, flow: BalancedFlow, *, dt_s: float, dispersion: Array
+    geometry: Geometry, network: Network, *, flow: BalancedFlow, dt_s: float, dispersion: Array
 ) -> Water:
     """Return the flow cut into steps of about `dt_s` that never cross the edge of a bin.
 
-    A lake stores what its reaches bring and take; what the flow calls external there is its change of volume. Raises
-    InputError where a lake would run dry.
+    A lake stores what its reaches bring and take; what the flow calls external there is its change of volume.
+    Raises InputError where a lake would run dry.
     """
     into = _into(geometry, flow)
     nodes = len(network.nodes)
@@ -54,7 +55,7 @@ def water_of(
     first = np.array([network.nodes[n].volume_m3 for n in geometry.lakes])
     gained = np.cumsum(arrives[:, geometry.lakes] * lengths[:, None], axis=0)
     lake = np.vstack([first, first + gained]) if len(first) else np.zeros((len(flow.edges), 0))
-    _refuse_dry_lake(network, geometry, lake)
+    _refuse_dry_lake(network, geometry, lake=lake)
     count = np.maximum(1, np.ceil(lengths / dt_s - 1e-9)).astype(np.int64)
     bins = np.repeat(np.arange(len(lengths)), count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -79,7 +80,8 @@ def step_edges(water: Water, flow: BalancedFlow) -> Array:
 
 
 def _into(geometry: Geometry, flow: BalancedFlow) -> Array:
-    """Return the discharge from each path end into its node, (bin, end) [m3/s]; exactly zero into a dead end."""
+    """Return the discharge from each path end into its node, (bin, end) [m3/s]; exactly zero into a dead
+    end."""
     reach, along = geometry.end_reach, geometry.end_along
     is_start = np.arange(len(reach)) % 2 == 0
     value = np.where(is_start == along, flow.discharge_start[:, reach], flow.discharge_end[:, reach])
@@ -89,13 +91,13 @@ def _into(geometry: Geometry, flow: BalancedFlow) -> Array:
     return np.ascontiguousarray(into)
 
 
-def _refuse_dry_lake(network: Network, geometry: Geometry, lake: Array) -> None:
+def _refuse_dry_lake(network: Network, geometry: Geometry, *, lake: Array) -> None:
     for column, node in enumerate(geometry.lakes):
         low = np.flatnonzero(lake[:, column] < LEAST_LAKE_SHARE * lake[0, column])
         if len(low):
             what = (
-                f"lake '{network.nodes[node].id}' of {lake[0, column]:.4g} m3 would hold {lake[low[0], column]:.4g} m3 "
-                f"at edge {low[0] + 1} of the flow"
+                f"lake '{network.nodes[node].id}' of {lake[0, column]:.4g} m3 would hold "
+                f"{lake[low[0], column]:.4g} m3 at edge {low[0] + 1} of the flow"
             )
             remedy = "correct its volume_m3, or make it an outlet so that it exchanges water with outside"
             raise InputError(network.source, what, remedy)
