@@ -269,7 +269,7 @@ def _waters(draw: st.DrawFn) -> tuple[Network, FlowField]:
     reaches = len(network.reaches)
     volume = rng.uniform(1e3, 1e5) * (1.0 + 0.01 * rng.random((bins + 1, reaches)))
     storing = np.diff(volume, axis=0) / np.diff(edges)[:, None]
-    true, net = _closing(rng, network, storing)
+    true, net = _closing(rng, network, storing=storing)
     names = [f"N{i}" for i in range(1, n) if network.nodes[i].kind == "boundary" and rng.random() < 0.7]
     noise = 1.0 + 0.01 * rng.normal(size=(2, bins, reaches))
     start, end = true * noise[0], (true - storing) * noise[1]
@@ -288,7 +288,7 @@ def _random_network(rng: np.random.Generator, n: int, *, loops: int) -> Network:
 
 
 def _closing(
-    rng: np.random.Generator, network: Network, storing: np.ndarray
+    rng: np.random.Generator, network: Network, *, storing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return random discharges (bin, reach) that close at every inner node, and all nodes' net inflow."""
     turn = np.zeros((len(network.nodes), len(network.reaches)))

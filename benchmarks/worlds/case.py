@@ -57,7 +57,7 @@ class Case:
 
     def concentration(self, node: str) -> NDArray[np.float64]:
         """Return the true concentrations (determinand, hour of the window + 1) at one of SWMM's nodes."""
-        return mixed(self.run, node, self.culprits, rates=self.rates)
+        return mixed(self.run, node, culprits=self.culprits, rates=self.rates)
 
 
 def make_case(index: int, *, seed: int, family: str | None = None, style: str = "given") -> Case:
@@ -77,28 +77,28 @@ def make_case(index: int, *, seed: int, family: str | None = None, style: str = 
 def _attempt(
     network: Network, family: str, *, rng: np.random.Generator, seed: tuple[int, int], limiter: str
 ) -> Case | None:
-    weather = draw_weather(network, family, rng)
+    weather = draw_weather(network, family, rng=rng)
     wrong = mistaken(weather, rng, share=FLOW_LOG_SD * (2.0 if family == "poorflow" else 1.0))
-    given = reach_flow(network, wrong, simulate(network, wrong, limiter=limiter))
+    given = reach_flow(network, wrong, run=simulate(network, wrong, limiter=limiter))
     try:
-        culprits = draw_culprits(network, given, family, rng=rng)
+        culprits = draw_culprits(network, given, family=family, rng=rng)
     except LookupError:
         return None
     decay = np.array([rng.uniform(*DECAY_RANGE[d]) for d in DETERMINANDS])
     run = simulate(network, weather, limiter=CALM, releases=[c.release for c in culprits], decay=decay)
-    true = reach_flow(network, weather, run)
-    if not _keeps_mass(network, run, true, culprits=culprits, family=family):
+    true = reach_flow(network, weather, run=run)
+    if not _keeps_mass(network, run, flow=true, culprits=culprits, family=family):
         return None
-    rates = tuple(_rate(network, run, true, source=k, culprit=c) for k, c in enumerate(culprits))
-    rises = tuple(_rises(network, run, k, rate) for k, rate in enumerate(rates))
+    rates = tuple(_rate(network, run, flow=true, source=k, culprit=c) for k, c in enumerate(culprits))
+    rises = tuple(_rises(network, run, source=k, rate=rate) for k, rate in enumerate(rates))
     if any(r["section"] < LEAST_RISE for r in rises):
         return None
-    readings = tuple(_readings(network, run, culprits, rates=rates, family=family, rng=rng))
+    readings = tuple(_readings(network, run, culprits=culprits, rates=rates, family=family, rng=rng))
     return Case(seed, family, network, given, true, run, decay, culprits, rates, rises, readings)
 
 
 def _keeps_mass(
-    network: Network, run: Run, flow: ReachFlow, *, culprits: tuple[Culprit, ...], family: str
+    network: Network, run: Run, *, flow: ReachFlow, culprits: tuple[Culprit, ...], family: str
 ) -> bool:
     """Return whether no more of any release passes the section than was let in, by a tracer without decay.
 
@@ -109,26 +109,28 @@ def _keeps_mass(
     r, ec = network.reach_index(section.reach), DETERMINANDS.index("EC")
     through = 0.5 * (flow.discharge_start + flow.discharge_end)[WINDOW_HOUR - FLOW_HOUR :, r]
     for k, culprit in enumerate(culprits):
-        unit = hourly(run, _node_of(network, section), len(DETERMINANDS) * (k + 1) + ec)
+        unit = hourly(run, _node_of(network, section), substance=len(DETERMINANDS) * (k + 1) + ec)
         passed = abs(float((0.5 * (unit[1:] + unit[:-1]) * through).sum()))
         if passed > (1.0 + MOST_CREATED) * culprit.span_h:
             return False
     return family == "reversing" or max(map(abs, run.quality_error_pct)) < 100.0 * MOST_CREATED
 
 
-def hourly(run: Run, node: str, substance: int) -> NDArray[np.float64]:
+def hourly(run: Run, node: str, *, substance: int) -> NDArray[np.float64]:
     """Return concentrations at the full hours of the window, its end included."""
     return run.concentration[WINDOW_HOUR - 1 :, run.nodes[node], substance].astype(float)
 
 
 def mixed(
-    run: Run, node: str, culprits: tuple[Culprit, ...], *, rates: tuple[float, ...]
+    run: Run, node: str, *, culprits: tuple[Culprit, ...], rates: tuple[float, ...]
 ) -> NDArray[np.float64]:
     """Return background and releases together (determinand, hour of the window + 1)."""
     n = len(DETERMINANDS)
-    total = np.stack([hourly(run, node, d) for d in range(n)])
+    total = np.stack([hourly(run, node, substance=d) for d in range(n)])
     for k, (culprit, rate) in enumerate(zip(culprits, rates, strict=True)):
-        total += np.stack([rate * culprit.ratio[d] * hourly(run, node, n * (k + 1) + d) for d in range(n)])
+        total += np.stack(
+            [rate * culprit.ratio[d] * hourly(run, node, substance=n * (k + 1) + d) for d in range(n)]
+        )
     return total
 
 
@@ -136,22 +138,27 @@ def _node_of(network: Network, station: Station) -> str:
     return node_at(network.reach(station.reach), station.chainage_m)
 
 
-def _rate(network: Network, run: Run, flow: ReachFlow, *, source: int, culprit: Culprit) -> float:
+def _rate(network: Network, run: Run, *, flow: ReachFlow, source: int, culprit: Culprit) -> float:
     """Return the release [g/s of NH3-N] that causes the wanted rise at the section, if that is believable."""
-    unit = hourly(run, _node_of(network, network.stations[0]), len(DETERMINANDS) * (source + 1)).max()
-    return min(culprit.rise / max(unit, 1e-12), most_rate(network, flow, culprit))
+    unit = hourly(
+        run, _node_of(network, network.stations[0]), substance=len(DETERMINANDS) * (source + 1)
+    ).max()
+    return min(culprit.rise / max(unit, 1e-12), most_rate(network, flow, culprit=culprit))
 
 
-def _rises(network: Network, run: Run, source: int, rate: float) -> dict[str, float]:
+def _rises(network: Network, run: Run, *, source: int, rate: float) -> dict[str, float]:
     substance = len(DETERMINANDS) * (source + 1)
-    return {s.id: rate * float(hourly(run, _node_of(network, s), substance).max()) for s in network.stations}
+    return {
+        s.id: rate * float(hourly(run, _node_of(network, s), substance=substance).max())
+        for s in network.stations
+    }
 
 
 def _readings(
     network: Network,
     run: Run,
-    culprits: tuple[Culprit, ...],
     *,
+    culprits: tuple[Culprit, ...],
     rates: tuple[float, ...],
     family: str,
     rng: np.random.Generator,
@@ -159,7 +166,7 @@ def _readings(
     rows: list[Reading] = []
     measured = DETERMINANDS[:1] if family == "single" else DETERMINANDS
     for station in network.stations:
-        true = mixed(run, _node_of(network, station), culprits, rates=rates)
+        true = mixed(run, _node_of(network, station), culprits=culprits, rates=rates)
         hours = np.arange(0, LAST_HOUR - WINDOW_HOUR + 1, 4 if family == "sparse" else 1)
         for hour in hours[_is_kept(hours, rng)]:
             for d, name in enumerate(measured):

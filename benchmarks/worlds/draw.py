@@ -43,7 +43,7 @@ class Sketch:
             Reach(name, begin, end, round(length, 1), kind, width_m=round(width, 2), line=line)  # type: ignore[arg-type]
         )
 
-    def beyond(self, node: str, length: float, angle: float) -> Point:
+    def beyond(self, node: str, length: float, *, angle: float) -> Point:
         x, y = self.points[node]
         return x + length * math.cos(angle), y + length * math.sin(angle)
 
@@ -51,14 +51,14 @@ class Sketch:
 def draw_network(style: Style, family: str, *, rng: np.random.Generator, name: str) -> Network:
     """Return a network of this style; outfalls lie on cuts between pieces and never share one."""
     sketch = Sketch(rng)
-    stem = _draw_stem(sketch, style, family)
-    tips = _draw_branches(sketch, style, stem)
+    stem = _draw_stem(sketch, style, family=family)
+    tips = _draw_branches(sketch, style, stem=stem)
     _draw_loops(sketch, style)
     heads = _draw_sewers(sketch, style)
     kinds = {"M0": "boundary", f"M{stem}": "outlet"} | dict.fromkeys((*tips, *heads), "boundary")
     nodes = [Node(n, kinds.get(n, "junction"), point=p) for n, p in sketch.points.items()]  # type: ignore[arg-type]
     outfalls = _draw_outfalls(sketch, style)
-    stations = _draw_stations(sketch, stem, family)
+    stations = _draw_stations(sketch, stem, family=family)
     return Network(
         tuple(nodes),
         tuple(sketch.reaches),
@@ -69,7 +69,7 @@ def draw_network(style: Style, family: str, *, rng: np.random.Generator, name: s
     )
 
 
-def _draw_stem(sketch: Sketch, style: Style, family: str) -> int:
+def _draw_stem(sketch: Sketch, style: Style, *, family: str) -> int:
     rng = sketch.rng
     n = int(rng.integers(style.stem[0], style.stem[1] + 1))
     sketch.points["M0"] = (500000.0, 3500000.0)
@@ -77,12 +77,12 @@ def _draw_stem(sketch: Sketch, style: Style, family: str) -> int:
         length = rng.uniform(800.0, 1800.0)
         if family == "reversing" and i == n - 1:
             length = rng.uniform(3500.0, 4200.0)
-        sketch.points[f"M{i + 1}"] = sketch.beyond(f"M{i}", length, rng.normal(0.0, 0.15))
+        sketch.points[f"M{i + 1}"] = sketch.beyond(f"M{i}", length, angle=rng.normal(0.0, 0.15))
         sketch.reach(f"M{i}", f"M{i + 1}", length=length, width=rng.uniform(9.0, 18.0))
     return n
 
 
-def _draw_branches(sketch: Sketch, style: Style, stem: int) -> list[str]:
+def _draw_branches(sketch: Sketch, style: Style, *, stem: int) -> list[str]:
     rng, tips, count = sketch.rng, [], 0
     for i in range(1, stem):
         side = rng.choice([-1.0, 1.0])
@@ -93,7 +93,7 @@ def _draw_branches(sketch: Sketch, style: Style, stem: int) -> list[str]:
                 count += 1
                 length = rng.uniform(550.0, 1450.0)
                 angle = side * math.pi / 2.0 + rng.normal(0.0, 0.35)
-                sketch.points[f"B{count}"] = sketch.beyond(node, length, angle)
+                sketch.points[f"B{count}"] = sketch.beyond(node, length, angle=angle)
                 sketch.reach(f"B{count}", node, length=length, width=rng.uniform(3.5, 8.0))
                 node = f"B{count}"
             tips.append(node)
@@ -128,7 +128,7 @@ def _draw_sewers(sketch: Sketch, style: Style) -> list[str]:
         for _ in range(int(rng.integers(2, 5))):
             count += 1
             length = max(320.0, rng.uniform(260.0, 450.0))
-            sketch.points[f"S{count}"] = sketch.beyond(node, length, angle + rng.normal(0.0, 0.2))
+            sketch.points[f"S{count}"] = sketch.beyond(node, length, angle=angle + rng.normal(0.0, 0.2))
             sketch.reach(f"S{count}", node, length=length, width=1.0, kind="storm_sewer")
             node = f"S{count}"
         heads.append(node)
@@ -160,16 +160,16 @@ def _draw_outfalls(sketch: Sketch, style: Style) -> tuple[Outfall, ...]:
     )
 
 
-def _draw_stations(sketch: Sketch, stem: int, family: str) -> tuple[Station, ...]:
+def _draw_stations(sketch: Sketch, stem: int, *, family: str) -> tuple[Station, ...]:
     rng = sketch.rng
 
-    def station(name: str, label: str, reach: Reach, share: float) -> Station:
+    def station(name: str, label: str, *, reach: Reach, share: float) -> Station:
         return Station(name, reach.id, chainage(reach, int(share * pieces(reach))), label)
 
-    drawn = [station("section", "assessment section", sketch.reaches[stem - 2], 0.5)]
+    drawn = [station("section", "assessment section", reach=sketch.reaches[stem - 2], share=0.5)]
     if family != "sparse" and stem > 3:
-        drawn.append(station("mid", "town inlet", sketch.reaches[max(stem // 2 - 1, 0)], 0.5))
+        drawn.append(station("mid", "town inlet", reach=sketch.reaches[max(stem // 2 - 1, 0)], share=0.5))
     branches = [r for r in sketch.reaches if r.from_node.startswith("B") and r.kind == "canal"]
     if branches and rng.random() < 0.6:
-        drawn.append(station("branch", "branch", branches[int(rng.integers(len(branches)))], 0.7))
+        drawn.append(station("branch", "branch", reach=branches[int(rng.integers(len(branches)))], share=0.7))
     return tuple(drawn)

@@ -28,7 +28,7 @@ class ReachFlow:
     inflow: Array
 
 
-def reach_flow(network: Network, weather: Weather, run: Run) -> ReachFlow:
+def reach_flow(network: Network, weather: Weather, *, run: Run) -> ReachFlow:
     """Return the hourly flow of every reach; discharge at an end is that of its first or last piece."""
     first = [run.links[f"{r.id}.0"] for r in network.reaches]
     last = [run.links[f"{r.id}.{pieces(r) - 1}"] for r in network.reaches]

@@ -79,7 +79,7 @@ def travel_hours(network: Network, flow: ReachFlow) -> dict[str, float]:
     return best
 
 
-def hours_from(network: Network, flow: ReachFlow, reach_id: str, chainage_m: float) -> float:
+def hours_from(network: Network, flow: ReachFlow, *, reach_id: str, chainage_m: float) -> float:
     """Return hours from a place to the section along the mean flow; infinite where none leads there."""
     r = network.reach_index(reach_id)
     reach, section = network.reaches[r], network.stations[0]
@@ -94,7 +94,7 @@ def hours_from(network: Network, flow: ReachFlow, reach_id: str, chainage_m: flo
 
 
 def draw_culprits(
-    network: Network, flow: ReachFlow, family: str, *, rng: np.random.Generator
+    network: Network, flow: ReachFlow, *, family: str, rng: np.random.Generator
 ) -> tuple[Culprit, ...]:
     """Return the true sources of a case, each able to reach the section well within the window."""
     wanted = {"quiet": 0, "two": 2}.get(family, 1)
@@ -102,15 +102,15 @@ def draw_culprits(
     for _ in range(400):
         if len(found) == wanted:
             return tuple(found)
-        culprit, hours = _propose(network, flow, family, rng=rng)
+        culprit, hours = _propose(network, flow, family=family, rng=rng)
         is_known = culprit.candidate in {c.candidate for c in found}
         is_timely = culprit.hours[0][0] + hours < LAST_HOUR - 36.0
-        if not is_known and is_timely and _is_hopeful(network, flow, culprit):
+        if not is_known and is_timely and _is_hopeful(network, flow, culprit=culprit):
             found.append(culprit)
     raise LookupError(f"{network.source}: no place for a {family} release reaches the section in time")
 
 
-def most_rate(network: Network, flow: ReachFlow, culprit: Culprit) -> float:
+def most_rate(network: Network, flow: ReachFlow, *, culprit: Culprit) -> float:
     """Return the strongest release that is believable there [g/s of NH3-N]."""
     r = network.reach_index(culprit.reach)
     most = MOST_MASS_KG / (3.6 * culprit.span_h)
@@ -125,26 +125,26 @@ def most_rate(network: Network, flow: ReachFlow, culprit: Culprit) -> float:
     return most
 
 
-def _is_hopeful(network: Network, flow: ReachFlow, culprit: Culprit) -> bool:
+def _is_hopeful(network: Network, flow: ReachFlow, *, culprit: Culprit) -> bool:
     section = network.reach_index(network.stations[0].reach)
     through = np.abs(flow.discharge_start[:, section]).mean()
-    return bool(most_rate(network, flow, culprit) / through > HOPED * LEAST_RISE)
+    return bool(most_rate(network, flow, culprit=culprit) / through > HOPED * LEAST_RISE)
 
 
 def _propose(
-    network: Network, flow: ReachFlow, family: str, *, rng: np.random.Generator
+    network: Network, flow: ReachFlow, *, family: str, rng: np.random.Generator
 ) -> tuple[Culprit, float]:
-    kind, candidate, reach, at, water = _place(network, family, rng)
+    kind, candidate, reach, at, water = _place(network, family, rng=rng)
     shape, hours = _draw_shape(rng)
     mixed = np.array(LIBRARY[water]) * np.exp(np.array(LIBRARY_LOG_SD) * rng.normal(size=len(DETERMINANDS)))
     node = node_at(network.reach(reach), at)
     ratio = tuple(float(x) for x in mixed / mixed[0])
     rise = float(rng.uniform(0.3, 2.0))
     culprit = Culprit(kind, candidate, reach, at, node, water, shape, hours, ratio, rise)
-    return culprit, hours_from(network, flow, reach, at)
+    return culprit, hours_from(network, flow, reach_id=reach, chainage_m=at)
 
 
-def _place(network: Network, family: str, rng: np.random.Generator) -> tuple[str, str, str, float, str]:
+def _place(network: Network, family: str, *, rng: np.random.Generator) -> tuple[str, str, str, float, str]:
     """Return kind, candidate, reach, chainage and kind of water of a release of this family."""
     if family == "upstream":
         heads = [n.id for n in network.nodes if n.kind == "boundary" and not n.id.startswith("S")]

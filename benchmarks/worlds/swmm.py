@@ -133,12 +133,12 @@ def _sections(
     rows = [f"{n} {z:.5f} 12 {max(depth - z, 0.0):.5f} 0 0" for n, z in beds.items() if n != outlet]
     yield "JUNCTIONS", rows
     yield "OUTFALLS", [f"{outlet} 0 TIMESERIES STAGE NO"]
-    yield "CONDUITS", _conduits(network, weather, beds)
+    yield "CONDUITS", _conduits(network, weather, beds=beds)
     yield "XSECTIONS", _cross_sections(network)
     series = {"STAGE": weather.stage, **{f"Q_{n}": q for n, q in weather.inflow.items()}}
     inflows = [f"{n} FLOW Q_{n} FLOW 1 1" for n in weather.inflow]
     if decay is not None:
-        yield "POLLUTANTS", _pollutants(weather, releases, decay)
+        yield "POLLUTANTS", _pollutants(weather, releases, decay=decay)
         series |= {f"C{d}_{n}": c[d] for n, c in weather.background.items() for d in range(len(DETERMINANDS))}
         inflows += [
             f"{n} P{d} C{d}_{n} CONCEN 1 1" for n in weather.background for d in range(len(DETERMINANDS))
@@ -190,7 +190,7 @@ def _beds(network: Network, weather: Weather) -> dict[str, float]:
     return beds
 
 
-def _conduits(network: Network, weather: Weather, beds: dict[str, float]) -> list[str]:
+def _conduits(network: Network, weather: Weather, *, beds: dict[str, float]) -> list[str]:
     rows = []
     for r, reach in enumerate(network.reaches):
         n = pieces(reach)
@@ -215,7 +215,7 @@ def _cross_sections(network: Network) -> list[str]:
     return rows
 
 
-def _pollutants(weather: Weather, releases: Sequence[Release], decay: Array) -> list[str]:
+def _pollutants(weather: Weather, releases: Sequence[Release], *, decay: Array) -> list[str]:
     canal = [c for n, c in weather.background.items() if not n.startswith("S")]
     first = np.mean([c[:, :24].mean(axis=1) for c in canal], axis=0)
     rows = [f"P{d} MG/L 0 0 0 {decay[d]:.6f} NO * 0 0 {first[d]:.5f}" for d in range(len(DETERMINANDS))]

@@ -52,7 +52,7 @@ def after_rain(rain_hour: float, hours: float) -> Array:
     return np.where(since >= 0.0, np.exp(-np.maximum(since, 0.0) / hours), 0.0)
 
 
-def draw_weather(network: Network, family: str, rng: np.random.Generator) -> Weather:
+def draw_weather(network: Network, family: str, *, rng: np.random.Generator) -> Weather:
     """Return the true weather of a case."""
     rain = WINDOW_HOUR + rng.uniform(8.0, 170.0) if rng.random() < RAIN_CHANCE else np.inf
     boundaries = [n.id for n in network.nodes if n.kind == "boundary"]

@@ -86,7 +86,7 @@ def _write_network(path: Path, network: Network) -> None:
     _layer(
         path,
         "nodes",
-        shapely.points(points),
+        geometry=shapely.points(points),
         id=[n.id for n in network.nodes],
         kind=[n.kind for n in network.nodes],
     )
@@ -94,14 +94,20 @@ def _write_network(path: Path, network: Network) -> None:
         c: [getattr(r, c) for r in network.reaches]
         for c in ("id", "from_node", "to_node", "length_m", "width_m", "kind")
     }
-    _layer(path, "reaches", np.array([shapely.LineString(r.line) for r in network.reaches]), **columns)
+    _layer(
+        path, "reaches", geometry=np.array([shapely.LineString(r.line) for r in network.reaches]), **columns
+    )
     columns = {c: [getattr(o, c) for o in network.outfalls] for c in ("id", "reach", "chainage_m", "kind")}
-    _layer(path, "outfalls", shapely.points([point_of(network, o) for o in network.outfalls]), **columns)
+    _layer(
+        path, "outfalls", geometry=shapely.points([point_of(network, o) for o in network.outfalls]), **columns
+    )
     columns = {c: [getattr(s, c) for s in network.stations] for c in ("id", "name", "reach", "chainage_m")}
-    _layer(path, "stations", shapely.points([point_of(network, s) for s in network.stations]), **columns)
+    _layer(
+        path, "stations", geometry=shapely.points([point_of(network, s) for s in network.stations]), **columns
+    )
 
 
-def _layer(path: Path, layer: str, geometry: Any, **columns: Sequence[Any]) -> None:
+def _layer(path: Path, layer: str, *, geometry: Any, **columns: Sequence[Any]) -> None:
     data = [np.array(v, dtype=object if isinstance(v[0], str) else float) for v in columns.values()]
     kind = "LineString" if layer == "reaches" else "Point"
     pyogrio.raw.write(
@@ -111,7 +117,9 @@ def _layer(path: Path, layer: str, geometry: Any, **columns: Sequence[Any]) -> N
 
 
 def _flow_dataset(network: Network, flow: ReachFlow) -> xr.Dataset:
-    def held(values: Any, dims: tuple[str, str], units: str) -> tuple[tuple[str, str], Any, dict[str, str]]:
+    def held(
+        values: Any, dims: tuple[str, str], *, units: str
+    ) -> tuple[tuple[str, str], Any, dict[str, str]]:
         return dims, values.astype("float32"), {"units": units}
 
     by_reach = ("time", "reach")
@@ -119,10 +127,10 @@ def _flow_dataset(network: Network, flow: ReachFlow) -> xr.Dataset:
     since = {"units": f"hours since {local(FLOW_HOUR):%Y-%m-%d %H:%M:%S}", "calendar": "proleptic_gregorian"}
     return xr.Dataset(
         {
-            "discharge_start": held(flow.discharge_start, by_reach, "m3 s-1"),
-            "discharge_end": held(flow.discharge_end, by_reach, "m3 s-1"),
-            "volume": held(flow.volume, by_reach, "m3"),
-            "inflow": held(flow.inflow, ("time", "boundary"), "m3 s-1"),
+            "discharge_start": held(flow.discharge_start, by_reach, units="m3 s-1"),
+            "discharge_end": held(flow.discharge_end, by_reach, units="m3 s-1"),
+            "volume": held(flow.volume, by_reach, units="m3"),
+            "inflow": held(flow.inflow, ("time", "boundary"), units="m3 s-1"),
         },
         {
             "time": ("time", hours, since),
@@ -176,7 +184,7 @@ def _truth(case: Case) -> dict[str, Any]:
         "seed": list(case.seed),
         "family": case.family,
         "decay_per_day": dict(zip(DETERMINANDS, map(float, case.decay), strict=True)),
-        "sources": [_source(culprit, rate, rise) for culprit, rate, rise in pairs],
+        "sources": [_source(culprit, rate, rise=rise) for culprit, rate, rise in pairs],
         "stations": [s.id for s in case.network.stations],
         "n_outfalls": len(case.network.outfalls),
         "n_reaches": len(case.network.reaches),
@@ -186,7 +194,7 @@ def _truth(case: Case) -> dict[str, Any]:
     }
 
 
-def _source(culprit: Culprit, rate: float, rise: dict[str, float]) -> dict[str, Any]:
+def _source(culprit: Culprit, rate: float, *, rise: dict[str, float]) -> dict[str, Any]:
     is_boundary = culprit.kind == "boundary"
     return {
         "kind": culprit.kind,
