@@ -11,8 +11,24 @@ if TYPE_CHECKING:
     from suyuan.flow import BalancedFlow as BalancedFlow
     from suyuan.flow import FlowField as FlowField
     from suyuan.flow import balanced as balanced
+    from suyuan.io.fingerprints import read_fingerprints as read_fingerprints
+    from suyuan.io.flow import read_flow as read_flow
+    from suyuan.io.network import read_network as read_network
+    from suyuan.io.observations import read_observations as read_observations
     from suyuan.network import Network as Network
     from suyuan.observations import Observations as Observations
+    from suyuan.qc import flag as flag
+    from suyuan.substances import Substance as Substance
+    from suyuan.substances import determinand as determinand
+    from suyuan.tracing.members import flow_members as flow_members
+    from suyuan.tracing.posterior import trace as trace
+    from suyuan.tracing.prior import candidate_sources as candidate_sources
+    from suyuan.tracing.prior import default_prior as default_prior
+    from suyuan.tracing.result import Trace as Trace
+    from suyuan.transport.matrix import SourceReceptorMatrix as SourceReceptorMatrix
+    from suyuan.transport.operator import compile_operator as compile_operator
+    from suyuan.transport.sampling import receptors_of as receptors_of
+    from suyuan.transport.source_receptor import source_receptor_matrix as source_receptor_matrix
 
 __version__ = "0.1.0"
 
@@ -24,6 +40,22 @@ _HOME = {
     "balanced": "suyuan.flow",
     "Observations": "suyuan.observations",
     "Fingerprints": "suyuan.fingerprints",
+    "read_network": "suyuan.io.network",
+    "read_flow": "suyuan.io.flow",
+    "read_observations": "suyuan.io.observations",
+    "read_fingerprints": "suyuan.io.fingerprints",
+    "flag": "suyuan.qc",
+    "Substance": "suyuan.substances",
+    "determinand": "suyuan.substances",
+    "SourceReceptorMatrix": "suyuan.transport.matrix",
+    "compile_operator": "suyuan.transport.operator",
+    "receptors_of": "suyuan.transport.sampling",
+    "source_receptor_matrix": "suyuan.transport.source_receptor",
+    "flow_members": "suyuan.tracing.members",
+    "candidate_sources": "suyuan.tracing.prior",
+    "default_prior": "suyuan.tracing.prior",
+    "trace": "suyuan.tracing.posterior",
+    "Trace": "suyuan.tracing.result",
 }
 
 __all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0605  (names are loaded on first use)
