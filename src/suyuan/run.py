@@ -149,8 +149,8 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
         read_fingerprints(project.files.fingerprints) if project.files.fingerprints else NO_FINGERPRINTS
     )
     everything = _observations(project, network)
-    since, until = window(project, ask, everything)
-    substances = substances_to_trace(project, ask, everything)
+    since, until = window(project, ask, observations=everything)
+    substances = substances_to_trace(project, ask, observations=everything)
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
     observations = everything.select(stations=stations, determinands=names, since=since, until=until)
@@ -204,7 +204,7 @@ def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64
     return np.append(np.arange(first, last, HOUR_S), last)
 
 
-def substances_to_trace(project: Project, ask: Ask, observations: Observations) -> tuple[Substance, ...]:
+def substances_to_trace(project: Project, ask: Ask, *, observations: Observations) -> tuple[Substance, ...]:
     """Return what is traced, first the determinand whose mass is reported: as asked, else all there are."""
     measured = list(dict.fromkeys(observations.determinand.tolist()))
     asked = [determinand(name).id for name in ask.determinands]
@@ -225,7 +225,7 @@ def substances_to_trace(project: Project, ask: Ask, observations: Observations) 
     )
 
 
-def window(project: Project, ask: Ask, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
+def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
     """Return the window to search, both ends included [UTC]: as asked, else as the project says."""
     since = instant(ask.since, project.zone, where="--since") if ask.since else project.trace.since
     until = instant(ask.until, project.zone, where="--until") if ask.until else project.trace.until
