@@ -1,7 +1,7 @@
 """The Sacramento-San Joaquin Delta as a test of speed: its real topology and lengths, with invented tides.
 
-Channels come from the California Department of Water Resources' DSM2 input (`../shared/data/dsm2_delta`); sections and
-tides here are invented, so nothing computed with them is about the real Delta.
+Channels come from the California Department of Water Resources' DSM2 input (`../shared/data/dsm2_delta`);
+sections and tides here are invented, so nothing computed with them is about the real Delta.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ DAY = 86400.0
 
 
 def network() -> Network:
-    """Return the channels and nodes; nodes with one channel are boundaries, the sea at the one called 361 an outlet."""
+    """Return the channels and nodes; nodes with one channel are boundaries, the sea at the one called 361 an
+    outlet."""
     lines = (FOLDER / "hydro_2009calibration_navd88.inp").read_text("utf-8", "replace").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("CHAN_NO"))
     rows = []
@@ -34,13 +35,15 @@ def network() -> Network:
     reaches = tuple(Reach(r[0], r[4], r[5], float(r[1]) * FOOT) for r in rows)
     ends = [node for r in reaches for node in (r.from_node, r.to_node)]
     names, degree = np.unique(ends, return_counts=True)
-    kinds = {n: "boundary" if d == 1 else "junction" for n, d in zip(names.tolist(), degree.tolist(), strict=True)}
+    kinds = {
+        n: "boundary" if d == 1 else "junction" for n, d in zip(names.tolist(), degree.tolist(), strict=True)
+    }
     kinds["361"] = "outlet"
     return Network(tuple(Node(n, k) for n, k in kinds.items()), reaches, source="dsm2_delta")
 
 
 def tides(net: Network, *, days: float, seed: int = 1) -> BalancedFlow:
-    """Return hourly flow from a linear storage-conveyance model: a semidiurnal sea, steady inflow at the other boundaries.
+    """Return hourly flow from a linear storage-conveyance model: a tidal sea, steady inflow elsewhere.
 
     Node heads h obey M dh/dt = -K h + inflow, M from half the surface of each reach at each of its ends.
     """
@@ -50,7 +53,10 @@ def tides(net: Network, *, days: float, seed: int = 1) -> BalancedFlow:
     length = np.array([r.length_m for r in net.reaches])
     conductance = 1.5e7 / length
     surface = STORAGE_WIDTH_M * length
-    k = sparse.csr_matrix((np.tile(conductance, 4) * np.repeat([1, 1, -1, -1], len(a)), (np.r_[a, b, a, b], np.r_[a, b, b, a])), (n, n))
+    k = sparse.csr_matrix(
+        (np.tile(conductance, 4) * np.repeat([1, 1, -1, -1], len(a)), (np.r_[a, b, a, b], np.r_[a, b, b, a])),
+        (n, n),
+    )
     m = sparse.csr_matrix((np.tile(surface / 4.0, 4), (np.r_[a, b, a, b], np.r_[a, b, b, a])), (n, n))
     sea = np.array([node.kind == "outlet" for node in net.nodes])
     rng = np.random.default_rng(seed)

@@ -155,15 +155,45 @@ def inlet_exchange(half: float, volume: float, entered: float) -> float:
 
 
 @nb.njit(cache=True, nogil=True)
+def fade(peclet: float) -> float:
+    """Return the share of exchange with a node that is left against water running to it, x / (e^x - 1).
+
+    Water that runs into a node quicker than dispersion spreads upstream leaves its path unchanged (Danckwerts
+    1953); otherwise what is exchanged in one lump a step would travel on as ripples. `peclet` is the largest
+    2 u max(dx, 2 u dt) / D at the node; as cells and steps shrink it goes to 0 and the share to 1
+    (Scharfetter & Gummel 1969). The factor 2 keeps ripples of a steady confluence below 1 %.
+    """
+    if peclet > 500.0:
+        return 0.0
+    return peclet / np.expm1(peclet) if peclet > 1e-12 else 1.0
+
+
+@nb.njit(cache=True, nogil=True)
+def node_peclet(mesh: Mesh, volume: Array, spread: Array, flux: Array, peclet: Array) -> None:
+    """Fill the largest Peclet number (see `fade`) of the path ends at each unknown; `flux` (end,) [m3] per
+    step."""
+    peclet[:] = 0.0
+    for end in range(len(flux)):
+        path, side = end // 2, end % 2
+        c = mesh.path_cells[path] if side == 0 else mesh.path_cells[path + 1] - 1
+        length = mesh.cell_length[c]
+        moved = abs(flux[end]) * length / volume[c]
+        if moved > 0.0:
+            node, mixed = mesh.path_node[path, side], spread[mesh.cell_reach[c]]
+            number = 2.0 * moved * max(length, 2.0 * moved) / mixed if mixed > 0.0 else np.inf
+            peclet[node] = max(peclet[node], number)
+
+
+@nb.njit(cache=True, nogil=True)
 def eliminate_cells(
-    volume: Array, exchange: Array, extra: tuple[float, float], inverse: Array, onward: Array, back: Array
+    volume: Array, exchange: Array, extra: Array, inverse: Array, onward: Array, back: Array
 ) -> tuple[float, float, float, int]:
     """Eliminate the cells of one path; return what is left to its nodes.
 
     That is: the start's diagonal, their coupling, the end's diagonal, and for how many cells the start is
     near enough to matter (beyond, less than NEGLIGIBLE is left of it).
 
-    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` that
+    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` (2,) that
     with outside at both ends.
     """
     cells = len(volume)
@@ -187,27 +217,40 @@ def eliminate_cells(
 
 @nb.njit(cache=True, nogil=True)
 def add_path(
-    mesh: Mesh, factors: Factors, s: int, path: int, spread: Array, entered: Array, implicit: Array
+    mesh: Mesh,
+    factors: Factors,
+    s: int,
+    path: int,
+    spread: Array,
+    entered: Array,
+    flux: Array,
+    peclet: Array,
+    implicit: Array,
 ) -> tuple[float, float, float]:
-    """Write the factors of one path; return what is left to its nodes. `entered` (boundary,) [m3] comes from
-    outside."""
+    """Write the factors of one path; return what is left to its nodes.
+
+    Per step: `spread` (reach,) is D dt, `entered` (boundary,) [m3] from outside, `flux` (end,) [m3] into
+    nodes.
+    """
     first, last = mesh.path_cells[path], mesh.path_cells[path + 1]
     volume = factors.volume[s, first:last]
     explicit = factors.explicit[s, first + path : last + path + 1]
-    halves = face_exchange(
-        volume, mesh.cell_reach[first:last], mesh.cell_length[first:last], spread, implicit, explicit
-    )
-    extra = (0.0, 0.0)
+    reach, length = mesh.cell_reach[first:last], mesh.cell_length[first:last]
+    halves = face_exchange(volume, reach, length, spread, implicit, explicit)
+    extra = np.zeros(2)
     for side in range(2):
-        boundary, at = mesh.path_boundary[path, side], 0 if side == 0 else last - first
-        through = halves[side] if mesh.path_node[path, side] < factors.diagonal.shape[1] else 0.0
+        boundary, node = mesh.path_boundary[path, side], mesh.path_node[path, side]
+        at = 0 if side == 0 else last - first
+        through = halves[side] if node < factors.diagonal.shape[1] else 0.0
+        if flux[2 * path + side] > 0.0:
+            through *= fade(peclet[node])
         implicit[at], explicit[at] = IMPLICIT * through, (1.0 - 2.0 * IMPLICIT) * through
         if boundary >= 0:
             inlet = inlet_exchange(halves[side], volume[0 if side == 0 else -1], entered[boundary])
             factors.inlet[s, boundary] = IMPLICIT * inlet
             factors.inlet_explicit[s, boundary] = (1.0 - 2.0 * IMPLICIT) * inlet
             explicit[at] = (1.0 - 2.0 * IMPLICIT) * inlet
-            extra = (IMPLICIT * inlet, extra[1]) if side == 0 else (extra[0], IMPLICIT * inlet)
+            extra[side] = IMPLICIT * inlet
     given, across, taken, near = eliminate_cells(
         volume,
         implicit[: last - first + 1],
@@ -237,7 +280,7 @@ def couple(ends: Index, diagonal: Array, upper: Array, pair: int, left: tuple[fl
 @nb.njit(cache=True, nogil=True)
 def assemble_factors(mesh: Mesh, water: Water, system: NodeSystem, steps: Index, factors: Factors) -> None:
     """Fill the dispersion factors of `steps`."""
-    implicit = np.zeros(len(mesh.cell_reach) + 1)
+    implicit, peclet = np.zeros(len(mesh.cell_reach) + 1), np.zeros(len(system.nodes) + 1)
     for s in range(len(steps)):
         n = steps[s]
         b, share = water.bin[n], water.begin[n]
@@ -252,7 +295,9 @@ def assemble_factors(mesh: Mesh, water: Water, system: NodeSystem, steps: Index,
             factors.lake[s, lake] = water.lake[b, lake] + change * share
             diagonal[mesh.lake_node[lake]] = factors.lake[s, lake]
         spread, entered = water.dispersion[b] * water.length[n], water.outside[b] * water.length[n]
+        flux = water.into[b] * water.length[n]
+        node_peclet(mesh, factors.volume[s], spread, flux, peclet)
         for path in range(len(mesh.path_node)):
-            left = add_path(mesh, factors, s, path, spread, entered, implicit)
+            left = add_path(mesh, factors, s, path, spread, entered, flux, peclet, implicit)
             couple(mesh.path_node[path], diagonal, upper, system.pair[path], left)
         factorise(system, diagonal, upper)

@@ -9,6 +9,7 @@ itself.
 # ruff: noqa: ARG005  (an intrinsic is given the types of all its arguments)
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -81,16 +82,30 @@ def _plus_times(*given: Any) -> Any:
     return builder.call(function, [_splat(builder, values[1]), values[2], values[0]])
 
 
-load: Any = intrinsic(lambda _, array, row, column: (lanes(array, types.intp, types.intp), _load))
-"""load(array, row, column): the lanes of `array[row]` from `column` on."""
+def _named(name: str, meaning: str, *, types_of: Callable[..., Any]) -> Any:
+    """Return an intrinsic that can be called from compiled code."""
+    types_of.__name__ = types_of.__qualname__ = name
+    types_of.__doc__ = meaning
+    return intrinsic(types_of)
 
-store: Any = intrinsic(
-    lambda _, array, row, column, value: (types.void(array, types.intp, types.intp, value), _store)
+
+load: Any = _named(
+    "load",
+    "load(array, row, column): the lanes of `array[row]` from `column` on.",
+    types_of=lambda _, array, row, column: (lanes(array, types.intp, types.intp), _load),
 )
-"""store(array, row, column, value): write lanes to `array[row]` from `column` on."""
-
-times: Any = intrinsic(lambda _, scalar, value: (lanes(types.float64, value), _times))
-"""times(scalar, value): lanes times a number."""
-
-plus_times: Any = intrinsic(lambda _, value, scalar, other: (lanes(value, types.float64, other), _plus_times))
-"""plus_times(value, scalar, other): `value` plus `scalar` times `other`, rounded once if the machine can."""
+store: Any = _named(
+    "store",
+    "store(array, row, column, value): write lanes to `array[row]` from `column` on.",
+    types_of=lambda _, array, row, column, value: (types.void(array, types.intp, types.intp, value), _store),
+)
+times: Any = _named(
+    "times",
+    "times(scalar, value): lanes times a number.",
+    types_of=lambda _, scalar, value: (lanes(types.float64, value), _times),
+)
+plus_times: Any = _named(
+    "plus_times",
+    "plus_times(value, scalar, other): `value` plus `scalar` times `other`, rounded once if the machine can.",
+    types_of=lambda _, value, scalar, other: (lanes(value, types.float64, other), _plus_times),
+)
