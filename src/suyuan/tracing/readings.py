@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,3 +66,13 @@ def _block(
     noise = np.where(is_below, np.maximum(noise, 0.3 * value), noise)
     level = float(np.median(value))
     return Block(substance, receptor, rows, value, noise, is_below, station, time, max(level, 1e-9))
+
+
+def thinned(block: Block, count: int) -> Block:
+    """Return the block with about `count` readings a station, evenly chosen."""
+    keep = np.zeros(len(block.value), bool)
+    for station in np.unique(block.station):
+        rows = np.flatnonzero(block.station == station)
+        keep[rows[:: max(1, len(rows) // count)]] = True
+    names = ("receptor", "row", "value", "noise_sd", "is_below", "station", "time")
+    return replace(block, **{name: getattr(block, name)[keep] for name in names})

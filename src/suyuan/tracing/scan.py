@@ -13,13 +13,16 @@ from suyuan.tracing.evidence import gain_limits, log_evidences
 from suyuan.tracing.library import Library, Strength
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.prior import Prior
-from suyuan.tracing.shapes import Shapes, scan_shapes
+from suyuan.tracing.shapes import Shapes, cumulative_square, scan_shapes
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
-KEPT_LOG = 25.0
-"""Histories this far (log) below the best are not looked at; together they weigh little even after tempering."""
+KEPT_LOG = 16.0
+"""Histories this far (log) below the best of their source are not looked at; together they weigh little."""
+
+FAR_LOG = 30.0
+"""Nor are histories this far below the best of all sources, even after tempering."""
 
 SOURCES_AT_ONCE = 32
 
@@ -58,26 +61,42 @@ class Grid:
 
 
 def scan_member(
-    matrix: SourceReceptorMatrix, claimed: Claim, residuals: Sequence[Array], *, grid: Grid
-) -> tuple[SourceScan, ...]:
-    """Return what each source of one flow member can explain, for the sources that show at any reading.
+    matrix: SourceReceptorMatrix,
+    claimed: Claim,
+    residuals: Sequence[Sequence[Array]],
+    *,
+    grid: Grid,
+    considered: NDArray[np.int64] | None = None,
+) -> tuple[tuple[SourceScan, ...], ...]:
+    """Return what each source of one flow member can explain, of the sources that show at any reading.
 
-    `residuals` are the claim's whitened readings, (reading,) a block, less whatever plumes are already accounted for.
+    `residuals` holds one or more sets of the claim's whitened readings, (reading,) a block, each with other plumes already
+    taken out; there is one tuple of scans for each set. Only the sources `considered` are looked at (rows; None for all).
     """
     kinds = _kinds_of(matrix, grid)
-    least_visible = 1e-2 * float(claimed.blocks[0].noise_sd.min())
-    seen = np.flatnonzero(matrix.values.sum(axis=2).max(axis=0) * np.exp(grid.strength.log_rate) > least_visible)
-    scans: list[SourceScan] = []
-    best = 0.0
+    seen = visible_sources(matrix, claimed, grid)
+    if considered is not None:
+        seen = np.intersect1d(seen, considered)
+    scans: list[list[SourceScan]] = [[] for _ in residuals]
+    best = np.zeros(len(residuals))
     for first in range(0, len(seen), SOURCES_AT_ONCE):
         some = seen[first : first + SOURCES_AT_ONCE]
         gram, match = _products(matrix, some, claimed=claimed, residuals=residuals)
         for i, source in enumerate(some):
-            alpha, beta = _shape_products(gram[:, i], match[:, i], grid.shapes)
-            least = max(best, float(gain_limits(alpha, beta).max())) - KEPT_LOG
-            scans.append(SourceScan(int(source), *_weigh(alpha, beta, kinds=kinds[source], grid=grid, least=least)))
-            best = max(best, scans[-1].log_evidence)
-    return tuple(scans)
+            alpha, beta = _shape_products(gram[:, i], match[:, :, i], grid.shapes)
+            for k, found in enumerate(scans):
+                least = max(best[k] - FAR_LOG, float(gain_limits(alpha, beta[k]).max()) - KEPT_LOG)
+                weighed = _weigh(alpha, beta[k], kinds=kinds[source], grid=grid, least=least)
+                found.append(SourceScan(int(source), *weighed))
+                best[k] = max(best[k], found[-1].log_evidence)
+    return tuple(map(tuple, scans))
+
+
+def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, grid: Grid) -> NDArray[np.int64]:
+    """Return the rows of the sources whose median release a priori lifts any reading by 1 % of its noise."""
+    least_visible = 1e-2 * float(claimed.blocks[0].noise_sd.min())
+    steady = matrix.values.sum(axis=2).max(axis=0)
+    return np.flatnonzero(steady * np.exp(grid.strength.log_rate) > least_visible)
 
 
 def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
@@ -96,30 +115,40 @@ def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
 
 
 def _products(
-    matrix: SourceReceptorMatrix, sources: NDArray[np.int64], *, claimed: Claim, residuals: Sequence[Array]
+    matrix: SourceReceptorMatrix,
+    sources: NDArray[np.int64],
+    *,
+    claimed: Claim,
+    residuals: Sequence[Sequence[Array]],
 ) -> tuple[Array, Array]:
-    """Return cumulative G'C^-1 G (substance, source, bin + 1, bin + 1) and G'C^-1 y (substance, source, bin + 1)."""
+    """Return cumulative G'C^-1 G (substance, source, bin + 1, bin + 1) and G'C^-1 y (set, substance, source, bin + 1)."""
     bins = matrix.values.shape[2]
     gram = np.zeros((len(claimed.blocks), len(sources), bins + 1, bins + 1))
-    match = np.zeros((len(claimed.blocks), len(sources), bins + 1))
-    lag = np.maximum(matrix.lag_s(), 0.0)
-    for d, (block, factor, residual) in enumerate(zip(claimed.blocks, claimed.factors, residuals, strict=True)):
+    match = np.zeros((len(residuals), len(claimed.blocks), len(sources), bins + 1))
+    lag = np.maximum(matrix.lag_s(), 0.0).astype(np.float32)
+    for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
         rows = block.receptor
-        decay = np.exp(-block.substance.decay_per_s * lag[rows]).astype(np.float32)
-        response = matrix.values[np.ix_(rows, sources)].astype(np.float32) * decay[:, None, :]
-        flat = solve_triangular(factor.astype(np.float32), response.reshape(len(rows), -1), lower=True, check_finite=False)
-        flat = flat.reshape(len(rows), len(sources), bins)
-        solved = np.ascontiguousarray(flat.transpose(1, 0, 2))
-        product = np.matmul(solved.transpose(0, 2, 1), solved)
-        gram[d, :, 1:, 1:] = np.cumsum(np.cumsum(product, axis=1, dtype=float), axis=2)
-        match[d, :, 1:] = np.cumsum(np.tensordot(residual.astype(np.float32), flat, axes=1), axis=1, dtype=float)
+        decay = np.exp(np.float32(-block.substance.decay_per_s) * lag[rows])
+        response = matrix.values[np.ix_(rows, sources)] * decay[:, None, :]
+        flat = solve_triangular(
+            factor.astype(np.float32),
+            response.reshape(len(rows), -1).astype(np.float32, copy=False),
+            lower=True,
+            check_finite=False,
+        ).reshape(len(rows), len(sources), bins)
+        for s in range(len(sources)):
+            solved = np.ascontiguousarray(flat[:, s])
+            cumulative_square(solved.T @ solved, gram[d, s])
+        own = np.stack([residual[d] for residual in residuals]).astype(np.float32)
+        match[:, d, :, 1:] = np.cumsum(np.tensordot(own, flat, axes=1), axis=2, dtype=float)
     return gram, match
 
 
 def _shape_products(gram: Array, match: Array, shapes: Shapes) -> tuple[Array, Array]:
+    """Return alpha (substance, shape) and beta (set, substance, shape) of one source."""
     alpha = np.empty((len(gram), len(shapes.start)))
-    beta = np.empty_like(alpha)
-    scan_shapes(gram, match, shapes.start, shapes.length, shapes.period, shapes.repeats, alpha, beta)
+    beta = np.empty((len(match), *alpha.shape))
+    scan_shapes(gram, match, shapes.columns, alpha, beta)
     return alpha, beta
 
 

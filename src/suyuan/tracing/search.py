@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from suyuan.tracing.background import BackgroundParts
 from suyuan.tracing.evidence import likely_amplitudes
 from suyuan.tracing.plume import Claim, claim, crude_plumes, no_plumes
-from suyuan.tracing.readings import Block
-from suyuan.tracing.scan import Grid, scan_member
+from suyuan.tracing.readings import Block, thinned
+from suyuan.tracing.scan import Grid, SourceScan, scan_member, visible_sources
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -25,6 +25,12 @@ PLUME_EXPLANATIONS = 80
 LEAST_MEMBERS_SHARE = 0.5
 """Share of the flow members that must carry weight (effective sample size) before probabilities are believed."""
 
+HOPELESS_LOG = 45.0
+"""Sources this far (log) below the best in the first flow member are not tried in the others."""
+
+READINGS_TO_SEEK = 80
+"""Readings a station and substance that suffice to find where the plumes are."""
+
 PAIR_ROUNDS = 2
 """How often each of two sources is sought again with the other's plume taken out."""
 
@@ -33,7 +39,8 @@ PAIR_ROUNDS = 2
 class Problem:
     """Everything that is fixed in one trace: flow members, readings, background parts, and what a source may have done.
 
-    `log_prior` (source,) is the log prior of each source of the matrices; the matrices share sources and receptors.
+    `log_prior` (source,) is the log prior of each source of the matrices; the matrices share sources and receptors. Only the
+    sources `considered` are looked at (rows; None for all).
     """
 
     matrices: tuple[SourceReceptorMatrix, ...]
@@ -41,6 +48,7 @@ class Problem:
     parts: BackgroundParts
     grid: Grid
     log_prior: Array
+    considered: NDArray[np.int64] | None = None
     workers: int = 2
 
 
@@ -82,10 +90,10 @@ class Explanations:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The posterior over how many released: probabilities of `nobody`, `one` and `two`, and who they are.
+    """The posterior over how many released, and who they are.
 
-    `single` explains by one source; `first` and `second` explain by two, each with the other's expected plume taken out.
-    `claimed` is the claim of the more probable of one and two, with the plumes it expects.
+    `nobody`, `one` and `two` are probabilities that sum to 1. `single` explains by one source; `first` and `second` explain by
+    two, each with the other's expected plume taken out. All three were found under `claimed`.
     """
 
     nobody: float
@@ -97,12 +105,22 @@ class Verdict:
     claimed: Claim
 
 
-def explain(problem: Problem, claimed: Claim, *, removed: Plumes | None = None, members: int = 0) -> Explanations:
-    """Return the ways in which one source explains the readings less the `removed` plumes, over the first `members`."""
+def explain(
+    problem: Problem, claimed: Claim, *, removed: Sequence[Plumes], members: int = 0
+) -> tuple[Explanations, ...]:
+    """Return the ways in which one source explains the readings, once for each set of plumes `removed` beforehand.
+
+    Only the first `members` flow members are looked at; all of them where it is 0.
+    """
     matrices = problem.matrices[: members or None]
-    residuals = claimed.residuals(removed)
+    residuals = [claimed.residuals(plumes) for plumes in removed]
     with ThreadPoolExecutor(problem.workers) as pool:
-        scans = list(pool.map(lambda matrix: scan_member(matrix, claimed, residuals, grid=problem.grid), matrices))
+        scans = list(pool.map(lambda matrix: scan_member(matrix, claimed, residuals, grid=problem.grid, considered=problem.considered), matrices))
+    return tuple(_joined(problem, [of_member[k] for of_member in scans]) for k in range(len(removed)))
+
+
+def _joined(problem: Problem, scans: Sequence[Sequence[SourceScan]]) -> Explanations:
+    """Return the scans of all members, (member,), as one table."""
     rows = [(m, scan) for m, of_member in enumerate(scans) for scan in of_member if len(scan.shape)]
     if not rows:
         none = np.empty(0, np.int64)
@@ -114,7 +132,7 @@ def explain(problem: Problem, claimed: Claim, *, removed: Plumes | None = None, 
         source,
         np.concatenate([scan.shape for _, scan in rows]),
         np.concatenate([scan.kind for _, scan in rows]),
-        np.concatenate([scan.log_prior for _, scan in rows]) + problem.log_prior[source] - np.log(len(matrices)),
+        np.concatenate([scan.log_prior for _, scan in rows]) + problem.log_prior[source] - np.log(len(scans)),
         np.concatenate([scan.log_gain for _, scan in rows]),
         np.concatenate([scan.alpha for _, scan in rows], axis=1),
         np.concatenate([scan.beta for _, scan in rows], axis=1),
@@ -174,54 +192,63 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
 
 
 def weigh(problem: Problem) -> Verdict:
-    """Return the posterior over nobody, one source and two."""
-    blocks, parts, prior = problem.blocks, problem.parts, problem.grid.prior
-    quiet = claim(blocks, parts, no_plumes(blocks))
-    guess = explain(problem, claim(blocks, parts, crude_plumes(blocks), is_crude=True), members=1)
-    claimed = claim(blocks, parts, expected_plumes(problem, guess))
-    single = tempered(explain(problem, claimed), len(problem.matrices))
-    t = single.temperature
-    pair = _two(problem, single, claimed)
-    shown = np.exp(problem.log_prior[np.unique(single.source)]).sum()
+    """Return the posterior over nobody, one source and two.
+
+    One and two sources are compared under the same covariance, that of the richer explanation; nobody under its own, in which
+    nothing is claimed and so nothing forgiven. The evidence of two joins what each gains given the other, less what
+    would be counted twice (mean field).
+    """
+    prior = problem.grid.prior
+    nothing = no_plumes(problem.blocks)
+    quiet = claim(problem.blocks, problem.parts, nothing)
+    one, other = _sought(problem)
+    claimed = claim(problem.blocks, problem.parts, _sum(one, other))
+    shown = visible_sources(problem.matrices[0], claimed, problem.grid)
+    found = explain(narrowed(problem, claimed, (nothing, other, one)), claimed, removed=(nothing, other, one))
+    single = tempered(found[0], len(problem.matrices))
+    first, second = (replace(part, temperature=single.temperature) for part in found[1:])
+    left, right, both = (claimed.log_density(p) for p in (one, other, _sum(one, other)))
+    t, share = single.temperature, min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     log_weight = np.array(
         [
-            quiet.log_density() / t + np.log(prior.nobody + (1.0 - prior.nobody) * max(1.0 - shown, 0.0)),
+            quiet.log_density() / t + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share)),
             claimed.log_density() / t + single.log_evidence + np.log(1.0 - prior.nobody - prior.pair),
-            pair.log_evidence + np.log(prior.pair),
+            (left + right - both) / t + first.log_evidence + second.log_evidence + np.log(prior.pair),
         ]
     )
     probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
-    best = pair.claimed if probability[2] > probability[1] else claimed
-    return Verdict(*map(float, probability), single, pair.first, pair.second, best)
+    return Verdict(*map(float, probability), single, first, second, claimed)
 
 
-@dataclass(frozen=True)
-class _Pair:
-    claimed: Claim
-    first: Explanations
-    second: Explanations
-    log_evidence: float
+def narrowed(problem: Problem, claimed: Claim, removed: Sequence[Plumes]) -> Problem:
+    """Return the problem with the prior of hopeless sources set to nothing, so that no member looks at them again.
 
-
-def _two(problem: Problem, single: Explanations, claimed: Claim) -> _Pair:
-    """Return both sources and the log evidence of "two released", by seeking each with the other taken out.
-
-    The evidence joins both under one covariance: density with nothing taken out of what is claimed, plus what each gains
-    given the other, less what would be counted twice (mean field).
+    Hopeless is what stays HOPELESS_LOG below the best in the first member, whatever is `removed`.
     """
-    blocks, parts, t = problem.blocks, problem.parts, single.temperature
-    one = expected_plumes(problem, single)
-    other = expected_plumes(problem, explain(problem, claimed, removed=one, members=1))
-    for _ in range(PAIR_ROUNDS - 1):
-        claimed = claim(blocks, parts, _sum(one, other))
-        one = expected_plumes(problem, explain(problem, claimed, removed=other, members=1))
-        other = expected_plumes(problem, explain(problem, claimed, removed=one, members=1))
-    claimed = claim(blocks, parts, _sum(one, other))
-    first = replace(explain(problem, claimed, removed=other), temperature=t)
-    one = expected_plumes(problem, first)
-    second = replace(explain(problem, claimed, removed=one), temperature=t)
-    twice = claimed.log_density(one) + claimed.log_density(other) - claimed.log_density(_sum(one, other))
-    return _Pair(claimed, first, second, twice / t + first.log_evidence + second.log_evidence)
+    keep = np.zeros(len(problem.log_prior), bool)
+    for found in explain(problem, claimed, removed=removed, members=1):
+        best = np.full(len(keep), -np.inf)
+        np.maximum.at(best, found.source, found.log_weight)
+        keep |= best > best.max() - HOPELESS_LOG
+    return replace(problem, considered=np.flatnonzero(keep))
+
+
+def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Return the plumes of two sources, each found in turn with the other taken out.
+
+    Only the first flow member and every few readings are used: this finds where plumes are, not who made them.
+    """
+    thin = replace(problem, blocks=tuple(thinned(block, READINGS_TO_SEEK) for block in problem.blocks))
+    claimed = claim(thin.blocks, thin.parts, crude_plumes(thin.blocks), is_crude=True)
+    other = no_plumes(thin.blocks)
+    for _ in range(PAIR_ROUNDS):
+        (found_one,) = explain(thin, claimed, removed=[other], members=1)
+        one = expected_plumes(thin, found_one)
+        claimed = claim(thin.blocks, thin.parts, _sum(one, other))
+        (found_other,) = explain(thin, claimed, removed=[one], members=1)
+        other = expected_plumes(thin, found_other)
+        claimed = claim(thin.blocks, thin.parts, _sum(one, other))
+    return expected_plumes(problem, found_one), expected_plumes(problem, found_other)
 
 
 def _sum(one: Plumes, other: Plumes) -> tuple[Array, ...]:

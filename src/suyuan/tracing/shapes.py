@@ -29,6 +29,11 @@ class Shapes:
     repeats: NDArray[np.int64]
     log_prior: Array
 
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Start, length, period and repeats, (4, shape)."""
+        return np.stack([self.start, self.length, self.period, self.repeats])
+
     def history(self, shape: int) -> Array:
         """Return one history, (bin,), 1 where the source is on."""
         on = np.zeros(self.bins)
@@ -75,34 +80,41 @@ def _nightly(start: int, bins: int, *, nights: list[int], day: int) -> list[tupl
 
 
 @nb.njit(cache=True, nogil=True)
-def scan_shapes(  # noqa: PLR0913  (a kernel takes arrays, not objects)
-    gram: Array,
-    match: Array,
-    start: NDArray[np.int64],
-    length: NDArray[np.int64],
-    period: NDArray[np.int64],
-    repeats: NDArray[np.int64],
-    alpha: Array,
-    beta: Array,
-) -> None:  # pragma: no cover - compiled
-    """Fill `alpha` and `beta` (determinand, shape): squared length of a shape's response and its match with the data.
+def cumulative_square(product: NDArray[np.float32], out: Array) -> None:  # pragma: no cover - compiled
+    """Fill `out` (bin + 1, bin + 1) with the cumulative sums from zero over both axes of `product` (bin, bin)."""
+    for i in range(product.shape[0]):
+        row = 0.0
+        for j in range(product.shape[1]):
+            row += product[i, j]
+            out[i + 1, j + 1] = out[i, j + 1] + row
 
-    `gram` (determinand, bin + 1, bin + 1) and `match` (determinand, bin + 1) are cumulative sums from zero over bins of
-    G'C^-1 G and G'C^-1 y, so that every rectangle is four look-ups.
+
+@nb.njit(cache=True, nogil=True)
+def scan_shapes(
+    gram: Array, match: Array, columns: NDArray[np.int64], alpha: Array, beta: Array
+) -> None:  # pragma: no cover - compiled
+    """Fill `alpha` (substance, shape) and `beta` (set, substance, shape): squared response and match with the data.
+
+    `gram` (substance, bin + 1, bin + 1) and `match` (set, substance, bin + 1) are cumulative sums from zero over bins of
+    G'C^-1 G and G'C^-1 y, so that every rectangle is four look-ups. `columns` is that of Shapes.
     """
     for d in range(gram.shape[0]):
-        g, m = gram[d], match[d]
-        for s in range(len(start)):
-            a = 0.0
-            b = 0.0
-            for k in range(repeats[s]):
-                k0 = start[s] + k * period[s]
-                k1 = k0 + length[s]
-                b += m[k1] - m[k0]
-                a += g[k1, k1] - g[k0, k1] - g[k1, k0] + g[k0, k0]
+        g = gram[d]
+        for s in range(columns.shape[1]):
+            start, length, period, repeats = columns[0, s], columns[1, s], columns[2, s], columns[3, s]
+            total = 0.0
+            for k in range(repeats):
+                k0 = start + k * period
+                k1 = k0 + length
+                total += g[k1, k1] - g[k0, k1] - g[k1, k0] + g[k0, k0]
                 for j in range(k):
-                    j0 = start[s] + j * period[s]
-                    j1 = j0 + length[s]
-                    a += 2.0 * (g[k1, j1] - g[k0, j1] - g[k1, j0] + g[k0, j0])
-            alpha[d, s] = a
-            beta[d, s] = b
+                    j0 = start + j * period
+                    j1 = j0 + length
+                    total += 2.0 * (g[k1, j1] - g[k0, j1] - g[k1, j0] + g[k0, j0])
+            alpha[d, s] = total
+            for r in range(match.shape[0]):
+                total = 0.0
+                for k in range(repeats):
+                    k0 = start + k * period
+                    total += match[r, d, k0 + length] - match[r, d, k0]
+                beta[r, d, s] = total

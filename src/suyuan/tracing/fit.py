@@ -1,0 +1,63 @@
+"""Readings beside what the posterior expects of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve
+
+from suyuan.observations import FAIL, MISSING, Observations
+from suyuan.tracing.plume import model_error
+from suyuan.tracing.result import Fit
+from suyuan.tracing.search import Problem, Verdict, expected_plumes
+
+Array = NDArray[np.float64]
+
+TO_90 = 1.6449
+
+
+def fits_of(problem: Problem, verdict: Verdict, observations: Observations) -> tuple[Fit, ...]:
+    """Return one fit for each station and substance: readings, background, and the 90 % band of a reading."""
+    if verdict.two > max(verdict.one, verdict.nobody):
+        found = zip(
+            expected_plumes(problem, verdict.first), expected_plumes(problem, verdict.second), strict=True
+        )
+        plumes = tuple(a + b for a, b in found)
+    else:
+        plumes = expected_plumes(problem, verdict.single)
+    share = 1.0 - verdict.nobody
+    fits = []
+    for d, block in enumerate(problem.blocks):
+        background, sd = _background(problem, verdict, d, plume=share * plumes[d])
+        error = np.sqrt(np.diag(model_error(block, plumes[d])) + block.noise_sd**2 + sd**2)
+        middle = background + share * plumes[d]
+        fitted = np.stack([middle - TO_90 * error, middle, middle + TO_90 * error])
+        for station in dict.fromkeys(block.station.tolist()):
+            rows = np.flatnonzero(block.station == station)
+            rows = rows[np.argsort(block.time[rows], kind="stable")]
+            row = block.row[rows]
+            fits.append(
+                Fit(
+                    station=station,
+                    determinand=block.substance.determinand.id,
+                    unit=block.substance.determinand.unit,
+                    time=observations.time[row],
+                    observed=block.value[rows],
+                    is_used=~np.isin(observations.flag[row], (FAIL, MISSING)),
+                    is_below=block.is_below[rows],
+                    background=np.maximum(background[rows], 0.0),
+                    fitted=np.maximum(fitted[:, rows], 0.0),
+                )
+            )
+    return tuple(fits)
+
+
+def _background(problem: Problem, verdict: Verdict, d: int, *, plume: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the background at a block's readings, given the readings less the plume."""
+    block, factor = problem.blocks[d], verdict.claimed.factors[d]
+    found = verdict.claimed.backgrounds[d]
+    parts = problem.parts.covariance[:, block.receptor][:, :, block.receptor]
+    smooth = found.level**2 * (np.tensordot(found.shares**2, parts, axes=1) + 0.49)
+    weight = cho_solve((factor, True), block.value - plume - found.level)
+    spread = smooth - smooth @ cho_solve((factor, True), smooth)
+    return found.level + smooth @ weight, np.sqrt(np.maximum(np.diag(spread), 0.0))

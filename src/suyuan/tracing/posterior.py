@@ -1,0 +1,201 @@
+"""The trace: who released, when and how much, from readings and source-receptor matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError
+from suyuan.fingerprints import Fingerprints
+from suyuan.observations import Observations
+from suyuan.substances import Substance
+from suyuan.tracing.background import background_parts
+from suyuan.tracing.blind import blind_spots
+from suyuan.tracing.fit import fits_of
+from suyuan.tracing.library import Strength, library_of
+from suyuan.tracing.prior import Prior
+from suyuan.tracing.readings import Block, blocks_of
+from suyuan.tracing.release import Draws, draw_releases, finding_of
+from suyuan.tracing.result import Finding, Trace
+from suyuan.tracing.scan import Grid
+from suyuan.tracing.search import Explanations, Problem, Verdict, effective_members, weigh
+from suyuan.tracing.shapes import release_shapes
+from suyuan.transport.matrix import SourceReceptorMatrix
+
+Array = NDArray[np.float64]
+
+CREDIBLE = 0.9
+WORTH_SAYING = 0.005
+"""Probability from which a candidate's mass, start and history are worked out."""
+
+DRAWS = 400
+
+
+def trace(
+    observations: Observations,
+    matrices: Sequence[SourceReceptorMatrix],
+    *,
+    substances: Sequence[Substance],
+    fingerprints: Fingerprints,
+    prior: Prior,
+    rng: np.random.Generator,
+) -> Trace:
+    """Return who released what, when, and with what probability.
+
+    `matrices` are one a flow member, with the same receptors, sources and bins; more members make better-founded
+    probabilities. The first of `substances` is the one whose mass is reported. Probabilities hold for releases that show in
+    the readings: a release nobody could have seen counts as none (see the blind spots). The assumption that hurts most:
+    the travel times of the members bracket the true ones.
+    """
+    problem = problem_of(observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior)
+    verdict = weigh(problem)
+    probability = candidate_probabilities(problem, verdict)
+    findings = _findings(problem, verdict, probability, rng=rng)
+    first = matrices[0]
+    return Trace(
+        determinand=substances[0].determinand.id,
+        unit=substances[0].determinand.unit,
+        start=first.start,
+        edges=first.edges,
+        findings=findings,
+        no_source_probability=verdict.nobody,
+        credible_set=credible_set(findings),
+        pairs=_pairs(problem, verdict),
+        fits=fits_of(problem, verdict, observations),
+        blind_spots=blind_spots(problem),
+        members=len(matrices),
+        effective_members=effective_members(verdict.single, len(matrices)) if len(verdict.single.source) else 0.0,
+        assumptions=_assumptions(problem, verdict),
+        notes=_notes(problem, verdict, fingerprints),
+    )
+
+
+def problem_of(
+    observations: Observations,
+    matrices: Sequence[SourceReceptorMatrix],
+    *,
+    substances: Sequence[Substance],
+    fingerprints: Fingerprints,
+    prior: Prior,
+) -> Problem:
+    """Return everything that stays fixed in a trace of these readings."""
+    first = matrices[0]
+    blocks = blocks_of(observations, first.receptors, substances)
+    bin_s = float(np.median(np.diff(first.edges)))
+    grid = Grid(
+        release_shapes(first.values.shape[2], bin_s), library_of(fingerprints, blocks), _strength(first, blocks[0]), prior
+    )
+    return Problem(tuple(matrices), blocks, background_parts(first), grid, _log_prior(first, prior))
+
+
+def _log_prior(matrix: SourceReceptorMatrix, prior: Prior) -> Array:
+    """Return the log prior of each source; the points of one candidate share its weight."""
+    weight = {c.id: float(w) for c, w in zip(prior.candidates, prior.weight, strict=True)}
+    count: dict[str, int] = {}
+    for source in matrix.sources:
+        if source.candidate not in weight:
+            what = f"source '{source.candidate}' has no prior weight"
+            raise InputError("prior", what, "make matrices and prior from the same network")
+        count[source.candidate] = count.get(source.candidate, 0) + 1
+    share = np.array([weight[s.candidate] / count[s.candidate] for s in matrix.sources])
+    return np.asarray(np.log(np.maximum(share, 1e-300)))
+
+
+def _strength(matrix: SourceReceptorMatrix, block: Block) -> Strength:
+    """Return the prior of a release's rate: about what raises the readings by twice their median, from where it shows most.
+
+    The discharge that dilutes a release on its way to a station is read off the matrix: a steady release of 1 g/s raises
+    the station by 1/q.
+    """
+    steady = matrix.values.sum(axis=2).max(axis=0)
+    steady = steady[steady > 1e-3 * max(float(steady.max()), 1e-30)]
+    diluting = float(np.median(1.0 / steady)) if len(steady) else 1.0
+    return Strength(float(np.log(2.0 * block.level * diluting)))
+
+
+def candidate_probabilities(problem: Problem, verdict: Verdict) -> dict[str, float]:
+    """Return the probability that each candidate released, marginal over one and two sources."""
+    names = [s.candidate for s in problem.matrices[0].sources]
+    single, first, second = (_shares(e, names) for e in (verdict.single, verdict.first, verdict.second))
+    total = {c.id: 0.0 for c in problem.grid.prior.candidates}
+    for name in total:
+        of_two = 1.0 - (1.0 - first.get(name, 0.0)) * (1.0 - second.get(name, 0.0))
+        total[name] = min(1.0, verdict.one * single.get(name, 0.0) + verdict.two * of_two)
+    return total
+
+
+def _shares(found: Explanations, names: Sequence[str]) -> dict[str, float]:
+    share: dict[str, float] = {}
+    for source, weight in zip(found.source, found.weight, strict=True):
+        share[names[source]] = share.get(names[source], 0.0) + float(weight)
+    return share
+
+
+def _findings(
+    problem: Problem, verdict: Verdict, probability: dict[str, float], *, rng: np.random.Generator
+) -> tuple[Finding, ...]:
+    findings = []
+    for candidate in problem.grid.prior.candidates:
+        p = probability[candidate.id]
+        draws = draw_releases(problem, verdict, candidate.id, count=DRAWS, rng=rng) if p >= WORTH_SAYING else None
+        findings.append(finding_of(problem, candidate, p, draws=draws) if isinstance(draws, Draws) else Finding(candidate, p))
+    return tuple(sorted(findings, key=lambda finding: (-finding.probability, finding.candidate.id)))
+
+
+def credible_set(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the smallest set of leading candidates that holds the source with 90 % probability, ties kept whole."""
+    total = sum(finding.probability for finding in findings)
+    chosen: list[str] = []
+    held, last = 0.0, 0.0
+    for finding in findings:
+        if held >= CREDIBLE * total and finding.probability < last * (1.0 - 1e-6):
+            break
+        chosen.append(finding.candidate.id)
+        held, last = held + finding.probability, finding.probability
+    return tuple(chosen) if total > 0.0 else ()
+
+
+def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], ...]:
+    """Return the leading pairs with their probability, those of 1 % or more."""
+    names = [s.candidate for s in problem.matrices[0].sources]
+    one, other = _shares(verdict.first, names), _shares(verdict.second, names)
+    pairs = [(a, b, verdict.two * p * q) for a, p in one.items() for b, q in other.items() if a != b]
+    return tuple(sorted((pair for pair in pairs if pair[2] >= 0.01), key=lambda pair: -pair[2]))[:10]
+
+
+def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    prior, strength = problem.grid.prior, problem.grid.strength
+    rows = [
+        ("prior of nobody", f"{prior.nobody:.2f}"),
+        ("prior of two sources", f"{prior.pair:.2f}"),
+        ("release rate, median and 90 % range a priori", _range(strength.log_rate, strength.log_sd)),
+        ("flow members", f"{len(problem.matrices)}"),
+        ("evidence divided by", f"{verdict.single.temperature:.2f}"),
+    ]
+    for block in problem.blocks:
+        noise = float(np.median(block.noise_sd / np.maximum(np.abs(block.value), 1e-12)))
+        decay = block.substance.decay_per_s * 86400.0
+        rows.append((block.substance.determinand.id, f"noise {noise:.1%}, decay {decay:.3g} per day, {len(block.value)} readings"))
+    return tuple(rows)
+
+
+def _range(log_median: float, log_sd: float) -> str:
+    low, middle, high = np.exp(log_median + log_sd * np.array([-1.645, 0.0, 1.645]))
+    return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
+
+
+def _notes(problem: Problem, verdict: Verdict, fingerprints: Fingerprints) -> tuple[str, ...]:
+    notes = []
+    if len(problem.matrices) < 4:
+        notes.append("Fewer than four flow members: travel time errors are hardly accounted for.")
+    if verdict.single.temperature > 3.0:
+        notes.append(
+            "Flow members disagree strongly about the readings; the evidence was weakened until half of them carry weight."
+        )
+    if len(problem.blocks) > 1 and not fingerprints.kinds:
+        notes.append("No fingerprints: which water it was played no part.")
+    if verdict.two > 0.5:
+        notes.append("Two sources explain the readings better than one.")
+    return tuple(notes)
