@@ -41,7 +41,7 @@ class BackgroundParts:
 
 def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
     """Return the parts of the background's covariance that this flow implies."""
-    fraction = np.maximum(matrix.fraction, 0.0)
+    fraction = np.where(matrix.fraction > 1e-9, matrix.fraction, 0.0)
     hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1])
     time = (matrix.receptors.time - matrix.receptors.time.min()) / np.timedelta64(1, "s")
     total = fraction.sum(axis=2)
@@ -56,7 +56,9 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
         "local": _kernel(time, LOCAL_S) * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
         "daily": np.cos(2.0 * np.pi * (time[:, None] - time[None, :]) / 86400.0),
     }
-    return BackgroundParts(tuple(parts), np.stack([parts[name] for name in PRIOR_SHARE]))
+    stacked = np.stack([parts[name] for name in PRIOR_SHARE])
+    stacked[np.abs(stacked) < 1e-9] = 0.0  # denormal numbers are slow
+    return BackgroundParts(tuple(parts), stacked)
 
 
 def _kernel(time: Array, scale_s: float) -> Array:

@@ -22,7 +22,7 @@ GRID_STEP = 0.25
 GRID_HALF = 24
 """Logarithmic grid of strengths: steps and number to either side of the prior's centre."""
 
-LEAST = 1e-280
+LEAST = 1e-60
 
 
 @nb.njit(cache=True, nogil=True)
@@ -59,7 +59,7 @@ def likelihood_table(alpha: float, beta: float, first: int, out: Array) -> float
         out[i] = log_gain((first + i) * GRID_STEP, alpha, beta)
         top = max(top, out[i])
     for i in range(len(out)):
-        out[i] = math.exp(out[i] - top)
+        out[i] = math.exp(out[i] - top) if out[i] - top > -150.0 else 0.0  # denormal numbers are slow
     return top
 
 
@@ -104,32 +104,44 @@ def evidence_of_kinds(
 
 
 @nb.njit(cache=True, nogil=True)
-def gain_limits(alpha: Array, beta: Array) -> Array:  # pragma: no cover - compiled
-    """Return the most each history could gain, (shape,), whatever its amplitudes; `alpha`, `beta` (substance, shape)."""
-    limit = np.zeros(alpha.shape[1])
-    for d in range(alpha.shape[0]):
-        for s in range(alpha.shape[1]):
-            if beta[d, s] > 0.0 and alpha[d, s] > 1e-12:
-                limit[s] += 0.5 * beta[d, s] ** 2 / alpha[d, s]
-    return limit
+def rough_evidences(
+    alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float
+) -> Array:  # pragma: no cover - compiled
+    """Return rough log evidences (kind, shape), to choose the histories worth the integral over the grid.
+
+    Laplace's approximation in log amplitudes for the substances that show (beta^2 / alpha > 4), which makes strength and
+    departures jointly normal; the others count as if they fitted. `alpha`, `beta` (substance, shape).
+    """
+    found = np.zeros((len(log_centres), alpha.shape[1]))
+    for s in range(alpha.shape[1]):
+        for k in range(len(log_centres)):
+            gain, square, mean, precision = 0.0, 0.0, 0.0, 0.0
+            for d in range(alpha.shape[0]):
+                if beta[d, s] <= 0.0 or beta[d, s] ** 2 <= 4.0 * alpha[d, s]:
+                    continue
+                information = beta[d, s] ** 2 / alpha[d, s]
+                off = math.log(beta[d, s] / alpha[d, s]) - log_centres[k, d]
+                variance = spreads[k, d] ** 2 + 1.0 / information + AMPLITUDE_ERROR**2
+                gain += 0.5 * (information - math.log(information) - math.log(variance))
+                square += off * off / variance
+                mean += off / variance
+                precision += 1.0 / variance
+            gain -= 0.5 * (square - mean * mean / (1.0 / log_rate_sd**2 + precision))
+            found[k, s] = gain - 0.5 * math.log(1.0 + log_rate_sd**2 * precision)
+    return found
 
 
 @nb.njit(cache=True, nogil=True)
 def log_evidences(
-    alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float, least: float
+    alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float
 ) -> Array:  # pragma: no cover - compiled
-    """Return log evidences (kind, shape); histories that cannot reach `least` get -inf.
-
-    `alpha`, `beta` (substance, shape); `log_centres`, `spreads` (kind, substance).
-    """
-    limit = gain_limits(alpha, beta)
-    found = np.full((len(log_centres), alpha.shape[1]), -np.inf)
-    strengths = np.empty((len(log_centres), 2 * GRID_HALF + 1))
-    for s in range(alpha.shape[1]):
-        if limit[s] >= least:
-            found[:, s] = evidence_of_kinds(
-                alpha[:, s].copy(), beta[:, s].copy(), log_centres, spreads, log_rate_sd, strengths
-            )
+    """Return log evidences, (history,), each of its own kind: all arrays (history, substance)."""
+    found = np.empty(len(alpha))
+    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    for i in range(len(alpha)):
+        found[i] = evidence_of_kinds(
+            alpha[i], beta[i], log_centres[i : i + 1], spreads[i : i + 1], log_rate_sd, strengths
+        )[0]
     return found
 
 

@@ -75,6 +75,7 @@ def model_error(block: Block, plume: Array) -> Array:
 
     A share of the plume, correlated within a station, and its slope times an unknown shift in time of each station.
     """
+    plume = np.where(np.abs(plume) > 1e-3 * block.noise_sd, plume, 0.0)
     lag = np.abs(block.time[:, None] - block.time[None, :]) / MODEL_ERROR_S
     same = block.station[:, None] == block.station[None, :]
     slope = _slope(block, plume)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from suyuan.errors import InputError
 from suyuan.fingerprints import Fingerprints
@@ -50,7 +51,8 @@ def trace(
     the travel times of the members bracket the true ones.
     """
     problem = problem_of(observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior)
-    verdict = weigh(problem)
+    with threadpool_limits(1):  # members run side by side; threads inside each would only get in each other's way
+        verdict = weigh(problem)
     probability = candidate_probabilities(problem, verdict)
     findings = _findings(problem, verdict, probability, rng=rng)
     first = matrices[0]

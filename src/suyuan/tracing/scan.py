@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from suyuan.tracing.evidence import gain_limits, log_evidences
+from suyuan.tracing.evidence import log_evidences, rough_evidences
 from suyuan.tracing.library import Library, Strength
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.prior import Prior
@@ -18,13 +18,22 @@ from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
-KEPT_LOG = 16.0
+LEADING = 100
+"""Histories of a source that are weighed one by one."""
+
+KEPT_LOG = 12.0
 """Histories this far (log) below the best of their source are not looked at; together they weigh little."""
 
 FAR_LOG = 30.0
 """Nor are histories this far below the best of all sources, even after tempering."""
 
 SOURCES_AT_ONCE = 32
+
+
+def log_sum(values: Array) -> float:
+    """Return log(sum(exp(values))), -inf for none."""
+    top = float(values.max(initial=-np.inf))
+    return top + float(np.log(np.exp(values - top).sum())) if np.isfinite(top) else top
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class SourceScan:
     @property
     def log_evidence(self) -> float:
         """Log evidence of this source against no release, histories and kinds summed."""
-        return float(np.logaddexp.reduce(self.log_prior + self.log_gain)) if len(self.shape) else -np.inf
+        return log_sum(self.log_prior + self.log_gain)
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,7 @@ def scan_member(
         for i, source in enumerate(some):
             alpha, beta = _shape_products(gram[:, i], match[:, :, i], grid.shapes)
             for k, found in enumerate(scans):
-                least = max(best[k] - FAR_LOG, float(gain_limits(alpha, beta[k]).max()) - KEPT_LOG)
-                weighed = _weigh(alpha, beta[k], kinds=kinds[source], grid=grid, least=least)
+                weighed = _weigh(alpha, beta[k], kinds=kinds[source], grid=grid, least=best[k] - FAR_LOG)
                 found.append(SourceScan(int(source), *weighed))
                 best[k] = max(best[k], found[-1].log_evidence)
     return tuple(map(tuple, scans))
@@ -130,6 +138,7 @@ def _products(
         rows = block.receptor
         decay = np.exp(np.float32(-block.substance.decay_per_s) * lag[rows])
         response = matrix.values[np.ix_(rows, sources)] * decay[:, None, :]
+        response[response < 1e-6 * response.max()] = 0.0  # denormal numbers are slow
         flat = solve_triangular(
             factor.astype(np.float32),
             response.reshape(len(rows), -1).astype(np.float32, copy=False),
@@ -157,8 +166,28 @@ def _weigh(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, Array, Array]:
     """Return shape, kind, log prior, log gain, alpha and beta of the histories of one source that are worth keeping."""
     used = np.flatnonzero(np.isfinite(kinds))
-    centres = grid.library.centre[used] + grid.strength.log_rate
-    evidence = log_evidences(alpha, beta, centres, grid.library.spread[used], grid.strength.log_sd, least)
+    centres, spreads = grid.library.centre[used] + grid.strength.log_rate, grid.library.spread[used]
     prior = grid.shapes.log_prior[None, :] + kinds[used][:, None]
-    kind, shape = np.nonzero(np.isfinite(evidence) & (evidence + prior > (evidence + prior).max() - KEPT_LOG))
-    return shape, used[kind], prior[kind, shape], evidence[kind, shape], alpha[:, shape], beta[:, shape]
+    kind, shape, share = _worth_weighing(
+        prior + rough_evidences(alpha, beta, centres, spreads, grid.strength.log_sd), least + prior.min()
+    )
+    own = (np.ascontiguousarray(a[:, shape].T) for a in (alpha, beta))
+    gain = log_evidences(*own, centres[kind], spreads[kind], grid.strength.log_sd)
+    return shape, used[kind], prior[kind, shape] + share, gain, alpha[:, shape], beta[:, shape]
+
+
+def _worth_weighing(rough: Array, least: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Return kind and shape of the histories to weigh, and the log of how many each stands for.
+
+    The leading ones are taken whole; of the rest that is not hopeless every n-th stands for n.
+    """
+    flat = rough.ravel()
+    order = np.flatnonzero(flat >= max(least, flat.max() - KEPT_LOG))
+    order = order[np.argsort(flat[order], kind="stable")[::-1]]
+    leading, rest = order[:LEADING], order[LEADING:]
+    every = max(1, -(-len(rest) // LEADING))
+    chosen = np.concatenate([leading, rest[every // 2 :: every]])
+    share = np.zeros(len(chosen))
+    share[len(leading) :] = np.log(len(rest) / max(1, len(chosen) - len(leading)))
+    kind, shape = np.unravel_index(chosen, rough.shape)
+    return kind, shape, share

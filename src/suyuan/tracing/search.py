@@ -13,7 +13,7 @@ from suyuan.tracing.background import BackgroundParts
 from suyuan.tracing.evidence import likely_amplitudes
 from suyuan.tracing.plume import Claim, claim, crude_plumes, no_plumes
 from suyuan.tracing.readings import Block, thinned
-from suyuan.tracing.scan import Grid, SourceScan, scan_member, visible_sources
+from suyuan.tracing.scan import Grid, SourceScan, log_sum, scan_member, visible_sources
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -79,7 +79,7 @@ class Explanations:
     @property
     def log_evidence(self) -> float:
         """Log evidence of "one of all sources did it" against no release, tempered."""
-        return float(np.logaddexp.reduce(self.log_weight)) if len(self.log_weight) else -np.inf
+        return log_sum(self.log_weight)
 
     @property
     def weight(self) -> Array:
