@@ -33,13 +33,13 @@ ROW, AT, DEPTH = 0, 1, 2
 
 
 def uniform_weights() -> Array:
-    """Return the interpolation on equal cells as polynomials, (shift, cell, power of the place in its cell).
+    """Return the interpolation on equal cells as polynomials, (shift, power of the place in its cell, cell).
 
     `shift` is the position of the cell that holds the departure point among the POINTS - 1 cells of the
     stencil. The sum of the polynomials times the cells' masses is the mass between the cell's lower face and
     the departure point.
 
-    >>> bool(np.allclose(uniform_weights()[2].sum(axis=1), [0, 0, 1, 0, 0]))
+    >>> bool(np.allclose(uniform_weights()[2].sum(axis=0), [0, 0, 1, 0, 0]))
     True
     """
     table = np.zeros((POINTS - 1, POINTS - 1, POINTS))
@@ -53,7 +53,7 @@ def uniform_weights() -> Array:
             for c in range(k, shift):
                 table[shift, c] -= basis
     table[:, :, 0] = 0.0
-    return table
+    return np.ascontiguousarray(table.swapaxes(1, 2))
 
 
 UNIFORM = uniform_weights()
@@ -132,11 +132,12 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
     start = min(max(i - (POINTS // 2 - 1), 0), cells + 1 - POINTS)
     if start >= 0 and reach[start] == reach[start + POINTS - 2]:
         place = (x - face[i]) / (face[i + 1] - face[i])
+        table = UNIFORM[i - start]
         for c in range(POINTS - 1):
-            value = UNIFORM[i - start, c, POINTS - 1]
-            for power in range(POINTS - 2, 0, -1):
-                value = value * place + UNIFORM[i - start, c, power]
-            weight[c] = value * place
+            weight[c] = table[POINTS - 1, c]
+        for power in range(POINTS - 2, -1, -1):
+            for c in range(POINTS - 1):
+                weight[c] = weight[c] * place + table[power, c]
         return i, start
     points = min(POINTS, cells + 1)
     start = max(start, 0)

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.transport.lanes import LANES
 from suyuan.transport.march import Sweep
 from suyuan.transport.matrix import Source
 from suyuan.transport.operator import Stretch, TransportOperator
 from suyuan.transport.sampling import Samples
-from suyuan.transport.spread import WIDTH
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+WIDTH = 2 * LANES
+"""Most columns (scenarios or readings) that are marched together."""
 
 
 @dataclass
@@ -29,9 +32,9 @@ class Batch:
     rate: Array
     latest: int = 0
     is_spent: bool = False
-    crossed: Array = field(default_factory=lambda: np.zeros((2, 0, WIDTH)))
-    entered: Array = field(default_factory=lambda: np.zeros(WIDTH))
-    decayed: Array = field(default_factory=lambda: np.zeros(WIDTH))
+    crossed: Array = field(default_factory=lambda: np.zeros((2, 0, 0)))
+    entered: Array = field(default_factory=lambda: np.zeros(0))
+    decayed: Array = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,15 @@ def sweep_of(
     )
 
 
+def wide(columns: slice) -> int:
+    """Return how many columns a batch carries, padding included."""
+    return -(-(columns.stop - columns.start) // LANES) * LANES
+
+
 def padded(values: Array, columns: slice) -> Array:
-    """Return these columns of (..., column), contiguous and filled up with zeros to WIDTH."""
+    """Return these columns of (..., column), contiguous and filled up with zeros to a multiple of LANES."""
     part = values[..., columns]
-    out = np.zeros((*part.shape[:-1], WIDTH))
+    out = np.zeros((*part.shape[:-1], wide(columns)))
     out[..., : part.shape[-1]] = part
     return out
 

@@ -193,8 +193,8 @@ def eliminate_cells(
     That is: the start's diagonal, their coupling, the end's diagonal, and for how many cells the start is
     near enough to matter (beyond, less than NEGLIGIBLE is left of it).
 
-    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` (2,) that
-    with outside at both ends.
+    `exchange` (cell + 1,) is implicit exchange at the faces, the first and last with the nodes; `extra` (2,)
+    that with outside at both ends.
     """
     cells = len(volume)
     given, spike, carried = exchange[0], -exchange[0], -extra[0]

@@ -1,7 +1,7 @@
-"""Marching mass forward through the steps, and sensitivities back, WIDTH columns at a time.
+"""Marching mass forward through the steps, and sensitivities back, many columns at a time.
 
 The backward march is the transpose of the forward one, operation by operation, with the same numbers. All
-arrays of columns have shape (row, WIDTH).
+arrays of columns have shape (row, column), with a multiple of LANES columns.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -18,7 +18,7 @@ from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
 from suyuan.transport.lanes import LANES, load, plus_times, store, times
 from suyuan.transport.remap import Rows
-from suyuan.transport.spread import WIDTH, dilute, disperse
+from suyuan.transport.spread import dilute, disperse
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -27,7 +27,7 @@ Index = NDArray[np.int64]
 class Sweep(NamedTuple):
     """What one march reads besides the matrices.
 
-    `seconds` (step,) and `rate` (WIDTH,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the
+    `seconds` (step,) and `rate` (column,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the
     cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
     are the entries `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
@@ -49,7 +49,7 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
     """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
     for r in range(len(base)):
         at, end, b = first[r], first[r + 1], base[r]
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, after.shape[1], LANES):
             if b >= 0 and end - at == POINTS:
                 low = times(weights[at], load(before, b, k))
                 high = times(weights[at + 1], load(before, b + 1, k))
@@ -75,7 +75,7 @@ def add_run(
     What a column owes is complete once the run has passed it; until then it waits in one of POINTS running
     sums.
     """
-    for k in range(0, WIDTH, LANES):
+    for k in range(0, after.shape[1], LANES):
         none = times(0.0, load(after, rows[0], k))
         a, b, c, d, e, f = none, none, none, none, none, none
         for r in range(rows[0], rows[1]):
@@ -101,7 +101,7 @@ def advect_back(
     """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the
     matrix."""
     for r in range(len(before)):
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, before.shape[1], LANES):
             store(before, r, k, times(0.0, load(before, r, k)))
     r = 0
     while r < len(after):
@@ -116,7 +116,7 @@ def advect_back(
             continue
         for e in range(first[r], first[r + 1]):
             column = base[r] + e - first[r] if base[r] >= 0 else columns[e]
-            for k in range(0, WIDTH, LANES):
+            for k in range(0, before.shape[1], LANES):
                 total = plus_times(load(before, column, k), weights[e], load(after, r, k))
                 store(before, column, k, total)
         r += 1
@@ -129,7 +129,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
         return
     left = np.exp(-seconds * rate)
     for r in range(len(value)):
-        for k in range(WIDTH):
+        for k in range(value.shape[1]):
             value[r, k] *= left[k]
 
 
@@ -137,7 +137,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, target.shape[1], LANES):
             store(target, to + r, k, load(source, at + r, k))
 
 
@@ -145,7 +145,7 @@ def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, target.shape[1], LANES):
             store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
@@ -153,7 +153,7 @@ def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, target.shape[1], LANES):
             store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
@@ -170,15 +170,15 @@ def march_forward(
     readings: Array,
     crossed: Array,
 ) -> None:
-    """March `state` (cells and lakes, WIDTH) [g] through the steps, in place.
+    """March `state` (cells and lakes, column) [g] through the steps, in place.
 
-    `mass` (step, place, WIDTH) [g] is let in, half of it as a step begins and half as it ends; `outside`
-    (step, boundary, WIDTH) [g/m3] stands at the boundaries. Adds to `readings` (reading, WIDTH) and to
-    `crossed` (2, boundary, WIDTH) [g]: what dispersion let in, and what flowed out.
+    `mass` (step, place, column) [g] is let in, half of it as a step begins and half as it ends; `outside`
+    (step, boundary, column) [g/m3] stands at the boundaries. Adds to `readings` (reading, column) and to
+    `crossed` (2, boundary, column) [g]: what dispersion let in, and what flowed out.
     """
-    stores, boundaries = len(state), outside.shape[1]
-    before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))
-    nodes, owed = np.zeros((2, len(system.nodes) + 1, WIDTH)), np.zeros((boundaries, WIDTH))
+    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
+    nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     half = 0.5 * sweep.place_weight
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
@@ -217,15 +217,15 @@ def march_back(
     felt: Array,
     outside: Array,
 ) -> None:
-    """March sensitivities `state` (cells and lakes, WIDTH) [1/m3] back through the steps, in place.
+    """March sensitivities `state` (cells and lakes, column) [1/m3] back through the steps, in place.
 
-    `readings` (reading, WIDTH) weighs what the entries see. Fills `felt` (step, place, WIDTH), the
-    sensitivity to the mass released in each step, and `outside` (step, boundary, WIDTH), that to the
+    `readings` (reading, column) weighs what the entries see. Fills `felt` (step, place, column), the
+    sensitivity to the mass released in each step, and `outside` (step, boundary, column), that to the
     concentration at each boundary.
     """
-    stores, boundaries = len(state), outside.shape[1]
-    before, after = np.zeros((stores + boundaries, WIDTH)), np.zeros((stores + boundaries, WIDTH))
-    nodes, none = np.zeros((2, len(system.nodes) + 1, WIDTH)), np.zeros((boundaries, WIDTH))
+    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
+    nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     half = 0.5 * sweep.place_weight
     copy_rows(state, 0, before, 0, stores)
     a = sweep.edge_first[len(sweep.seconds)]

@@ -20,7 +20,7 @@ from suyuan.transport.water import Water, step_edges, water_of
 
 Array = NDArray[np.float64]
 
-STRETCH_BYTES = 24_000_000
+STRETCH_BYTES = 48_000_000
 """Memory that the matrices of one stretch of steps may take, roughly."""
 
 BYTES_PER_CELL = 160
@@ -159,7 +159,7 @@ class Bench:
     def of(cls, operator: TransportOperator, steps: int) -> Bench:
         """Return room for so many steps, with the number of entries that most networks need."""
         columns = operator.stores + len(operator.geometry.boundaries)
-        entries = (POINTS + 1) * (steps + 1) * columns
+        entries = (POINTS + 2) * (steps + 2) * columns
         rows = Rows(
             first=np.zeros((steps, columns + 1), np.int64),
             base=np.zeros((steps, columns), np.int64),

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of
+from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of, wide
 from suyuan.transport.march import march_back
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import TransportOperator, stretches
 from suyuan.transport.sampling import Samples, samples_of
-from suyuan.transport.spread import WIDTH
 
 Array = NDArray[np.float64]
 
@@ -81,7 +80,7 @@ def backward_batch(
     used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
     own = samples.of(used)
     return Batch(
-        state=np.zeros((operator.stores, WIDTH)),
+        state=np.zeros((operator.stores, wide(columns))),
         columns=columns,
         samples=own,
         readings=padded(weights[used], columns),
@@ -96,18 +95,18 @@ def march_batches(
     """March all batches back from their latest reading until nothing is left of them.
 
     Yields, stretch by stretch and batch by batch, the steps done, the sensitivity to mass released at the
-    places (step, place, WIDTH) and to the concentration at the boundaries (step, boundary, WIDTH); both
-    arrays are used again.
+    places (step, place, column) and to the concentration at the boundaries (step, boundary, column).
     """
     last = max((batch.latest for batch in batches), default=0)
     for stretch in stretches(operator, range(last), is_backward=True):
         size = stretch.last - stretch.first
-        felt = np.empty((size, len(places.cell), WIDTH))
-        outside = np.empty((size, len(operator.geometry.boundaries), WIDTH))
         volume = operator.volume_at(stretch.first)
         for batch in batches:
             if batch.is_spent or batch.latest < stretch.first:
                 continue
+            width = wide(batch.columns)
+            felt = np.empty((size, len(places.cell), width))
+            outside = np.empty((size, len(operator.geometry.boundaries), width))
             sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
             march_back(
                 operator.mesh,

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of
+from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of, wide
 from suyuan.transport.march import march_forward
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import Stretch, TransportOperator, stretches
 from suyuan.transport.sampling import Samples, no_samples, samples_of
-from suyuan.transport.spread import WIDTH
 
 Array = NDArray[np.float64]
 
@@ -143,9 +142,11 @@ def _batch(
         state=padded(held, columns),
         columns=columns,
         samples=samples,
-        readings=np.zeros((len(samples.latest), WIDTH)),
+        readings=np.zeros((len(samples.latest), wide(columns))),
         rate=padded(rate, columns),
-        crossed=np.zeros((2, len(operator.geometry.boundaries), WIDTH)),
+        crossed=np.zeros((2, len(operator.geometry.boundaries), wide(columns))),
+        entered=np.zeros(wide(columns)),
+        decayed=np.zeros(wide(columns)),
     )
 
 

@@ -1,6 +1,6 @@
-"""One step's dispersion of WIDTH columns at once, from its factors.
+"""One step's dispersion of many columns at once, from its factors.
 
-All arrays of columns have shape (row, WIDTH). A path's recurrences run from cell to cell with the columns in
+All arrays of columns have shape (row, column). A path's recurrences run from cell to cell with the columns in
 lanes.
 """
 
@@ -18,9 +18,6 @@ from suyuan.transport.lanes import LANES, load, plus_times, store, times
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-WIDTH = 32
-"""Columns (scenarios or readings) that are marched together."""
-
 
 @nb.njit(cache=True, nogil=True)
 def gather(
@@ -31,7 +28,7 @@ def gather(
     The first `near` cells are near enough to the start to owe it something.
     """
     first, last = cells
-    for k in range(0, WIDTH, LANES):
+    for k in range(0, value.shape[1], LANES):
         own = load(value, first, k)
         start = plus_times(load(nodes, ends[0], k), -back[first], own)
         for c in range(first + 1, first + near):
@@ -58,7 +55,7 @@ def substitute(
 ) -> None:
     """Put the nodes' solution back into the cells of a path: `value` becomes a concentration."""
     first, last = cells
-    for k in range(0, WIDTH, LANES):
+    for k in range(0, value.shape[1], LANES):
         own, start = load(nodes, ends[1], k), load(nodes, ends[0], k)
         for c in range(last - 1, first + near - 1, -1):
             own = plus_times(times(inverse[c], load(value, c, k)), onward[c], own)
@@ -78,7 +75,7 @@ def explicit_part(
     `exchange` (cell + path,) is that at the faces.
     """
     first, last = cells
-    for k in range(0, WIDTH, LANES):
+    for k in range(0, value.shape[1], LANES):
         own = load(value, first, k)
         below = times(exchange[first + path], own)
         below = plus_times(below, -exchange[first + path], load(nodes, ends[0], k))
@@ -97,7 +94,7 @@ def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells
     for side in range(2):
         b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
-            for k in range(0, WIDTH, LANES):
+            for k in range(0, value.shape[1], LANES):
                 store(value, c, k, plus_times(load(value, c, k), shares[b], load(outside, b, k)))
 
 
@@ -108,7 +105,7 @@ def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: 
     for side in range(2):
         b, c = boundaries[side], cells[0] if side == 0 else cells[1] - 1
         if b >= 0:
-            for k in range(0, WIDTH, LANES):
+            for k in range(0, value.shape[1], LANES):
                 store(owed, b, k, plus_times(load(owed, b, k), shares[b], load(value, c, k)))
 
 
@@ -118,7 +115,7 @@ def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Ar
     onward, back = factors.onward[s], factors.back[s]
     nodes[:] = 0.0
     for lake in range(len(mesh.lake_node)):
-        for k in range(WIDTH):
+        for k in range(value.shape[1]):
             nodes[mesh.lake_node[lake], k] = value[len(mesh.cell_reach) + lake, k]
     for p in range(len(mesh.path_node)):
         cells = (mesh.path_cells[p], mesh.path_cells[p + 1])
@@ -149,7 +146,7 @@ def second_gather(
     later[:] = 0.0
     for lake in range(len(mesh.lake_node)):
         node = mesh.lake_node[lake]
-        for k in range(WIDTH):
+        for k in range(value.shape[1]):
             held = factors.lake[s, lake] * nodes[node, k]
             later[node, k] = held - ratio * (value[len(mesh.cell_reach) + lake, k] - held)
     for p in range(len(mesh.path_node)):
@@ -174,7 +171,7 @@ def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, node
         substitute(value, inverse, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
         let_out(mesh.path_boundary[p], factors.inlet[s], value, owed, cells)
     for lake in range(len(mesh.lake_node)):
-        for k in range(WIDTH):
+        for k in range(value.shape[1]):
             value[len(mesh.cell_reach) + lake, k] = nodes[mesh.lake_node[lake], k]
 
 
@@ -191,9 +188,9 @@ def disperse(
 ) -> None:
     """Turn the masses `value` of cells and lakes into concentrations after the step's dispersion.
 
-    `outside` (boundary, WIDTH) is the concentration there. `owed` (boundary, WIDTH) receives the transpose:
+    `outside` (boundary, column) is the concentration there. `owed` (boundary, column) receives the transpose:
     what, with no concentration outside, is the sensitivity to it, because the matrix between cells is
-    symmetric. `nodes` (2, unknown + 1, WIDTH) is working space; the last row stands for no node.
+    symmetric. `nodes` (2, unknown + 1, column) is working space; the last row stands for no node.
     """
     both = np.empty(len(owed))
     for b in range(len(owed)):
@@ -215,5 +212,5 @@ def dilute(volume: Array, lake: Array, value: Array) -> None:
     cells = len(volume)
     for r in range(cells + len(lake)):
         inverse = 1.0 / (volume[r] if r < cells else lake[r - cells])
-        for k in range(0, WIDTH, LANES):
+        for k in range(0, value.shape[1], LANES):
             store(value, r, k, times(inverse, load(value, r, k)))
