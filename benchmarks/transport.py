@@ -172,7 +172,7 @@ def evenness() -> Bar:
 # --- speed
 
 
-def best(work: Callable[[], object], *, rounds: int = 5) -> float:
+def best(work: Callable[[], object], *, rounds: int = 9) -> float:
     """Return the least CPU seconds of this thread that a piece of work took."""
     seconds = []
     for _ in range(rounds):

@@ -89,7 +89,7 @@ def sweep_of(
 
 def wide(columns: slice) -> int:
     """Return how many columns a batch carries, padding included."""
-    return -(-(columns.stop - columns.start) // LANES) * LANES
+    return int(-(-(columns.stop - columns.start) // LANES)) * LANES
 
 
 def padded(values: Array, columns: slice) -> Array:
