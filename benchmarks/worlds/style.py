@@ -53,10 +53,10 @@ class Style:
     """
 
     stem: tuple[int, int] = (7, 11)
-    branch_odds: tuple[float, float, float] = (0.15, 0.35, 0.5)
+    branch_odds: tuple[float, float, float] = (0.25, 0.4, 0.35)
     branch_reaches: tuple[int, int] = (1, 3)
-    loops: tuple[int, int] = (0, 1)
-    sewers: tuple[int, int] = (2, 4)
+    loops: tuple[int, int] = (0, 2)
+    sewers: tuple[int, int] = (2, 3)
     outfalls_per_reach: tuple[float, float] = (0.65, 1.2)
     limiter: str = "FROUDE"
 

@@ -57,7 +57,7 @@ def draw_weather(network: Network, family: str, *, rng: np.random.Generator) -> 
     rain = WINDOW_HOUR + rng.uniform(8.0, 170.0) if rng.random() < RAIN_CHANCE else np.inf
     boundaries = [n.id for n in network.nodes if n.kind == "boundary"]
     size, sewer_size = (
-        np.exp(rng.uniform(np.log(0.35), np.log(0.95))),
+        np.exp(rng.uniform(np.log(0.32), np.log(0.85))),
         np.exp(rng.uniform(np.log(0.005), np.log(0.016))),
     )
     inflow, background = {}, {}
