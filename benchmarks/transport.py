@@ -22,7 +22,7 @@ from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.network import Network, Node, Reach
-from suyuan.transport.batches import LANES, WIDTH, Batch, overlaps, padded, places_of, sweep_of
+from suyuan.transport.batches import LANES, WIDTH, Batch, overlaps, padded, places_of, sweep_of, touched
 from suyuan.transport.march import march_back, march_forward
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import Bench, TransportOperator, assembled, compile_operator, stretches
@@ -304,13 +304,12 @@ def backward_march(
     going, last, boundaries = time.thread_time() - begin, operator.steps, len(operator.geometry.boundaries)
     for stretch in stretches(operator, range(last), is_backward=True):
         ready = time.thread_time()
-        size, steps = stretch.last - stretch.first, slice(stretch.first, stretch.last)
-        felt, outside = np.empty((size, len(sources), LANES)), np.empty((size, boundaries, LANES))
+        size, own = stretch.last - stretch.first, overlap[stretch.first : stretch.last]
+        outside, bins = np.empty((size, boundaries, LANES)), touched(own)
         sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
         matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)
-        march_back(*matrices, sweep, batch.state, batch.readings, felt, outside)
-        bins = np.flatnonzero(overlap[steps].any(axis=0))
-        found[bins] += np.tensordot(overlap[steps][:, bins].T, felt, axes=1)
+        at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
+        march_back(*matrices, sweep, batch.state, batch.readings, at, found[bins], outside)
         going += time.thread_time() - ready
     return time.thread_time() - begin - going, going
 

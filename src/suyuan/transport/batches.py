@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from suyuan.transport.lanes import LANES
 from suyuan.transport.march import Sweep
@@ -57,29 +58,39 @@ def places_of(operator: TransportOperator, sources: Sequence[Source]) -> Places:
     return Places(cell, np.array([shares for _, shares in found], float).reshape(-1, 2))
 
 
-def overlaps(edges: Array, bins: Array) -> Array:
+def overlaps(edges: Array, bins: Array) -> sparse.csr_array:
     """Return how long each step lies in each bin, (step, bin) [s].
 
-    >>> overlaps(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 900.0, 1800.0])).tolist()
+    >>> overlaps(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 900.0, 1800.0])).toarray().tolist()
     [[600.0, 0.0], [300.0, 300.0]]
     """
-    low = np.maximum(edges[:-1, None], bins[None, :-1])
-    return np.asarray(np.maximum(np.minimum(edges[1:, None], bins[None, 1:]) - low, 0.0))
+    cuts = np.unique(np.concatenate([edges, bins]))
+    step = np.searchsorted(edges, cuts[:-1], side="right") - 1
+    of = np.searchsorted(bins, cuts[:-1], side="right") - 1
+    inside = (step >= 0) & (step < len(edges) - 1) & (of >= 0) & (of < len(bins) - 1)
+    seconds = np.diff(cuts)[inside]
+    return sparse.csr_array((seconds, (step[inside], of[inside])), shape=(len(edges) - 1, len(bins) - 1))
+
+
+def touched(overlap: sparse.csr_array) -> slice:
+    """Return the bins in which these steps lie, from the first to the last."""
+    bins = overlap.indices
+    return slice(int(bins.min()), int(bins.max()) + 1) if len(bins) else slice(0, 0)
 
 
 def sweep_of(
     operator: TransportOperator, stretch: Stretch, *, places: Places, batch: Batch, is_last: bool
 ) -> Sweep:
-    """Return what the kernels read for one batch in one stretch; the edge at its end belongs to it if it
-    `is_last`."""
+    """Return what the kernels read for a batch in a stretch; if it `is_last` it has the edge at its end."""
     edge_first, cell, receptor, weight = batch.samples.between(stretch.first, stretch.last, with_last=is_last)
+    counts = places.weight.ravel() != 0.0
     return Sweep(
         seconds=operator.water.length[stretch.first : stretch.last],
         rate=batch.rate,
         is_dispersive=bool(operator.water.dispersion.any()),
-        place=np.repeat(np.arange(len(places.cell)), 2),
-        place_cell=places.cell.ravel(),
-        place_weight=places.weight.ravel(),
+        place=np.repeat(np.arange(len(places.cell)), 2)[counts],
+        place_cell=places.cell.ravel()[counts],
+        place_weight=places.weight.ravel()[counts],
         edge_first=edge_first,
         cell=cell,
         receptor=receptor,

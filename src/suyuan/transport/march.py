@@ -214,14 +214,16 @@ def march_back(
     sweep: Sweep,
     state: Array,
     readings: Array,
-    felt: Array,
+    bins: tuple[Index, Index, Array],
+    gain: Array,
     outside: Array,
 ) -> None:
     """March sensitivities `state` (cells and lakes, column) [1/m3] back through the steps, in place.
 
-    `readings` (reading, column) weighs what the entries see. Fills `felt` (step, place, column), the
-    sensitivity to the mass released in each step, and `outside` (step, boundary, column), that to the
-    concentration at each boundary.
+    `readings` (reading, column) weighs what the entries see. Adds to `gain` (bin, place, column) the
+    sensitivity to a steady release through each bin; step s lies in the bins `bins[1][i]` for `bins[2][i]`
+    seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, boundary, column), the
+    sensitivity to the concentration at each boundary.
     """
     stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
@@ -232,8 +234,8 @@ def march_back(
     add_at(sweep.cell[a:], sweep.receptor[a:], sweep.weight[a:], readings, before)
     for s in range(len(sweep.seconds) - 1, -1, -1):
         before, after = after, before
-        felt[s] = 0.0
-        add_at(sweep.place, sweep.place_cell, half, after, felt[s])
+        for i in range(bins[0][s], bins[0][s + 1]):
+            add_at(sweep.place, sweep.place_cell, half * bins[2][i], after, gain[bins[1][i]])
         decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
         advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
         if sweep.is_dispersive:
@@ -243,7 +245,8 @@ def march_back(
             outside[s] = 0.0
         add_rows(1.0, before, stores, outside[s])
         decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
-        add_at(sweep.place, sweep.place_cell, half, before, felt[s])
+        for i in range(bins[0][s], bins[0][s + 1]):
+            add_at(sweep.place, sweep.place_cell, half * bins[2][i], before, gain[bins[1][i]])
         a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
         add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
     copy_rows(before, 0, state, 0, stores)

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of, wide
+from suyuan.transport.batches import (
+    Batch,
+    Places,
+    batch_columns,
+    overlaps,
+    padded,
+    places_of,
+    sweep_of,
+    touched,
+    wide,
+)
 from suyuan.transport.march import march_back
 from suyuan.transport.matrix import Receptors, Source
-from suyuan.transport.operator import TransportOperator, stretches
+from suyuan.transport.operator import Stretch, TransportOperator, stretches
 from suyuan.transport.sampling import Samples, samples_of
 
 Array = NDArray[np.float64]
@@ -64,10 +75,10 @@ def adjoint(
         for part in batch_columns(columns)
     ]
     overlap = overlaps(operator.edges, edges)
-    for batch, part, felt, outside in march_batches(operator, batches, places=found):
-        width = slice(0, batch.columns.stop - batch.columns.start)
-        out.release[..., batch.columns] += np.tensordot(overlap[part].T, felt[..., width], axes=1)
-        np.add.at(out.boundary[..., batch.columns], operator.water.bin[part], outside[..., width])
+    for leg in march_batches(operator, batches, places=found, overlap=overlap):
+        columns_of, width = leg.batch.columns, slice(0, leg.batch.columns.stop - leg.batch.columns.start)
+        out.release[leg.bins, :, columns_of] += leg.gain[..., width]
+        np.add.at(out.boundary[..., columns_of], operator.water.bin[leg.steps], leg.outside[..., width])
     for batch in batches:
         out.initial[:, batch.columns] = batch.state[:, : batch.columns.stop - batch.columns.start]
     return out
@@ -89,36 +100,58 @@ def backward_batch(
     )
 
 
-def march_batches(
-    operator: TransportOperator, batches: Sequence[Batch], *, places: Places
-) -> Iterator[tuple[Batch, slice, Array, Array]]:
-    """March all batches back from their latest reading until nothing is left of them.
+@dataclass(frozen=True)
+class Leg:
+    """What one batch has found on its way back through one stretch.
 
-    Yields, stretch by stretch and batch by batch, the steps done, the sensitivity to mass released at the
-    places (step, place, column) and to the concentration at the boundaries (step, boundary, column).
+    `gain` (bin, place, column) is the sensitivity to a steady release through each of `bins`, `outside`
+    (step, boundary, column) that to the concentration at the boundaries in each of `steps`.
+    """
+
+    batch: Batch
+    steps: slice
+    bins: slice
+    gain: Array
+    outside: Array
+
+
+def march_batches(
+    operator: TransportOperator, batches: Sequence[Batch], *, places: Places, overlap: sparse.csr_array
+) -> Iterator[Leg]:
+    """March all batches back from their latest reading until nothing is left of them; yield every leg.
+
+    `overlap` (step, bin) [s] says which release bins the steps lie in.
     """
     last = max((batch.latest for batch in batches), default=0)
     for stretch in stretches(operator, range(last), is_backward=True):
-        size = stretch.last - stretch.first
         volume = operator.volume_at(stretch.first)
         for batch in batches:
             if batch.is_spent or batch.latest < stretch.first:
                 continue
-            width = wide(batch.columns)
-            felt = np.empty((size, len(places.cell), width))
-            outside = np.empty((size, len(operator.geometry.boundaries), width))
-            sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
-            march_back(
-                operator.mesh,
-                operator.system,
-                stretch.rows,
-                stretch.factors,
-                sweep,
-                batch.state,
-                batch.readings,
-                felt,
-                outside,
+            yield _leg(
+                operator, stretch, batch=batch, places=places, overlap=overlap, is_last=stretch.last == last
             )
             is_young = len(batch.samples.edge) and batch.samples.edge[0] < stretch.first
             batch.is_spent = not is_young and bool((np.abs(batch.state).T @ volume).max(initial=0.0) < SPENT)
-            yield batch, slice(stretch.first, stretch.last), felt, outside
+
+
+def _leg(
+    operator: TransportOperator,
+    stretch: Stretch,
+    *,
+    batch: Batch,
+    places: Places,
+    overlap: sparse.csr_array,
+    is_last: bool,
+) -> Leg:
+    """March one batch back through one stretch."""
+    steps = slice(stretch.first, stretch.last)
+    own = overlap[steps]
+    bins, width = touched(own), wide(batch.columns)
+    gain = np.zeros((bins.stop - bins.start, len(places.cell), width))
+    outside = np.empty((stretch.last - stretch.first, len(operator.geometry.boundaries), width))
+    sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=is_last)
+    at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
+    matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)
+    march_back(*matrices, sweep, batch.state, batch.readings, at, gain, outside)
+    return Leg(batch, steps, bins, gain, outside)

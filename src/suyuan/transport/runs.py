@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from suyuan.errors import InputError
 from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of, wide
@@ -105,7 +106,7 @@ class _Given:
     """What is let in, with nothing left out."""
 
     places: Places
-    overlap: Array
+    overlap: sparse.csr_array
     rate: Array
     boundary: Array
 
@@ -153,7 +154,7 @@ def _batch(
 def _advance(operator: TransportOperator, stretch: Stretch, *, given: _Given, batch: Batch) -> None:
     part = slice(stretch.first, stretch.last)
     rate = padded(given.rate, batch.columns)
-    mass = np.tensordot(given.overlap[part], rate, axes=1)
+    mass = _per_step(given.overlap[part], rate)
     outside = padded(given.boundary, batch.columns)[operator.water.bin[part]]
     sweep = sweep_of(
         operator, stretch, places=given.places, batch=batch, is_last=stretch.last == operator.steps
@@ -179,6 +180,12 @@ def _advance(operator: TransportOperator, stretch: Stretch, *, given: _Given, ba
     released = np.einsum("spk,p->k", mass, given.places.weight.sum(axis=1))
     left = batch.crossed[1].sum(axis=0) - left_before[1]
     batch.decayed += before + entered + released - left - batch.state.sum(axis=0)
+
+
+def _per_step(overlap: sparse.csr_array, rate: Array) -> Array:
+    """Return the mass let in in each step, (step, place, column) [g], from rates (bin, place, column)."""
+    mass = overlap @ rate.reshape(len(rate), rate[0].size)
+    return np.asarray(mass.reshape(overlap.shape[0], *rate.shape[1:]))
 
 
 def _run(batches: list[Batch], held: Array, *, given: _Given, columns: int) -> Run:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from suyuan.errors import InputError, nearest
 from suyuan.transport.batches import Batch, batch_columns, overlaps, places_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator
-from suyuan.transport.reverse import backward_batch, march_batches
+from suyuan.transport.reverse import Leg, backward_batch, march_batches
 from suyuan.transport.sampling import samples_of
 
 Array = NDArray[np.float64]
@@ -50,8 +51,9 @@ def source_receptor_matrix(
         backward_batch(operator, samples, weights=weights, rate=np.zeros(len(receptors)), columns=part)
         for part in batch_columns(len(receptors))
     ]
-    for batch, part, felt, outside in march_batches(operator, batches, places=places_of(operator, sources)):
-        found.take(operator, batch, part=part, felt=felt, outside=outside)
+    places = places_of(operator, sources)
+    for leg in march_batches(operator, batches, places=places, overlap=found.overlap):
+        found.take(operator, leg)
     initial = np.empty(len(receptors))
     initial[order] = _held_first(operator, batches)
     return SourceReceptorMatrix(
@@ -83,31 +85,31 @@ class _Found:
     values: NDArray[np.float32]
     fraction: Array
     order: Index
-    overlap: Array
+    overlap: sparse.csr_array
     entry: Index
 
-    def take(
-        self, operator: TransportOperator, batch: Batch, *, part: slice, felt: Array, outside: Array
-    ) -> None:
-        """Add what one batch has found in the steps `part`."""
-        rows = self.order[batch.columns]
-        width = len(rows)
-        bins = np.flatnonzero(self.overlap[part].any(axis=0))
-        if len(bins):
-            span = slice(int(bins[0]), int(bins[-1]) + 1)
-            at_boundary = np.flatnonzero(self.entry >= 0)
-            if len(at_boundary):
-                inflow = operator.water.outside[operator.water.bin[part]][:, self.entry[at_boundary]]
-                per_mass = 1.0 / np.where(inflow > 0.0, inflow * operator.water.length[part, None], np.inf)
-                felt[:, at_boundary] = outside[:, self.entry[at_boundary]] * per_mass[..., None]
-            gain = np.tensordot(felt[..., :width], self.overlap[part, span], axes=(0, 0))
-            self.values[rows, :, span] += gain.transpose(1, 0, 2).astype(np.float32)
-        step_bin = operator.water.bin[part]
+    def take(self, operator: TransportOperator, leg: Leg) -> None:
+        """Add what one batch has found on one leg."""
+        rows = self.order[leg.batch.columns]
+        outside, step_bin = leg.outside[..., : len(rows)], operator.water.bin[leg.steps]
+        gain = leg.gain[..., : len(rows)]
+        at_boundary = np.flatnonzero(self.entry >= 0)
+        if len(at_boundary) and len(gain):
+            gain[:, at_boundary] = self._through_boundaries(operator, leg, outside=outside)
+        self.values[rows, :, leg.bins] += gain.transpose(2, 1, 0).astype(np.float32)
         first = np.flatnonzero(np.diff(step_bin, prepend=-1))
-        share = np.add.reduceat(outside[..., :width], first, axis=0)
-        self.fraction[rows[:, None, None], np.arange(share.shape[1])[None, :, None], step_bin[first]] += (
-            share.transpose(2, 1, 0)
-        )
+        share = np.add.reduceat(outside, first, axis=0)
+        span = slice(int(step_bin[0]), int(step_bin[-1]) + 1)
+        self.fraction[rows, :, span] += share.transpose(2, 1, 0)
+
+    def _through_boundaries(self, operator: TransportOperator, leg: Leg, *, outside: Array) -> Array:
+        """Return the gain of releases dissolved in what flows in, (bin, boundary source, column)."""
+        entry = self.entry[self.entry >= 0]
+        inflow = operator.water.outside[operator.water.bin[leg.steps]][:, entry]
+        seconds = operator.water.length[leg.steps, None]
+        per_mass = outside[:, entry] / np.where(inflow > 0.0, inflow * seconds, np.inf)[..., None]
+        bins = self.overlap[leg.steps][:, leg.bins].T @ per_mass.reshape(len(per_mass), -1)
+        return np.asarray(bins.reshape(-1, *per_mass.shape[1:]))
 
 
 def _boundary_entries(operator: TransportOperator, sources: Sequence[Source]) -> Index:
