@@ -24,7 +24,7 @@ SLOW_S, FAST_S, LOCAL_S = 4.0 * 86400.0, 10.0 * 3600.0, 12.0 * 3600.0
 PRIOR_SHARE = {"level": 0.25, "slow": 0.12, "fast": 0.06, "slow_all": 0.08, "fast_all": 0.06, "local": 0.02, "daily": 0.03}
 """Standard deviation of each part of the background as a share of the median reading, before any reading is seen."""
 
-PRIOR_LOG_SD = 0.8
+PRIOR_LOG_SD = 0.5
 """How far (log) those shares may be off for a given river and determinand."""
 
 READINGS_FOR_SHARES = 160
@@ -116,7 +116,7 @@ def fit_background(
         quadratic = np.einsum("kij,i,j->k", scaled, weight, weight, optimize=True)
         return float(cost), variance * (trace - quadratic) + shift / PRIOR_LOG_SD
 
-    bounds = [(p - 2.5, p + 2.5) for p in prior]
+    bounds = [(p - 3.0 * PRIOR_LOG_SD, p + 3.0 * PRIOR_LOG_SD) for p in prior]
     found = minimize(objective, prior, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 12})
     covariance = fixed + level**2 * np.tensordot(np.exp(2.0 * found.x), parts, axes=1)
     shift = (found.x - prior) / PRIOR_LOG_SD

@@ -24,6 +24,9 @@ GRID_HALF = 24
 
 LEAST = 1e-60
 
+SHOWS_AT = 4.0
+"""Signal to noise ratio, over all readings together, from which a release is said to show."""
+
 
 @nb.njit(cache=True, nogil=True)
 def log_gain(log_amplitude: float, alpha: float, beta: float) -> float:  # pragma: no cover - compiled
@@ -64,6 +67,22 @@ def likelihood_table(alpha: float, beta: float, first: int, out: Array) -> float
 
 
 @nb.njit(cache=True, nogil=True)
+def shown(alpha: Array, log_centre: Array) -> Array:  # pragma: no cover - compiled
+    """Return how far a release of each strength would show in the readings, (grid,), 0 to 1.
+
+    1 - exp(-z^2 / (2 SHOWS_AT^2)) with z its signal to noise ratio over all readings; what does not show counts as nobody.
+    """
+    signal = 0.0
+    for d in range(len(alpha)):
+        signal += alpha[d] * math.exp(2.0 * log_centre[d])
+    share = np.empty(2 * GRID_HALF + 1)
+    for i in range(len(share)):
+        z = min(signal * math.exp(2.0 * (i - GRID_HALF) * GRID_STEP), 1e6)
+        share[i] = 1.0 - math.exp(-0.5 * z / SHOWS_AT**2) + 1e-9
+    return share
+
+
+@nb.njit(cache=True, nogil=True)
 def evidence_of_kinds(
     alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float, strengths: Array
 ) -> Array:  # pragma: no cover - compiled
@@ -77,7 +96,7 @@ def evidence_of_kinds(
     found = np.zeros(len(log_centres))
     prior = strength_prior(log_rate_sd)
     for k in range(len(log_centres)):
-        strengths[k] = prior
+        strengths[k] = prior * shown(alpha, log_centres[k])
     for d in range(len(alpha)):
         if alpha[d] <= 1e-12:
             continue
@@ -117,7 +136,7 @@ def rough_evidences(
         for k in range(len(log_centres)):
             gain, square, mean, precision = 0.0, 0.0, 0.0, 0.0
             for d in range(alpha.shape[0]):
-                if beta[d, s] <= 0.0 or beta[d, s] ** 2 <= 4.0 * alpha[d, s]:
+                if alpha[d, s] <= 1e-12 or beta[d, s] <= 0.0 or beta[d, s] ** 2 <= 4.0 * alpha[d, s]:
                     continue
                 information = beta[d, s] ** 2 / alpha[d, s]
                 off = math.log(beta[d, s] / alpha[d, s]) - log_centres[k, d]

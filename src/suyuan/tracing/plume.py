@@ -14,13 +14,13 @@ from suyuan.tracing.readings import Block
 
 Array = NDArray[np.float64]
 
-MODEL_ERROR = 0.20
+MODEL_ERROR = 0.15
 """Standard deviation of the error of a modelled plume as a share of the plume (mixing, shape of the release)."""
 
 MODEL_ERROR_S = 5.0 * 3600.0
 """Correlation time of that error at one station."""
 
-TIMING_ERROR_S = 1.0 * 3600.0
+TIMING_ERROR_S = 0.75 * 3600.0
 """Standard deviation of what is left of the travel time error at one station, after the flow members."""
 
 

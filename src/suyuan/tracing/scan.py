@@ -158,6 +158,7 @@ def _shape_products(gram: Array, match: Array, shapes: Shapes) -> tuple[Array, A
     alpha = np.empty((len(gram), len(shapes.start)))
     beta = np.empty((len(match), *alpha.shape))
     scan_shapes(gram, match, shapes.columns, alpha, beta)
+    alpha[alpha < 1e-5 * alpha.max(axis=1, keepdims=True)] = 0.0  # differences of sums: what is left is rounding
     return alpha, beta
 
 

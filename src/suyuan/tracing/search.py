@@ -194,9 +194,9 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
 def weigh(problem: Problem) -> Verdict:
     """Return the posterior over nobody, one source and two.
 
-    One and two sources are compared under the same covariance, that of the richer explanation; nobody under its own, in which
-    nothing is claimed and so nothing forgiven. The evidence of two joins what each gains given the other, less what
-    would be counted twice (mean field).
+    One and two sources are compared under the same covariance, that of the richer explanation: what the second gains once the
+    expected plume of the first is taken out (mean field). Nobody is weighed under its own covariance, in which
+    nothing is claimed and so nothing forgiven.
     """
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
@@ -205,15 +205,14 @@ def weigh(problem: Problem) -> Verdict:
     claimed = claim(problem.blocks, problem.parts, _sum(one, other))
     shown = visible_sources(problem.matrices[0], claimed, problem.grid)
     found = explain(narrowed(problem, claimed, (nothing, other, one)), claimed, removed=(nothing, other, one))
-    single = tempered(found[0], len(problem.matrices))
-    first, second = (replace(part, temperature=single.temperature) for part in found[1:])
-    left, right, both = (claimed.log_density(p) for p in (one, other, _sum(one, other)))
+    single, first, second = (tempered(part, len(problem.matrices)) for part in found)
     t, share = single.temperature, min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
+    alone = claimed.log_density() / t + single.log_evidence
     log_weight = np.array(
         [
             quiet.log_density() / t + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share)),
-            claimed.log_density() / t + single.log_evidence + np.log(1.0 - prior.nobody - prior.pair),
-            (left + right - both) / t + first.log_evidence + second.log_evidence + np.log(prior.pair),
+            alone + np.log(1.0 - prior.nobody - prior.pair),
+            alone + second.log_evidence + np.log(prior.pair),
         ]
     )
     probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))

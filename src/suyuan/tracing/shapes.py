@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PULSE_HOURS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 55, 80)
+PULSE_HOURS = (1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 3 / 4, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 55, 80)
+"""Durations of a pulse; those below the length of a bin become one bin."""
+
 NIGHT_HOURS = (2, 3, 4, 5, 6, 7, 8, 10, 12)
 
 
