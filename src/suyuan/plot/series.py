@@ -7,6 +7,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suyuan.plot.style import BAND, INK, WATER, WIDTH, finish, local, percent, styled
 from suyuan.tracing.result import BlindSpot, Finding, Fit, Trace
@@ -14,6 +15,8 @@ from suyuan.tracing.result import BlindSpot, Finding, Fit, Trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
 
 
 def leading(trace: Trace, least: float = 0.05) -> tuple[Finding, ...]:
@@ -101,10 +104,12 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
 def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     order = np.argsort(fit.time, kind="stable")
     time = local(fit.time[order], zone)
-    low, middle, high = fit.fitted[:, order]
-    axes.fill_between(time, low, high, color=BAND, lw=0, label="expected, 90 %")
-    axes.plot(time, middle, color=WATER, lw=1.2, label="expected, 50 %")
-    axes.plot(time, fit.background[order], color="#7b8794", lw=1.0, ls="--", label="background")
+    hours, (low, middle, high, background) = _with_gaps(
+        time, np.vstack([fit.fitted, fit.background])[:, order]
+    )
+    axes.fill_between(hours, low, high, color=BAND, lw=0, label="expected, 90 %")
+    axes.plot(hours, middle, color=WATER, lw=1.2, label="expected, 50 %")
+    axes.plot(hours, background, color="#7b8794", lw=1.0, ls="--", label="background")
     below, used = fit.is_below[order], fit.is_used[order]
     kinds: list[tuple[str, Any, dict[str, Any]]] = [
         ("observed", used & ~below, {"marker": ".", "ms": 3.5, "color": INK}),
@@ -118,6 +123,20 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     if fit.determinand != "EC":  # conductivity moves by a tenth of its level: from zero nothing would be seen
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(low, initial=0.0))))
     _dated(axes)
+
+
+def _with_gaps(time: NDArray[np.datetime64], lines: Array) -> tuple[NDArray[np.datetime64], Array]:
+    """Return lines (line, reading) broken by NaN where readings are missing for long.
+
+    >>> time = np.array([0, 1, 2, 9], "datetime64[s]")
+    >>> _with_gaps(time, np.ones((1, 4)))[1].tolist()
+    [[1.0, 1.0, 1.0, nan, 1.0]]
+    """
+    step = np.diff(time)
+    if len(step) == 0:
+        return time, lines
+    gaps = np.flatnonzero(step > 3 * np.median(step)) + 1
+    return np.insert(time, gaps, time[gaps - 1] + np.median(step)), np.insert(lines, gaps, np.nan, axis=1)
 
 
 def _dated(axes: Axes) -> None:

@@ -117,7 +117,7 @@ def shares(trace: Trace) -> tuple[tuple[Words, float], ...]:
         for kind, words in kinds
     ]
     return (
-        *((words, min(p, 1.0)) for words, p in found),
+        *((words, min(p, 1.0 - trace.no_source_probability)) for words, p in found),
         (Words("没有人排放", "nobody"), trace.no_source_probability),
     )
 
