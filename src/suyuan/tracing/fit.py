@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 TO_90 = 1.6449
 
 
-def fits_of(problem: Problem, verdict: Verdict, observations: Observations) -> tuple[Fit, ...]:
+def fits_of(problem: Problem, verdict: Verdict, *, observations: Observations) -> tuple[Fit, ...]:
     """Return one fit for each station and substance: readings, background, and the 90 % band of a reading."""
     if verdict.two > max(verdict.one, verdict.nobody):
         found = zip(
@@ -28,7 +28,7 @@ def fits_of(problem: Problem, verdict: Verdict, observations: Observations) -> t
     share = 1.0 - verdict.nobody
     fits = []
     for d, block in enumerate(problem.blocks):
-        background, sd = _background(problem, verdict, d, plume=share * plumes[d])
+        background, sd = _background(problem, verdict, d=d, plume=share * plumes[d])
         error = np.sqrt(np.diag(model_error(block, plumes[d])) + block.noise_sd**2 + sd**2)
         middle = background + share * plumes[d]
         fitted = np.stack([middle - TO_90 * error, middle, middle + TO_90 * error])
@@ -42,7 +42,7 @@ def fits_of(problem: Problem, verdict: Verdict, observations: Observations) -> t
                     determinand=block.substance.determinand.id,
                     unit=block.substance.determinand.unit,
                     time=observations.time[row],
-                    observed=block.value[rows],
+                    observed=observations.value[row],
                     is_used=~np.isin(observations.flag[row], (FAIL, MISSING)),
                     is_below=block.is_below[rows],
                     background=np.maximum(background[rows], 0.0),
@@ -52,7 +52,7 @@ def fits_of(problem: Problem, verdict: Verdict, observations: Observations) -> t
     return tuple(fits)
 
 
-def _background(problem: Problem, verdict: Verdict, d: int, *, plume: Array) -> tuple[Array, Array]:
+def _background(problem: Problem, verdict: Verdict, *, d: int, plume: Array) -> tuple[Array, Array]:
     """Return mean and standard deviation of the background at a block's readings, given the readings less the plume."""
     block, factor = problem.blocks[d], verdict.claimed.factors[d]
     found = verdict.claimed.backgrounds[d]

@@ -16,12 +16,19 @@ from suyuan.transport.matrix import Receptors
 
 Array = NDArray[np.float64]
 
+LATENT_S = 6.0 * 3600.0
+"""Readings below detection this close to each other err together: they say no more than one of them."""
+
+LEAST_NOISE = 1e-3
+"""No reading is trusted to better than this share of the median reading."""
+
 
 @dataclass(frozen=True)
 class Block:
     """The usable readings of one substance.
 
-    Arrays (reading,): `receptor` row in the matrix, `value`, `noise_sd`, `is_below`; `row` is the row in the observations.
+    Arrays (reading,): `receptor` row in the matrix, `value`, `noise_sd`, `is_below`; `row` is the row in the
+    observations. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit.
     `level` is the median reading.
     """
 
@@ -36,14 +43,22 @@ class Block:
     level: float
 
 
-def blocks_of(observations: Observations, receptors: Receptors, substances: Sequence[Substance]) -> tuple[Block, ...]:
+def blocks_of(
+    observations: Observations, receptors: Receptors, *, substances: Sequence[Substance]
+) -> tuple[Block, ...]:
     """Return one block for every substance that has usable readings; the first substance must have some."""
     place = {
-        key: i for i, key in enumerate(zip(receptors.station, receptors.time, receptors.duration_s, strict=True))
+        key: i
+        for i, key in enumerate(zip(receptors.station, receptors.time, receptors.duration_s, strict=True))
     }
     keys = zip(observations.station, observations.time, observations.duration_s, strict=True)
     receptor = np.array([place.get(key, -1) for key in keys], dtype=np.int64)
-    usable = (receptor >= 0) & np.isfinite(observations.value) & (observations.flag != FAIL) & (observations.flag != MISSING)
+    usable = (
+        (receptor >= 0)
+        & np.isfinite(observations.value)
+        & (observations.flag != FAIL)
+        & (observations.flag != MISSING)
+    )
     blocks = []
     for substance in substances:
         rows = np.flatnonzero(usable & (observations.determinand == substance.determinand.id))
@@ -51,21 +66,60 @@ def blocks_of(observations: Observations, receptors: Receptors, substances: Sequ
             blocks.append(_block(observations, rows, receptor=receptor[rows], substance=substance))
         elif substance is substances[0]:
             what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced"
-            raise InputError(observations.source, what, "choose another [trace] determinand or a window with readings")
+            raise InputError(
+                observations.source, what, "choose another [trace] determinand or a window with readings"
+            )
     return tuple(blocks)
 
 
 def _block(
     observations: Observations, rows: NDArray[np.int64], *, receptor: NDArray[np.int64], substance: Substance
 ) -> Block:
-    value = observations.value[rows].astype(float)
+    given = observations.value[rows].astype(float)
     time = (observations.time[rows] - observations.time.min()) / np.timedelta64(1, "s")
     station = observations.station[rows]
     is_below = observations.qualifier[rows] == "<"
-    noise = noise_of(value, time, station)
-    noise = np.where(is_below, np.maximum(noise, 0.3 * value), noise)
-    level = float(np.median(value))
-    return Block(substance, receptor, rows, value, noise, is_below, station, time, max(level, 1e-9))
+    value, noise = below_detection(given, is_below, time=time, station=station)
+    level = max(float(np.median(value)), 1e-9)
+    seen = ~is_below
+    noise[seen] = noise_of(given[seen], time[seen], station=station[seen])
+    noise = np.maximum(noise, LEAST_NOISE * level)
+    return Block(substance, receptor, rows, value, noise, is_below, station, time, level)
+
+
+def below_detection(
+    value: Array, is_below: NDArray[np.bool_], *, time: Array, station: NDArray[np.str_]
+) -> tuple[Array, Array]:
+    """Return the readings, those below detection as what they may have been, and how unsure that is, (reading,).
+
+    A reading '<' lies between 0 and its limit; there it has the distribution of its station's readings, normal
+    about their median. Its mean and standard deviation stand for it, the latter widened by the square root of
+    how many such readings lie within LATENT_S, since they err together. Others stay as they are, unsure by 0.
+
+    >>> below_detection(np.array([0.2]), np.array([True]), time=np.zeros(1), station=np.array(["S"]))[0]
+    array([0.1])
+    """
+    latent, unsure = np.where(is_below, 0.5 * value, value), np.zeros(len(value))
+    for name in np.unique(station[is_below]):
+        own, below = station == name, (station == name) & is_below
+        for _ in range(3):
+            middle = float(np.median(latent[own]))
+            spread = max(1.4826 * float(np.median(np.abs(latent[own] - middle))), 0.5 * middle)
+            latent[below], unsure[below] = _between_zero_and(value[below], middle=middle, spread=spread)
+        when = np.sort(time[below])
+        before, after = (np.searchsorted(when, time[below] + lag) for lag in (-LATENT_S, LATENT_S + 1e-6))
+        unsure[below] *= np.sqrt(after - before)
+    return latent, unsure
+
+
+def _between_zero_and(limit: Array, *, middle: float, spread: float) -> tuple[Array, Array]:
+    """Return mean and standard deviation of a normal cut off at 0 and at each limit, (limit,)."""
+    nodes = (np.arange(200) + 0.5) / 200.0
+    x = np.minimum(limit, middle + 6.0 * spread)[:, None] * nodes
+    weight = np.exp(-0.5 * ((x - middle) / max(spread, 1e-12)) ** 2) + 1e-30
+    weight /= weight.sum(axis=1, keepdims=True)
+    mean = (x * weight).sum(axis=1)
+    return mean, np.sqrt(((x - mean[:, None]) ** 2 * weight).sum(axis=1))
 
 
 def thinned(block: Block, count: int) -> Block:
