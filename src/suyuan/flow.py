@@ -164,7 +164,7 @@ def _closed_discharge(
     return discharge
 
 
-def with_inflows(flow: BalancedFlow, network: Network, external: Array) -> BalancedFlow:
+def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
     """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
 
     `external` (bin, node) [m3/s] is what should enter; outlets and lakes take up the difference. Discharges change as little

@@ -119,7 +119,11 @@ class Network:
     def reach_index(self, reach_id: str) -> int:
         """Return the position of a reach in `reaches`."""
         if reach_id not in self._reach_index:
-            raise InputError(self.source, f"reach '{reach_id}' is not in the network", nearest(reach_id, list(self._reach_index)))
+            raise InputError(
+                self.source,
+                f"reach '{reach_id}' is not in the network",
+                nearest(reach_id, list(self._reach_index)),
+            )
         return self._reach_index[reach_id]
 
     def reach(self, reach_id: str) -> Reach:
@@ -136,7 +140,9 @@ class Network:
             if station_id in (station.id, station.name):
                 return station
         known = [s.id for s in self.stations]
-        raise InputError(self.source, f"station '{station_id}' is not in the network", nearest(station_id, known))
+        raise InputError(
+            self.source, f"station '{station_id}' is not in the network", nearest(station_id, known)
+        )
 
 
 def _duplicates(network: Network) -> list[Fault]:
@@ -153,7 +159,9 @@ def _duplicates(network: Network) -> list[Fault]:
         for row, item in enumerate(items, start=1):
             if item.id in first:
                 what = f"id '{item.id}' is already used in row {first[item.id]}"
-                faults.append(Fault(f"{network.source}, layer {layer}", row, what, "give every row its own id"))
+                faults.append(
+                    Fault(f"{network.source}, layer {layer}", row, what, "give every row its own id")
+                )
             first.setdefault(item.id, row)
     return faults
 
@@ -166,7 +174,14 @@ def _loose_ends(network: Network) -> list[Fault]:
             node = getattr(reach, column)
             if node not in network._node_index:
                 remedy = nearest(node, list(network._node_index))
-                faults.append(Fault(where, row, f"{column} '{node}' of reach '{reach.id}' is not in the layer nodes", remedy))
+                faults.append(
+                    Fault(
+                        where,
+                        row,
+                        f"{column} '{node}' of reach '{reach.id}' is not in the layer nodes",
+                        remedy,
+                    )
+                )
         if not reach.length_m > 0.0:
             what = f"length_m {reach.length_m} of reach '{reach.id}' is not a length"
             faults.append(Fault(where, row, what, "write metres above 0"))
@@ -178,13 +193,20 @@ def _loose_ends(network: Network) -> list[Fault]:
 
 def _misplaced(network: Network) -> list[Fault]:
     faults = []
-    placed: dict[str, Sequence[Outfall | Station]] = {"outfalls": network.outfalls, "stations": network.stations}
+    placed: dict[str, Sequence[Outfall | Station]] = {
+        "outfalls": network.outfalls,
+        "stations": network.stations,
+    }
     for layer, items in placed.items():
         where = f"{network.source}, layer {layer}"
         for row, item in enumerate(items, start=1):
             if item.reach not in network._reach_index:
                 remedy = nearest(item.reach, list(network._reach_index))
-                faults.append(Fault(where, row, f"reach '{item.reach}' of '{item.id}' is not in the layer reaches", remedy))
+                faults.append(
+                    Fault(
+                        where, row, f"reach '{item.reach}' of '{item.id}' is not in the layer reaches", remedy
+                    )
+                )
             elif not 0.0 <= item.chainage_m <= network.reach(item.reach).length_m:
                 length = network.reach(item.reach).length_m
                 what = f"chainage_m {item.chainage_m} of '{item.id}' lies outside reach '{item.reach}' (0 to {length} m)"
@@ -215,4 +237,11 @@ def _disconnected(network: Network) -> list[Fault]:
         return []
     named = ", ".join(apart[:5]) + (" ..." if len(apart) > 5 else "")
     what = f"{len(apart)} of {len(network.nodes)} nodes are not connected to '{start}': {named}"
-    return [Fault(f"{network.source}, layer reaches", 0, what, "join them with a reach or put them in a project of their own")]
+    return [
+        Fault(
+            f"{network.source}, layer reaches",
+            0,
+            what,
+            "join them with a reach or put them in a project of their own",
+        )
+    ]

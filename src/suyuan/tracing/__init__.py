@@ -1,0 +1,1 @@
+"""Who released what: evidence, release histories and the posterior over sources."""

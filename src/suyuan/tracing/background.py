@@ -21,7 +21,15 @@ Array = NDArray[np.float64]
 SLOW_S, FAST_S, LOCAL_S = 4.0 * 86400.0, 10.0 * 3600.0, 12.0 * 3600.0
 """Correlation times: drift of a boundary, its answer to rain, and what the network model itself gets wrong."""
 
-PRIOR_SHARE = {"level": 0.25, "slow": 0.12, "fast": 0.06, "slow_all": 0.08, "fast_all": 0.06, "local": 0.02, "daily": 0.03}
+PRIOR_SHARE = {
+    "level": 0.25,
+    "slow": 0.12,
+    "fast": 0.06,
+    "slow_all": 0.08,
+    "fast_all": 0.06,
+    "local": 0.02,
+    "daily": 0.03,
+}
 """Standard deviation of each part of the background as a share of the median reading, before any reading is seen."""
 
 PRIOR_LOG_SD = 0.5
@@ -53,7 +61,8 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
         "fast": _carried(fraction, fast),
         "slow_all": every @ slow @ every.T,
         "fast_all": every @ fast @ every.T,
-        "local": _kernel(time, LOCAL_S) * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
+        "local": _kernel(time, LOCAL_S)
+        * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
         "daily": np.cos(2.0 * np.pi * (time[:, None] - time[None, :]) / 86400.0),
     }
     stacked = np.stack([parts[name] for name in PRIOR_SHARE])
@@ -123,7 +132,7 @@ def fit_background(
     return Background(level, noise_sd, covariance, np.exp(found.x), float(-0.5 * shift @ shift))
 
 
-def noise_of(value: Array, time: Array, station: NDArray[np.str_]) -> Array:
+def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
     """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time jump.
 
     A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
@@ -138,7 +147,9 @@ def noise_of(value: Array, time: Array, station: NDArray[np.str_]) -> Array:
         level[rows] = np.maximum(smooth, np.quantile(value[rows], 0.2))
         if len(rows) > 2:
             middle = 0.5 * (value[rows[:-2]] + value[rows[2:]])
-            jumps.append(np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5) / np.maximum(level[rows[1:-1]], 1e-12))
+            jumps.append(
+                np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5) / np.maximum(level[rows[1:-1]], 1e-12)
+            )
     spread = np.quantile(np.concatenate(jumps), 0.4) / 0.5244 if jumps else 0.06
     return level * float(np.clip(spread, 0.004, 0.12))
 

@@ -42,20 +42,26 @@ def strength_prior(log_rate_sd: float) -> Array:  # pragma: no cover - compiled
     """Return the prior weight of each strength on the grid, (grid,), sum 1."""
     w = (np.arange(2 * GRID_HALF + 1) - GRID_HALF) * GRID_STEP
     weight = np.exp(-0.5 * (w / log_rate_sd) ** 2)
-    return weight / weight.sum()
+    total: float = weight.sum()
+    out: Array = weight / total
+    return out
 
 
 @nb.njit(cache=True, nogil=True)
 def departure(spread: float) -> Array:  # pragma: no cover - compiled
     """Return the weights of an outfall's departure from its kind on the grid, odd length, sum 1."""
-    reach = max(1, int(math.ceil(3.0 * spread / GRID_STEP)))
+    reach = max(1, math.ceil(3.0 * spread / GRID_STEP))
     e = (np.arange(2 * reach + 1) - reach) * GRID_STEP
     weight = np.exp(-0.5 * (e / spread) ** 2)
-    return weight / weight.sum()
+    total: float = weight.sum()
+    out: Array = weight / total
+    return out
 
 
 @nb.njit(cache=True, nogil=True)
-def likelihood_table(alpha: float, beta: float, first: int, out: Array) -> float:  # pragma: no cover - compiled
+def likelihood_table(
+    alpha: float, beta: float, first: int, out: Array
+) -> float:  # pragma: no cover - compiled
     """Fill `out` with the likelihood at log amplitudes (first + i) x GRID_STEP, scaled to 1; return the log of the scale."""
     top = -1e300
     for i in range(len(out)):
@@ -100,15 +106,15 @@ def evidence_of_kinds(
     for d in range(len(alpha)):
         if alpha[d] <= 1e-12:
             continue
-        widest = max(1, int(math.ceil(3.0 * spreads[:, d].max() / GRID_STEP)))
-        low = int(round(log_centres[:, d].min() / GRID_STEP)) - GRID_HALF - widest
-        high = int(round(log_centres[:, d].max() / GRID_STEP)) + GRID_HALF + widest
+        widest = max(1, math.ceil(3.0 * spreads[:, d].max() / GRID_STEP))
+        low = round(log_centres[:, d].min() / GRID_STEP) - GRID_HALF - widest
+        high = round(log_centres[:, d].max() / GRID_STEP) + GRID_HALF + widest
         table = np.empty(high - low + 1)
         top = likelihood_table(alpha[d], beta[d], low, table)
         for k in range(len(log_centres)):
             kernel = departure(spreads[k, d])
             reach = len(kernel) // 2
-            shift = int(round(log_centres[k, d] / GRID_STEP)) - GRID_HALF - reach - low
+            shift = round(log_centres[k, d] / GRID_STEP) - GRID_HALF - reach - low
             for i in range(points):
                 inside = 0.0
                 for j in range(len(kernel)):
@@ -164,12 +170,19 @@ def log_evidences(
     return found
 
 
-def likely_amplitudes(alpha: Array, beta: Array, log_centre: Array, spread: Array, log_rate_sd: float) -> Array:
+def likely_amplitudes(
+    alpha: Array, beta: Array, *, log_centre: Array, spread: Array, log_rate_sd: float
+) -> Array:
     """Return the expected amplitude of each substance, (substance,), for one history and kind, at the likeliest strength."""
     strengths = np.empty((1, 2 * GRID_HALF + 1))
     evidence_of_kinds(alpha, beta, log_centre[None, :], spread[None, :], log_rate_sd, strengths)
     w = (int(np.argmax(strengths[0])) - GRID_HALF) * GRID_STEP
-    return np.array([_amplitude(a, b, centre=c + w, spread=s) for a, b, c, s in zip(alpha, beta, log_centre, spread, strict=True)])
+    return np.array(
+        [
+            _amplitude(a, b, centre=c + w, spread=s)
+            for a, b, c, s in zip(alpha, beta, log_centre, spread, strict=True)
+        ]
+    )
 
 
 def _amplitude(alpha: float, beta: float, *, centre: float, spread: float) -> float:

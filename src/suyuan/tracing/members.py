@@ -37,7 +37,12 @@ class FlowMember:
 
 
 def flow_members(
-    network: Network, flow: BalancedFlow, *, count: int, rng: np.random.Generator, errors: FlowErrors | None = None
+    network: Network,
+    flow: BalancedFlow,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    errors: FlowErrors | None = None,
 ) -> tuple[FlowMember, ...]:
     """Return `count` flow members, the given flow first, the others drawn with these errors.
 
@@ -45,15 +50,17 @@ def flow_members(
     change by one factor a boundary, and the discharges below follow.
     """
     errors = errors or FlowErrors()
-    return (FlowMember(flow, 1.0), *(_drawn(network, flow, errors, rng=rng) for _ in range(count - 1)))
+    return (FlowMember(flow, 1.0), *(_drawn(network, flow, errors=errors, rng=rng) for _ in range(count - 1)))
 
 
-def _drawn(network: Network, flow: BalancedFlow, errors: FlowErrors, *, rng: np.random.Generator) -> FlowMember:
+def _drawn(
+    network: Network, flow: BalancedFlow, *, errors: FlowErrors, rng: np.random.Generator
+) -> FlowMember:
     common = errors.travel_common * rng.standard_normal()
     travel = np.exp(common + errors.travel_reach * rng.standard_normal(len(network.reaches)))
     factor = np.exp(errors.inflow * rng.standard_normal(len(network.nodes)))
     dispersion = float(np.exp(errors.dispersion * rng.standard_normal()))
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
-    changed = with_inflows(flow, network, flow.external * np.where(is_boundary, factor, 1.0))
+    changed = with_inflows(flow, network, external=flow.external * np.where(is_boundary, factor, 1.0))
     more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
     return FlowMember(replace(changed, volume=flow.volume + more), dispersion)

@@ -42,13 +42,17 @@ class Claim:
         taken = removed or [np.zeros(len(block.value)) for block in self.blocks]
         return tuple(
             solve_triangular(factor, block.value - plume - background.level, lower=True, check_finite=False)
-            for block, background, factor, plume in zip(self.blocks, self.backgrounds, self.factors, taken, strict=True)
+            for block, background, factor, plume in zip(
+                self.blocks, self.backgrounds, self.factors, taken, strict=True
+            )
         )
 
     def log_density(self, removed: Sequence[Array] | None = None) -> float:
         """Return the log density of the readings less the `removed` plumes, background shares at their best included."""
         total = 0.0
-        for residual, factor, background in zip(self.residuals(removed), self.factors, self.backgrounds, strict=True):
+        for residual, factor, background in zip(
+            self.residuals(removed), self.factors, self.backgrounds, strict=True
+        ):
             total += -0.5 * residual @ residual - np.log(np.diag(factor)).sum() + background.log_prior
         return float(total)
 
@@ -95,7 +99,9 @@ def _slope(block: Block, plume: Array) -> Array:
     return slope
 
 
-def claim(blocks: Sequence[Block], parts: BackgroundParts, plumes: Sequence[Array], *, is_crude: bool = False) -> Claim:
+def claim(
+    blocks: Sequence[Block], parts: BackgroundParts, *, plumes: Sequence[Array], is_crude: bool = False
+) -> Claim:
     """Return the readings whitened for a search in which plumes of about this size are claimed.
 
     `is_crude` means that the plumes are a first guess: then the background's shares are found with the plume left free
@@ -104,11 +110,13 @@ def claim(blocks: Sequence[Block], parts: BackgroundParts, plumes: Sequence[Arra
     backgrounds, factors = [], []
     for block, plume in zip(blocks, plumes, strict=True):
         own = parts.covariance[:, block.receptor][:, :, block.receptor]
-        error = len(blocks) * model_error(block, plume)  # one error shared by all substances, told as if each had its own
+        error = len(blocks) * model_error(
+            block, plume
+        )  # one error shared by all substances, told as if each had its own
         free = error / MODEL_ERROR**2 if is_crude else error
         clean = block.value if is_crude else block.value - plume
         level = max(float(np.median(block.value - plume)), 0.05 * block.level)
         background = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
         backgrounds.append(background)
-        factors.append(np.linalg.cholesky(background.covariance - free + error))
+        factors.append(np.asarray(np.linalg.cholesky(background.covariance - free + error), dtype=float))
     return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes))

@@ -50,11 +50,15 @@ def trace(
     the readings: a release nobody could have seen counts as none (see the blind spots). The assumption that hurts most:
     the travel times of the members bracket the true ones.
     """
-    problem = problem_of(observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior)
-    with threadpool_limits(1):  # members run side by side; threads inside each would only get in each other's way
+    problem = problem_of(
+        observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior
+    )
+    with threadpool_limits(
+        1
+    ):  # members run side by side; threads inside each would only get in each other's way
         verdict = weigh(problem)
     probability = candidate_probabilities(problem, verdict)
-    findings = _findings(problem, verdict, probability, rng=rng)
+    findings = _findings(problem, verdict, probability=probability, rng=rng)
     first = matrices[0]
     return Trace(
         determinand=substances[0].determinand.id,
@@ -65,12 +69,14 @@ def trace(
         no_source_probability=verdict.nobody,
         credible_set=credible_set(findings),
         pairs=_pairs(problem, verdict),
-        fits=fits_of(problem, verdict, observations),
+        fits=fits_of(problem, verdict, observations=observations),
         blind_spots=blind_spots(problem),
         members=len(matrices),
-        effective_members=effective_members(verdict.single, len(matrices)) if len(verdict.single.source) else 0.0,
+        effective_members=effective_members(verdict.single, len(matrices))
+        if len(verdict.single.source)
+        else 0.0,
         assumptions=_assumptions(problem, verdict),
-        notes=_notes(problem, verdict, fingerprints),
+        notes=_notes(problem, verdict, fingerprints=fingerprints),
     )
 
 
@@ -84,10 +90,13 @@ def problem_of(
 ) -> Problem:
     """Return everything that stays fixed in a trace of these readings."""
     first = matrices[0]
-    blocks = blocks_of(observations, first.receptors, substances)
+    blocks = blocks_of(observations, first.receptors, substances=substances)
     bin_s = float(np.median(np.diff(first.edges)))
     grid = Grid(
-        release_shapes(first.values.shape[2], bin_s), library_of(fingerprints, blocks), _strength(first, blocks[0]), prior
+        release_shapes(first.values.shape[2], bin_s),
+        library_of(fingerprints, blocks),
+        _strength(first, blocks[0]),
+        prior,
     )
     return Problem(tuple(matrices), blocks, background_parts(first), grid, _log_prior(first, prior))
 
@@ -136,13 +145,21 @@ def _shares(found: Explanations, names: Sequence[str]) -> dict[str, float]:
 
 
 def _findings(
-    problem: Problem, verdict: Verdict, probability: dict[str, float], *, rng: np.random.Generator
+    problem: Problem, verdict: Verdict, *, probability: dict[str, float], rng: np.random.Generator
 ) -> tuple[Finding, ...]:
     findings = []
     for candidate in problem.grid.prior.candidates:
         p = probability[candidate.id]
-        draws = draw_releases(problem, verdict, candidate.id, count=DRAWS, rng=rng) if p >= WORTH_SAYING else None
-        findings.append(finding_of(problem, candidate, p, draws=draws) if isinstance(draws, Draws) else Finding(candidate, p))
+        draws = (
+            draw_releases(problem, verdict, candidate=candidate.id, count=DRAWS, rng=rng)
+            if p >= WORTH_SAYING
+            else None
+        )
+        findings.append(
+            finding_of(problem, candidate, probability=p, draws=draws)
+            if isinstance(draws, Draws)
+            else Finding(candidate, p)
+        )
     return tuple(sorted(findings, key=lambda finding: (-finding.probability, finding.candidate.id)))
 
 
@@ -179,7 +196,12 @@ def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], .
     for block in problem.blocks:
         noise = float(np.median(block.noise_sd / np.maximum(np.abs(block.value), 1e-12)))
         decay = block.substance.decay_per_s * 86400.0
-        rows.append((block.substance.determinand.id, f"noise {noise:.1%}, decay {decay:.3g} per day, {len(block.value)} readings"))
+        rows.append(
+            (
+                block.substance.determinand.id,
+                f"noise {noise:.1%}, decay {decay:.3g} per day, {len(block.value)} readings",
+            )
+        )
     return tuple(rows)
 
 
@@ -188,7 +210,7 @@ def _range(log_median: float, log_sd: float) -> str:
     return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
 
 
-def _notes(problem: Problem, verdict: Verdict, fingerprints: Fingerprints) -> tuple[str, ...]:
+def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[str, ...]:
     notes = []
     if len(problem.matrices) < 4:
         notes.append("Fewer than four flow members: travel time errors are hardly accounted for.")

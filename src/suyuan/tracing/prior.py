@@ -43,12 +43,19 @@ def candidate_sources(network: Network) -> tuple[Source, ...]:
         count = max(1, int(np.ceil(reach.length_m / UNLISTED_SPACING_M)))
         middle = (np.arange(count) + 0.5) / count * reach.length_m
         sources.extend(Source(f"reach:{reach.id}", "reach", reach.id, float(x)) for x in middle)
-    sources.extend(Source(f"boundary:{n.id}", "boundary", node=n.id) for n in network.nodes if n.kind == "boundary")
+    sources.extend(
+        Source(f"boundary:{n.id}", "boundary", node=n.id) for n in network.nodes if n.kind == "boundary"
+    )
     return tuple(sources)
 
 
 def default_prior(
-    network: Network, flow: BalancedFlow, *, unlisted: float = 0.13, boundary: float = 0.13, nobody: float = 0.10
+    network: Network,
+    flow: BalancedFlow,
+    *,
+    unlisted: float = 0.13,
+    boundary: float = 0.13,
+    nobody: float = 0.10,
 ) -> Prior:
     """Return the prior used where the user gives none.
 

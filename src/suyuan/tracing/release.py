@@ -23,7 +23,7 @@ class Draws:
 
 
 def draw_releases(
-    problem: Problem, verdict: Verdict, candidate: str, *, count: int, rng: np.random.Generator
+    problem: Problem, verdict: Verdict, *, candidate: str, count: int, rng: np.random.Generator
 ) -> Draws | None:
     """Return `count` releases of this candidate from the posterior given that it released; None where none explains."""
     names = np.array([s.candidate for s in problem.matrices[0].sources])
@@ -43,12 +43,12 @@ def draw_releases(
     for k, (found, _) in enumerate(parts):
         for explanation in np.unique(row[part == k]):
             here = np.flatnonzero((part == k) & (row == explanation))
-            rate[here] = _rates(problem, found, int(explanation), size=len(here), rng=rng)
+            rate[here] = _rates(problem, found, row=int(explanation), size=len(here), rng=rng)
             shape[here] = found.shape[explanation]
     return Draws(rate, shape)
 
 
-def _rates(problem: Problem, found: Explanations, row: int, *, size: int, rng: np.random.Generator) -> Array:
+def _rates(problem: Problem, found: Explanations, *, row: int, size: int, rng: np.random.Generator) -> Array:
     """Return release rates of the first substance [g/s] drawn for one explanation, all substances heeded."""
     library, strength = problem.grid.library, problem.grid.strength
     kind = found.kind[row]
@@ -72,12 +72,17 @@ def _evidence(alpha: float, beta: float, *, centre: float, spread: float) -> flo
     """Return the log evidence of one substance at a strength, up to a constant."""
     unused = np.empty((1, 2 * GRID_HALF + 1))
     found = evidence_of_kinds(
-        np.array([alpha]), np.array([beta]), np.array([[centre]]), np.array([[spread]]), 0.5 * GRID_STEP, unused
+        np.array([alpha]),
+        np.array([beta]),
+        np.array([[centre]]),
+        np.array([[spread]]),
+        0.5 * GRID_STEP,
+        unused,
     )
     return float(found[0])
 
 
-def finding_of(problem: Problem, candidate: Candidate, probability: float, *, draws: Draws) -> Finding:
+def finding_of(problem: Problem, candidate: Candidate, *, probability: float, draws: Draws) -> Finding:
     """Return what the draws say of this candidate's mass [kg], start and release history [g/s]."""
     matrix, shapes = problem.matrices[0], problem.grid.shapes
     bin_s = np.diff(matrix.edges)

@@ -139,7 +139,11 @@ class Trace:
             "no_source_probability": self.no_source_probability,
             "pairs": [{"ids": [a, b], "probability": p} for a, b, p in self.pairs],
             "blind_spots": [
-                {"id": spot.candidate, "test_mass_kg": spot.test_mass_kg, "blind_share": float(spot.is_blind.mean())}
+                {
+                    "id": spot.candidate,
+                    "test_mass_kg": spot.test_mass_kg,
+                    "blind_share": float(spot.is_blind.mean()),
+                }
                 for spot in self.blind_spots
             ],
             "members": self.members,

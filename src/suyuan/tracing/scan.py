@@ -72,8 +72,8 @@ class Grid:
 def scan_member(
     matrix: SourceReceptorMatrix,
     claimed: Claim,
-    residuals: Sequence[Sequence[Array]],
     *,
+    residuals: Sequence[Sequence[Array]],
     grid: Grid,
     considered: NDArray[np.int64] | None = None,
 ) -> tuple[tuple[SourceScan, ...], ...]:
@@ -83,7 +83,7 @@ def scan_member(
     taken out; there is one tuple of scans for each set. Only the sources `considered` are looked at (rows; None for all).
     """
     kinds = _kinds_of(matrix, grid)
-    seen = visible_sources(matrix, claimed, grid)
+    seen = visible_sources(matrix, claimed, grid=grid)
     if considered is not None:
         seen = np.intersect1d(seen, considered)
     scans: list[list[SourceScan]] = [[] for _ in residuals]
@@ -92,7 +92,7 @@ def scan_member(
         some = seen[first : first + SOURCES_AT_ONCE]
         gram, match = _products(matrix, some, claimed=claimed, residuals=residuals)
         for i, source in enumerate(some):
-            alpha, beta = _shape_products(gram[:, i], match[:, :, i], grid.shapes)
+            alpha, beta = _shape_products(gram[:, i], match[:, :, i], shapes=grid.shapes)
             for k, found in enumerate(scans):
                 weighed = _weigh(alpha, beta[k], kinds=kinds[source], grid=grid, least=best[k] - FAR_LOG)
                 found.append(SourceScan(int(source), *weighed))
@@ -100,7 +100,7 @@ def scan_member(
     return tuple(map(tuple, scans))
 
 
-def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, grid: Grid) -> NDArray[np.int64]:
+def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, *, grid: Grid) -> NDArray[np.int64]:
     """Return the rows of the sources whose median release a priori lifts any reading by 1 % of its noise."""
     least_visible = 1e-2 * float(claimed.blocks[0].noise_sd.min())
     steady = matrix.values.sum(axis=2).max(axis=0)
@@ -153,12 +153,14 @@ def _products(
     return gram, match
 
 
-def _shape_products(gram: Array, match: Array, shapes: Shapes) -> tuple[Array, Array]:
+def _shape_products(gram: Array, match: Array, *, shapes: Shapes) -> tuple[Array, Array]:
     """Return alpha (substance, shape) and beta (set, substance, shape) of one source."""
     alpha = np.empty((len(gram), len(shapes.start)))
     beta = np.empty((len(match), *alpha.shape))
     scan_shapes(gram, match, shapes.columns, alpha, beta)
-    alpha[alpha < 1e-5 * alpha.max(axis=1, keepdims=True)] = 0.0  # differences of sums: what is left is rounding
+    alpha[alpha < 1e-5 * alpha.max(axis=1, keepdims=True)] = (
+        0.0  # differences of sums: what is left is rounding
+    )
     return alpha, beta
 
 
@@ -172,8 +174,8 @@ def _weigh(
     kind, shape, share = _worth_weighing(
         prior + rough_evidences(alpha, beta, centres, spreads, grid.strength.log_sd), least + prior.min()
     )
-    own = (np.ascontiguousarray(a[:, shape].T) for a in (alpha, beta))
-    gain = log_evidences(*own, centres[kind], spreads[kind], grid.strength.log_sd)
+    each_alpha, each_beta = (np.ascontiguousarray(a[:, shape].T) for a in (alpha, beta))
+    gain = log_evidences(each_alpha, each_beta, centres[kind], spreads[kind], grid.strength.log_sd)
     return shape, used[kind], prior[kind, shape] + share, gain, alpha[:, shape], beta[:, shape]
 
 

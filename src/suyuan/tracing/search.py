@@ -115,7 +115,14 @@ def explain(
     matrices = problem.matrices[: members or None]
     residuals = [claimed.residuals(plumes) for plumes in removed]
     with ThreadPoolExecutor(problem.workers) as pool:
-        scans = list(pool.map(lambda matrix: scan_member(matrix, claimed, residuals, grid=problem.grid, considered=problem.considered), matrices))
+        scans = list(
+            pool.map(
+                lambda matrix: scan_member(
+                    matrix, claimed, residuals=residuals, grid=problem.grid, considered=problem.considered
+                ),
+                matrices,
+            )
+        )
     return tuple(_joined(problem, [of_member[k] for of_member in scans]) for k in range(len(removed)))
 
 
@@ -124,7 +131,9 @@ def _joined(problem: Problem, scans: Sequence[Sequence[SourceScan]]) -> Explanat
     rows = [(m, scan) for m, of_member in enumerate(scans) for scan in of_member if len(scan.shape)]
     if not rows:
         none = np.empty(0, np.int64)
-        return Explanations(none, none, none, none, np.empty(0), np.empty(0), *np.empty((2, len(problem.blocks), 0)))
+        return Explanations(
+            none, none, none, none, np.empty(0), np.empty(0), *np.empty((2, len(problem.blocks), 0))
+        )
     count = [len(scan.shape) for _, scan in rows]
     source = np.repeat([scan.source for _, scan in rows], count)
     return Explanations(
@@ -159,7 +168,7 @@ def effective_members(found: Explanations, members: int) -> float:
     return float(share.sum() ** 2 / max((share**2).sum(), 1e-300))
 
 
-def response(problem: Problem, member: int, source: int, *, history: Array) -> tuple[Array, ...]:
+def response(problem: Problem, member: int, *, source: int, history: Array) -> tuple[Array, ...]:
     """Return the concentration at the readings, (reading,) a block, per g/s released with this history, (bin,)."""
     matrix = problem.matrices[member]
     on = np.flatnonzero(history)
@@ -167,7 +176,9 @@ def response(problem: Problem, member: int, source: int, *, history: Array) -> t
     plumes = []
     for block in problem.blocks:
         decay = np.exp(-block.substance.decay_per_s * lag[block.receptor])
-        plumes.append(np.asarray((matrix.values[block.receptor, source][:, on] * decay) @ history[on], dtype=float))
+        plumes.append(
+            np.asarray((matrix.values[block.receptor, source][:, on] * decay) @ history[on], dtype=float)
+        )
     return tuple(plumes)
 
 
@@ -182,12 +193,17 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
             continue
         kind = found.kind[i]
         centre = library.centre[kind] + strength.log_rate
-        amplitude = likely_amplitudes(found.alpha[:, i], found.beta[:, i], centre, library.spread[kind], strength.log_sd)
+        amplitude = likely_amplitudes(
+            found.alpha[:, i],
+            found.beta[:, i],
+            log_centre=centre,
+            spread=library.spread[kind],
+            log_rate_sd=strength.log_sd,
+        )
         history = problem.grid.shapes.history(int(found.shape[i]))
-        for plume, part, a in zip(
-            total, response(problem, found.member[i], found.source[i], history=history), amplitude, strict=True
-        ):
-            plume += share * a * part
+        parts = response(problem, found.member[i], source=found.source[i], history=history)
+        for d, part in enumerate(parts):
+            total[d][:] += share * amplitude[d] * part
     return total
 
 
@@ -200,11 +216,13 @@ def weigh(problem: Problem) -> Verdict:
     """
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
-    quiet = claim(problem.blocks, problem.parts, nothing)
+    quiet = claim(problem.blocks, problem.parts, plumes=nothing)
     one, other = _sought(problem)
-    claimed = claim(problem.blocks, problem.parts, _sum(one, other))
-    shown = visible_sources(problem.matrices[0], claimed, problem.grid)
-    found = explain(narrowed(problem, claimed, (nothing, other, one)), claimed, removed=(nothing, other, one))
+    claimed = claim(problem.blocks, problem.parts, plumes=_sum(one, other))
+    shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
+    found = explain(
+        narrowed(problem, claimed, removed=(nothing, other, one)), claimed, removed=(nothing, other, one)
+    )
     single, first, second = (tempered(part, len(problem.matrices)) for part in found)
     t, share = single.temperature, min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     alone = claimed.log_density() / t + single.log_evidence
@@ -216,10 +234,11 @@ def weigh(problem: Problem) -> Verdict:
         ]
     )
     probability = np.exp(log_weight - np.logaddexp.reduce(log_weight))
-    return Verdict(*map(float, probability), single, first, second, claimed)
+    nobody, one_source, two = map(float, probability)
+    return Verdict(nobody, one_source, two, single, first, second, claimed)
 
 
-def narrowed(problem: Problem, claimed: Claim, removed: Sequence[Plumes]) -> Problem:
+def narrowed(problem: Problem, claimed: Claim, *, removed: Sequence[Plumes]) -> Problem:
     """Return the problem with the prior of hopeless sources set to nothing, so that no member looks at them again.
 
     Hopeless is what stays HOPELESS_LOG below the best in the first member, whatever is `removed`.
@@ -238,15 +257,15 @@ def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     Only the first flow member and every few readings are used: this finds where plumes are, not who made them.
     """
     thin = replace(problem, blocks=tuple(thinned(block, READINGS_TO_SEEK) for block in problem.blocks))
-    claimed = claim(thin.blocks, thin.parts, crude_plumes(thin.blocks), is_crude=True)
+    claimed = claim(thin.blocks, thin.parts, plumes=crude_plumes(thin.blocks), is_crude=True)
     other = no_plumes(thin.blocks)
     for _ in range(PAIR_ROUNDS):
         (found_one,) = explain(thin, claimed, removed=[other], members=1)
         one = expected_plumes(thin, found_one)
-        claimed = claim(thin.blocks, thin.parts, _sum(one, other))
+        claimed = claim(thin.blocks, thin.parts, plumes=_sum(one, other))
         (found_other,) = explain(thin, claimed, removed=[one], members=1)
         other = expected_plumes(thin, found_other)
-        claimed = claim(thin.blocks, thin.parts, _sum(one, other))
+        claimed = claim(thin.blocks, thin.parts, plumes=_sum(one, other))
     return expected_plumes(problem, found_one), expected_plumes(problem, found_other)
 
 

@@ -10,7 +10,32 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PULSE_HOURS = (1 / 12, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 3 / 4, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 30, 40, 55, 80)
+PULSE_HOURS = (
+    1 / 12,
+    1 / 6,
+    1 / 4,
+    1 / 3,
+    1 / 2,
+    3 / 4,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    10,
+    12,
+    14,
+    17,
+    20,
+    24,
+    30,
+    40,
+    55,
+    80,
+)
 """Durations of a pulse; those below the length of a bin become one bin."""
 
 NIGHT_HOURS = (2, 3, 4, 5, 6, 7, 8, 10, 12)
@@ -73,7 +98,7 @@ def release_shapes(bins: int, bin_s: float) -> Shapes:
 
 def _nightly(start: int, bins: int, *, nights: list[int], day: int) -> list[tuple[int, int, int, int]]:
     """Return repeats of a daily release from `start`: until the window ends, and for fewer nights."""
-    rows = []
+    rows: list[tuple[int, int, int, int]] = []
     for length in (n for n in nights if n < day):
         last = (bins - start - length) // day + 1
         counts = {last, max(2, (2 * last) // 3)}
