@@ -61,7 +61,9 @@ def main() -> None:
         out = arguments.out or Path(temporary) / "results"
         runs = [traced(cases / "inputs" / name, out=out / name) for name in names]
         scores = scored(cases, out, names=names, scratch=Path(temporary))
-    bars = case_bars(runs, scores, on=f"{len(names)} cases of {cases.name}, {os.cpu_count()} cores, {platform.machine()}")
+    bars = case_bars(
+        runs, scores, on=f"{len(names)} cases of {cases.name}, {os.cpu_count()} cores, {platform.machine()}"
+    )
     bars["R1"] = severn_bar()
     if arguments.json:
         print(json.dumps({**bars, "families": families(scores), "failed": failed(runs)}, indent=2))
@@ -70,7 +72,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, a bar by its id")
     parser.add_argument("--cases", type=Path, default=SHARED, help="folder with inputs/ and truth/")
     parser.add_argument("--only", nargs="*", default=[], metavar="CASE", help="these cases (case-0003) alone")
@@ -82,7 +86,9 @@ def _names(cases: Path, only: Sequence[str]) -> list[str]:
     known = sorted(folder.name for folder in (cases / "inputs").glob("case-*"))
     unknown = sorted(set(only) - set(known))
     if unknown or not known:
-        sys.exit(f"{cases}/inputs holds {len(known)} cases, not {', '.join(unknown) or 'one'}; give --cases DIR")
+        sys.exit(
+            f"{cases}/inputs holds {len(known)} cases, not {', '.join(unknown) or 'one'}; give --cases DIR"
+        )
     return [name for name in known if name in only or not only]
 
 
@@ -159,7 +165,11 @@ def failed(runs: Sequence[Run]) -> dict[str, str]:
 def severn_bar() -> Bar:
     """Return R1: the error of the place as a share of the distance to the first station used."""
     if not severn.STATIONS.exists():
-        return {"value": None, "refused": f"no record of the Severn release at {severn.STATIONS.name}", "on": ""}
+        return {
+            "value": None,
+            "refused": f"no record of the Severn release at {severn.STATIONS.name}",
+            "on": "",
+        }
     found = severn.trace_release(severn.read_stations(severn.STATIONS))
     on = f"River Severn, rhodamine, stations {found.first_km:g} to {found.last_km:g} km, {found.members} flow members"
     return {"value": found.place_error_share, "covers": found.covers_release, **found.to_dict(), "on": on}
