@@ -197,7 +197,7 @@ def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], t
     shown = [f for f in trace.findings if f.probability >= WORTH_SHOWING]
     for finding in reversed(shown):
         at = _draw_finding(axes, finding, network=network, lines=lines)
-        size = 8.0 + 2.5 * finding.probability
+        size = 8.0 + 2.0 * finding.probability
         name = finding.candidate.id.rpartition(":")[2]
         labels.append(Label(f"{name} {percent(finding.probability)}", at, size, finding.probability >= 0.5))
     return labels[::-1]
@@ -249,7 +249,11 @@ def _place_labels(axes: Axes, labels: list[Label]) -> None:
     taken = [(x - 9.0, y - 9.0, x + 9.0, y + 9.0) for x, y in marks]
     for label in labels:
         x, y = axes.transData.transform(label.at)
-        wide = sum(1.0 if ord(ch) > 0x2E7F else 0.62 for ch in label.text) * label.size * 1.39
+        wide = (
+            sum(1.0 if ord(ch) > 0x2E7F else 0.62 for ch in label.text)
+            * label.size
+            * (1.6 if label.is_bold else 1.39)
+        )
         high = label.size * 1.9
         boxes = [_box(x, y, side=side, wide=wide, high=high) for side in SIDES]
         boxes = [b for b in boxes if sheet.x0 <= b[0] and b[2] <= sheet.x1] or boxes
@@ -264,7 +268,7 @@ def _place_labels(axes: Axes, labels: list[Label]) -> None:
 
 SIDES = tuple(
     (np.cos(a), np.sin(a), reach)
-    for reach in (13.0, 28.0)
+    for reach in (13.0, 28.0, 46.0)
     for a in np.radians([90, 270, 0, 180, 45, 135, 225, 315])
 )
 """Where a label may stand about its point: direction and gap [pixels]."""

@@ -191,6 +191,7 @@ def _worth_weighing(rough: Array, least: float) -> tuple[NDArray[np.int64], NDAr
     every = max(1, -(-len(rest) // LEADING))
     chosen = np.concatenate([leading, rest[every // 2 :: every]])
     share = np.zeros(len(chosen))
-    share[len(leading) :] = np.log(len(rest) / max(1, len(chosen) - len(leading)))
+    if len(rest):
+        share[len(leading) :] = np.log(len(rest) / (len(chosen) - len(leading)))
     kind, shape = np.unravel_index(chosen, rough.shape)
     return kind, shape, share
