@@ -224,6 +224,9 @@ def weigh(problem: Problem) -> Verdict:
         narrowed(problem, claimed, removed=(nothing, other, one)), claimed, removed=(nothing, other, one)
     )
     single, first, second = (tempered(part, len(problem.matrices)) for part in found)
+    second = replace(
+        second, temperature=max(second.temperature, single.temperature)
+    )  # it may be the first's misfit
     t, share = single.temperature, min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     alone = claimed.log_density() / t + single.log_evidence
     log_weight = np.array(
