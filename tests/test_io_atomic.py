@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -121,14 +124,26 @@ def test_results_cannot_take_the_place_of_a_file(tmp_path: Path):
     assert (tmp_path / "results").read_text() == "mine"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(tmp_path: Path):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(InputError, match="cannot be written"), result_folder(tmp_path / "results"):
+def test_a_read_only_folder_is_refused():
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o555)
+        refusal = pytest.raises(InputError, match="cannot be written")
+        with _unprivileged(), refusal, result_folder(Path(name) / "results"):
             pass
+        Path(name).chmod(0o700)
+
+
+@contextmanager
+def _unprivileged() -> Iterator[None]:
+    """Take nobody's rights for a while where the tests run as root, who may write everywhere."""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        if is_root:
+            os.seteuid(0)
 
 
 def test_an_error_of_the_program_is_not_blamed_on_the_folder(tmp_path: Path):
