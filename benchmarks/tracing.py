@@ -39,6 +39,9 @@ BARS = {
 }
 """What each bar reads off the scorer's totals."""
 
+SEVERN_SEEDS = (1, 2, 3, 4, 5)
+"""R1 hangs on the flow members that happen to be drawn; one draw would say less than it seems to."""
+
 PER_FAMILY = ("loss", "top1", "top3", "p_true", "p_none", "in_set", "set_size", "accused_wrongly")
 """What is averaged over the cases of a family."""
 
@@ -163,16 +166,26 @@ def failed(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def severn_bar() -> Bar:
-    """Return R1: the error of the place as a share of the distance to the first station used."""
+    """Return R1: the error of the place as a share of the distance to the first station used, over several draws."""
     if not severn.STATIONS.exists():
         return {
             "value": None,
             "refused": f"no record of the Severn release at {severn.STATIONS.name}",
             "on": "",
         }
-    found = severn.trace_release(severn.read_stations(severn.STATIONS))
-    on = f"River Severn, rhodamine, stations {found.first_km:g} to {found.last_km:g} km, {found.members} flow members"
-    return {"value": found.place_error_share, "covers": found.covers_release, **found.to_dict(), "on": on}
+    passages = severn.read_stations(severn.STATIONS)
+    found = [severn.trace_release(passages, seed=seed) for seed in SEVERN_SEEDS]
+    first = found[0]
+    return {
+        "value": statistics.median(f.place_error_share for f in found),
+        "covers": all(f.covers_release for f in found),
+        "runs": [
+            {"seed": s, "place_error_share": f.place_error_share, "covers": f.covers_release, **f.to_dict()}
+            for s, f in zip(SEVERN_SEEDS, found, strict=True)
+        ],
+        "on": f"River Severn, rhodamine, stations {first.first_km:g} to {first.last_km:g} km, {first.members} flow "
+        f"members, median of {len(found)} seeds; covers: of all of them",
+    }
 
 
 def _print(bars: dict[str, Bar], table: dict, broken: dict[str, str]) -> None:

@@ -124,7 +124,9 @@ def read(
     """Return what the stations read when each candidate releases (history (bin,), [g/s] by NAMES)."""
     rng = np.random.default_rng(seed)
     matrix, rows = world.matrix, world.observations
-    place = {key: i for i, key in enumerate(zip(matrix.receptors.station, matrix.receptors.time, strict=True))}
+    place = {
+        key: i for i, key in enumerate(zip(matrix.receptors.station, matrix.receptors.time, strict=True))
+    }
     receptor = np.array([place[key] for key in zip(rows.station, rows.time, strict=True)])
     value = np.zeros(len(rows))
     hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1]) / 3600.0

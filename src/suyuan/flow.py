@@ -175,8 +175,8 @@ def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> Ba
     net = (entering - leaving)[keep]
     square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
     variance = square + 1e-6 * square.max() + 1e-18
-    least = 1e-9 * variance.max()
-    matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(np.full(int(keep.sum()), least))).tocsc()
+    least = np.where(_has_outside(network)[keep], 1e-9 * variance.max(), 0.0)
+    matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(least)).tocsc()
     multiplier = splu(matrix).solve((external - flow.external)[:, keep].T)
     change = -(sparse.diags(variance) @ net.T @ multiplier).T
     start, end = flow.discharge_start + change, flow.discharge_end + change

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,8 +181,13 @@ def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], 
     """Return the leading pairs with their probability, those of 1 % or more."""
     names = [s.candidate for s in problem.matrices[0].sources]
     one, other = _shares(verdict.first, names), _shares(verdict.second, names)
-    pairs = [(a, b, verdict.two * p * q) for a, p in one.items() for b, q in other.items() if a != b]
-    return tuple(sorted((pair for pair in pairs if pair[2] >= 0.01), key=lambda pair: -pair[2]))[:10]
+    total: dict[tuple[str, str], float] = {}
+    for (a, p), (b, q) in product(one.items(), other.items()):
+        if a != b:
+            pair = (min(a, b), max(a, b))
+            total[pair] = total.get(pair, 0.0) + verdict.two * p * q
+    leading = sorted(((a, b, p) for (a, b), p in total.items() if p >= 0.01), key=lambda row: -row[2])
+    return tuple(leading[:10])
 
 
 def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], ...]:

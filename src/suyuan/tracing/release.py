@@ -54,32 +54,16 @@ def _rates(problem: Problem, found: Explanations, *, row: int, size: int, rng: n
     kind = found.kind[row]
     centre, spread = library.centre[kind] + strength.log_rate, library.spread[kind]
     alpha, beta = found.alpha[:, row] / found.temperature, found.beta[:, row] / found.temperature
-    others = np.empty((1, 2 * GRID_HALF + 1))
-    evidence_of_kinds(alpha[1:], beta[1:], centre[None, 1:], spread[None, 1:], strength.log_sd, others)
+    posterior = np.empty((1, 2 * GRID_HALF + 1))
+    evidence_of_kinds(alpha, beta, centre[None, :], spread[None, :], strength.log_sd, posterior)
     w = (np.arange(2 * GRID_HALF + 1) - GRID_HALF) * GRID_STEP
-    own = np.array([_evidence(alpha[0], beta[0], centre=centre[0] + x, spread=spread[0]) for x in w])
-    weight = others[0] * np.exp(own - own.max())
-    drawn = rng.choice(w, size=size, p=weight / weight.sum())
+    drawn = rng.choice(w, size=size, p=posterior[0] / posterior[0].sum())
     rates = np.empty(size)
     for x in np.unique(drawn):
         here = np.flatnonzero(drawn == x)
         log_rate, chance = amplitude_posterior(alpha[0], beta[0], centre=centre[0] + x, spread=spread[0])
         rates[here] = np.exp(rng.choice(log_rate, size=len(here), p=chance))
     return rates
-
-
-def _evidence(alpha: float, beta: float, *, centre: float, spread: float) -> float:
-    """Return the log evidence of one substance at a strength, up to a constant."""
-    unused = np.empty((1, 2 * GRID_HALF + 1))
-    found = evidence_of_kinds(
-        np.array([alpha]),
-        np.array([beta]),
-        np.array([[centre]]),
-        np.array([[spread]]),
-        0.5 * GRID_STEP,
-        unused,
-    )
-    return float(found[0])
 
 
 def finding_of(problem: Problem, candidate: Candidate, *, probability: float, draws: Draws) -> Finding:

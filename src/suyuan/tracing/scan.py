@@ -110,7 +110,8 @@ def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, *, grid: Grid)
 def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     """Return the log weight of every library kind for each source, (kind,)."""
     names, prior = grid.library.kinds, grid.prior
-    common = np.array([dict(prior.kinds).get(kind, 0.0) for kind in names])
+    rare = 0.5 * min((share for _, share in prior.kinds), default=1.0)
+    common = np.array([dict(prior.kinds).get(kind, rare) for kind in names])
     common = common / common.sum() if common.sum() > 0.0 else np.full(len(names), 1.0 / len(names))
     own = dict(zip((c.id for c in prior.candidates), prior.kind, strict=True))
     weights = []
