@@ -1,0 +1,130 @@
+"""What the evidence is made of, against slow and obvious ways to reckon the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from suyuan.tracing.background import noise_of
+from suyuan.tracing.evidence import (
+    AMPLITUDE_ERROR,
+    GRID_HALF,
+    GRID_STEP,
+    evidence_of_kinds,
+    log_evidences,
+    log_gain,
+    rough_evidences,
+    shown,
+)
+from suyuan.tracing.posterior import credible_set
+from suyuan.tracing.result import Candidate, Finding
+from suyuan.tracing.shapes import cumulative_square, release_shapes, scan_shapes
+
+
+def test_release_histories_share_one_prior_and_stay_in_the_window():
+    shapes = release_shapes(96, 3600.0)
+    assert np.exp(shapes.log_prior).sum() == pytest.approx(1.0, abs=1e-12)
+    last = shapes.start + (shapes.repeats - 1) * shapes.period + shapes.length
+    assert last.max() <= 96
+    assert shapes.start.min() == 0
+    assert shapes.history(0).sum() == shapes.length[0]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_every_history_is_matched_as_if_it_were_multiplied_out(seed: int):
+    rng = np.random.default_rng(seed)
+    shapes = release_shapes(60, 3600.0)
+    response, reading = rng.standard_normal((30, 60)), rng.standard_normal((2, 30))
+    gram, match = np.zeros((1, 61, 61)), np.zeros((2, 1, 61))
+    cumulative_square((response.T @ response).astype(np.float32), gram[0])
+    match[:, 0, 1:] = np.cumsum(reading @ response, axis=1)
+    alpha, beta = np.empty((1, len(shapes.start))), np.empty((2, 1, len(shapes.start)))
+    scan_shapes(gram, match, shapes.columns, alpha, beta)
+    for s in rng.integers(0, len(shapes.start), 40):
+        plume = response @ shapes.history(int(s))
+        assert alpha[0, s] == pytest.approx(plume @ plume, rel=1e-4, abs=1e-3)
+        assert beta[:, 0, s] == pytest.approx(reading @ plume, rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-6, 6), st.floats(1e-3, 1e4), st.floats(-50, 50))
+def test_no_gain_exceeds_the_whole_misfit(log_amplitude: float, alpha: float, score: float):
+    beta = score * np.sqrt(alpha)
+    assert log_gain(log_amplitude, alpha, beta) <= 0.5 * score**2 + 1e-9
+
+
+def test_a_release_that_touches_no_reading_is_neither_proved_nor_disproved():
+    assert log_gain(-20.0, 1.0, 0.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("alpha", "amplitude"), [(4.0, 1.5), (100.0, 0.7), (30.0, 3.0)])
+def test_evidence_is_the_integral_over_strength_and_departure(alpha: float, amplitude: float):
+    beta, centre, spread, sd = alpha * amplitude, 0.25, 0.5, 1.4
+
+    def likelihood(log_a: float) -> float:
+        a = np.exp(log_a)
+        variance = 1.0 / alpha + (AMPLITUDE_ERROR * a) ** 2
+        gain = 0.5 * beta * amplitude - 0.5 * (a - amplitude) ** 2 / variance - 0.5 * np.log(variance * alpha)
+        return float(np.exp(gain))
+
+    def at_strength(w: float) -> float:
+        def inside(e: float) -> float:
+            return (
+                likelihood(centre + w + e) * np.exp(-0.5 * (e / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
+            )
+
+        seen = 1.0 - np.exp(-0.5 * alpha * np.exp(2 * (centre + w)) / 16.0)
+        prior = np.exp(-0.5 * (w / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+        return float(seen * prior * quad(inside, -3 * spread, 3 * spread, limit=200)[0])
+
+    exact = np.log(quad(at_strength, -6.0, 6.0, limit=200)[0])
+    one = np.array([[centre]]), np.array([[spread]])
+    found = log_evidences(np.array([[alpha]]), np.array([[beta]]), *one, sd)
+    assert found[0] == pytest.approx(exact, abs=0.08)
+
+
+def test_a_rough_evidence_finds_the_same_leader_as_the_integral():
+    rng = np.random.default_rng(3)
+    alpha = rng.uniform(20.0, 200.0, (3, 40))
+    beta = alpha * np.exp(rng.normal(0.0, 0.6, (3, 40)))
+    centre, spread = np.zeros((1, 3)), np.full((1, 3), 0.4)
+    rough = rough_evidences(alpha, beta, centre, spread, 1.4)[0]
+    each = np.repeat(centre, 40, axis=0), np.repeat(spread, 40, axis=0)
+    exact = log_evidences(np.ascontiguousarray(alpha.T), np.ascontiguousarray(beta.T), *each, 1.4)
+    assert np.abs(rough - exact).max() < 1.5
+    assert np.argmax(rough) == np.argmax(exact)
+
+
+def test_strengths_that_do_not_show_carry_no_weight():
+    share = shown(np.array([1.0]), np.array([0.0]))
+    assert share[0] < 1e-4
+    assert share[-1] == pytest.approx(1.0, abs=1e-6)
+    assert np.all(np.diff(share) >= 0.0)
+
+
+def test_the_strength_found_is_that_of_the_readings():
+    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    evidence_of_kinds(
+        np.array([1e4]), np.array([1e4 * np.exp(2.0)]), np.zeros((1, 1)), np.full((1, 1), 0.3), 1.4, strengths
+    )
+    w = (np.argmax(strengths[0]) - GRID_HALF) * GRID_STEP
+    assert w == pytest.approx(2.0, abs=0.3)
+
+
+def test_a_step_in_the_readings_is_not_taken_for_noise():
+    rng = np.random.default_rng(5)
+    level = np.where(np.arange(200) < 120, 1.0, 4.0)
+    value = level * (1.0 + 0.05 * rng.standard_normal(200))
+    noise = noise_of(value, np.arange(200) * 3600.0, station=np.full(200, "A"))
+    assert np.median(noise / level) == pytest.approx(0.05, rel=0.3)
+
+
+def test_a_credible_set_is_never_cut_through_ties():
+    names = [Candidate(f"O{i}", "outfall", "R1", 10.0 * i) for i in range(4)]
+    findings = [Finding(c, p) for c, p in zip(names, (0.4, 0.2, 0.2, 0.2), strict=True)]
+    assert credible_set(findings) == ("O0", "O1", "O2", "O3")
+    assert credible_set([Finding(names[0], 0.95), Finding(names[1], 0.05)]) == ("O0",)
