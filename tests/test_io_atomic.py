@@ -149,3 +149,27 @@ def _unprivileged() -> Iterator[None]:
 def test_an_error_of_the_program_is_not_blamed_on_the_folder(tmp_path: Path):
     with pytest.raises(FileNotFoundError), result_folder(tmp_path / "results"):
         (tmp_path / "elsewhere" / "input.csv").read_text()
+
+
+def test_a_kill_while_results_move_in_keeps_the_old_figures_or_brings_the_new(tmp_path: Path):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from suyuan.io.atomic import result_folder
+out = Path(sys.argv[1])
+(out / "figures").mkdir(parents=True)
+(out / "figures" / "map.svg").write_text("old")
+rename = Path.rename
+def and_die(self, target):
+    moved = rename(self, target)
+    if self == out / "figures":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return moved
+Path.rename = and_die
+with result_folder(out) as folder:
+    (folder / "figures").mkdir()
+    (folder / "figures" / "map.svg").write_text("new")
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "results")], check=False, timeout=60)
+    assert (tmp_path / "results" / "figures" / "map.svg").read_text() in ("old", "new")
+    assert not list(tmp_path.glob("**/*.partial"))

@@ -207,7 +207,7 @@ def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64
 def substances_to_trace(project: Project, ask: Ask, *, observations: Observations) -> tuple[Substance, ...]:
     """Return what is traced, first the determinand whose mass is reported: as asked, else all there are."""
     measured = list(dict.fromkeys(observations.determinand.tolist()))
-    asked = [determinand(name).id for name in ask.determinands]
+    asked = list(dict.fromkeys(determinand(name).id for name in ask.determinands))
     for name in asked:
         if name not in measured:
             raise InputError(observations.source, f"there is no reading of '{name}'", nearest(name, measured))

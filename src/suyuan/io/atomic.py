@@ -81,8 +81,15 @@ def _move_in(partial: Path, out: Path) -> None:
         target = out / entry.name
         if target.is_dir():
             old = partial / f"{entry.name}.old"
-            target.rename(old)
-        entry.replace(target)
+            try:
+                target.rename(old)
+                entry.replace(target)
+            except BaseException:  # a kill between the two renames: what stood there goes back
+                if old.exists() and not target.exists():
+                    old.rename(target)
+                raise
+        else:
+            entry.replace(target)
 
 
 @contextmanager

@@ -25,7 +25,8 @@ def write_results(
 ) -> tuple[Path, ...]:
     """Write everything a run found into the folder `out` and return the files, report.html first.
 
-    The folder appears whole or not at all. Raises InputError where it cannot be written.
+    A folder that is not there yet appears whole; in one that is, files are replaced one by one, each
+    whole. Raises InputError where it cannot be written.
     """
     drawn = draw(trace, network, flow=flow, run=run)
     texts = {
