@@ -1,0 +1,224 @@
+"""Traces in small clean worlds: who did it is known, and so is when nobody did or nobody could have seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import tracing_worlds as worlds
+
+from suyuan.errors import InputError
+from suyuan.observations import FAIL
+from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
+from suyuan.tracing.posterior import candidate_probabilities, problem_of
+from suyuan.tracing.readings import blocks_of
+from suyuan.tracing.result import Trace
+from suyuan.tracing.search import Problem, Verdict, effective_members, tempered, weigh
+
+PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
+PULSE_KG = 3.0 * 6 * 3.6
+NIGHTLY = {"O2": (worlds.history(66, 8), worlds.rates("domestic", 8.0))}
+
+
+@cache
+def clean() -> Trace:
+    world = worlds.meeting()
+    return worlds.traced(world, worlds.read(world, PULSE))
+
+
+@cache
+def quiet() -> Trace:
+    world = worlds.meeting()
+    return worlds.traced(world, worlds.read(world, {}))
+
+
+@cache
+def weighed() -> tuple[Problem, Verdict]:
+    world = worlds.meeting()
+    problem = problem_of(
+        worlds.read(world, PULSE),
+        (world.matrix,),
+        substances=worlds.substances(),
+        fingerprints=worlds.FINGERPRINTS,
+        prior=world.prior,
+    )
+    return problem, weigh(problem)
+
+
+def test_a_clean_release_is_traced_to_its_outfall():
+    found = clean()
+    assert found.findings[0].candidate.id == "O1"
+    assert found.findings[0].probability > 0.9
+    assert found.no_source_probability < 0.01
+    assert found.credible_set == ("O1",)
+
+
+def test_mass_and_start_of_a_clean_release_are_covered():
+    top = clean().findings[0]
+    assert top.mass_kg.q05 < PULSE_KG < top.mass_kg.q95
+    assert top.mass_kg.q95 / top.mass_kg.q05 < 3.0
+    started = worlds.networks.START + np.timedelta64(48, "h")
+    assert top.start.q05 <= started <= top.start.q95
+    assert top.release.shape == (3, worlds.LAST_HOUR - worlds.FIRST_HOUR)
+    assert (np.diff(top.release, axis=0) >= 0.0).all()
+
+
+def test_nobody_is_accused_of_a_river_that_only_flows():
+    found = quiet()
+    assert found.no_source_probability > 0.9
+    assert max(finding.probability for finding in found.findings) < 0.05
+
+
+def test_the_background_of_a_quiet_river_is_found_at_every_reading():
+    for fit in quiet().fits:
+        middle = fit.fitted[1]
+        assert np.abs(fit.observed / middle - 1.0).max() < 5.0 * worlds.NOISE
+        inside = (fit.fitted[0] <= fit.observed) & (fit.observed <= fit.fitted[2])
+        assert inside.mean() > 0.8
+
+
+def test_an_outfall_below_every_station_is_a_blind_spot_and_not_accused():
+    # its plume passes no station, so the readings are those of a quiet river
+    world = worlds.meeting()
+    found = worlds.traced(
+        world, worlds.read(world, {"O4": (worlds.history(48, 6), worlds.rates("industrial", 30.0))})
+    )
+    assert worlds.probability(found, "O4") < 0.01
+    assert found.no_source_probability > 0.9
+    blind = {spot.candidate: spot.is_blind for spot in found.blind_spots}
+    assert blind["O4"].all()
+    assert "O1" not in blind or not blind["O1"].all()
+
+
+def test_two_outfalls_in_a_clean_river_are_both_found():
+    world = worlds.meeting()
+    found = worlds.traced(world, worlds.read(world, PULSE | NIGHTLY))
+    assert worlds.probability(found, "O1") > 0.8
+    assert worlds.probability(found, "O2") > 0.8
+    assert set(found.pairs[0][:2]) == {"O1", "O2"}
+
+
+def test_one_determinand_suffices_where_the_stations_tell_the_canals_apart():
+    world = worlds.meeting()
+    found = worlds.traced(world, worlds.read(world, PULSE), names=("NH3-N",))
+    assert found.findings[0].candidate.id in ("O1", "boundary:A", "reach:RA")
+    upstream = sum(worlds.probability(found, name) for name in ("O1", "boundary:A", "reach:RA"))
+    assert upstream > 0.9
+
+
+def test_without_fingerprints_the_water_alone_is_followed():
+    world = worlds.meeting()
+    found = worlds.traced(world, worlds.read(world, PULSE), fingerprints=worlds.NO_FINGERPRINTS)
+    assert found.findings[0].candidate.id in ("O1", "boundary:A", "reach:RA")
+    assert any("No fingerprints" in note for note in found.notes)
+
+
+def test_names_of_outfalls_mean_nothing():
+    world = worlds.meeting((("O1", "Z1"), ("O2", "A2")))
+    renamed = {"Z1": PULSE["O1"]}
+    found = worlds.traced(world, worlds.read(world, renamed))
+    before = {finding.candidate.id: finding.probability for finding in clean().findings}
+    after = {finding.candidate.id: finding.probability for finding in found.findings}
+    assert after["Z1"] == pytest.approx(before["O1"], rel=1e-6)
+    assert after["A2"] == pytest.approx(before["O2"], rel=1e-6)
+    assert found.no_source_probability == pytest.approx(clean().no_source_probability, rel=1e-6)
+
+
+def test_the_same_seed_gives_the_same_answer():
+    world = worlds.meeting()
+    again = worlds.traced(world, worlds.read(world, PULSE))
+    assert again.to_dict() == clean().to_dict()
+
+
+def test_readings_flagged_as_failed_say_nothing():
+    world = worlds.meeting()
+    observations = worlds.read(world, PULSE)
+    broken = np.arange(len(observations)) % 7 == 3
+    wild = replace(
+        observations,
+        value=np.where(broken, 1e4, observations.value),
+        flag=np.where(broken, FAIL, observations.flag).astype(np.int8),
+    )
+    blocks = blocks_of(wild, world.matrix.receptors, substances=worlds.substances())
+    assert sum(len(block.value) for block in blocks) == (~broken).sum()
+    assert max(block.value.max() for block in blocks) < 1e3
+
+
+def test_a_window_without_the_traced_determinand_is_refused():
+    world = worlds.meeting()
+    others = worlds.read(world, {})
+    others = others.where(others.determinand != "NH3-N")
+    with pytest.raises(InputError, match="no usable reading of NH3-N"):
+        blocks_of(others, world.matrix.receptors, substances=worlds.substances())
+
+
+def test_library_keeps_the_ratios_of_each_kind():
+    world = worlds.meeting()
+    blocks = blocks_of(worlds.read(world, {}), world.matrix.receptors, substances=worlds.substances())
+    library = library_of(worlds.FINGERPRINTS, blocks)
+    domestic = library.kinds.index("domestic")
+    np.testing.assert_allclose(np.exp(library.centre[domestic]), np.array([40.0, 5.0, 120.0]) / 40.0)
+    assert library.spread.min() >= LEAST_SPREAD
+
+
+def test_what_the_library_does_not_know_is_left_wide_open():
+    world = worlds.meeting()
+    blocks = blocks_of(worlds.read(world, {}), world.matrix.receptors, substances=worlds.substances())
+    gap = replace(worlds.FINGERPRINTS, median=worlds.FINGERPRINTS.median * np.array([1.0, np.nan, 1.0]))
+    library = library_of(gap, blocks)
+    assert np.isfinite(library.centre).all()
+    assert (library.spread[:, 1] == UNKNOWN_SPREAD).all()
+
+
+def test_the_prior_shares_itself_out_among_all_candidates():
+    world = worlds.meeting()
+    prior = world.prior
+    assert prior.weight.sum() == pytest.approx(1.0)
+    of = {c.id: w for c, w in zip(prior.candidates, prior.weight, strict=True)}
+    # 1 and 3 m3/s enter; the reaches are 1500, 2100 and 3000 m long
+    assert of["boundary:B"] / of["boundary:A"] == pytest.approx(3.0)
+    assert of["reach:RC"] / of["reach:RA"] == pytest.approx(2.0)
+    problem, _ = weighed()
+    assert np.exp(problem.log_prior).sum() == pytest.approx(1.0)
+
+
+def test_with_one_source_the_candidates_and_nobody_share_one():
+    problem, verdict = weighed()
+    alone = replace(verdict, nobody=0.2, one=0.8, two=0.0)
+    shares = candidate_probabilities(problem, alone)
+    assert sum(shares.values()) + alone.nobody == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("two", [0.0, 0.5, 1.0])
+def test_probabilities_stay_between_none_and_certain(two):
+    problem, verdict = weighed()
+    shares = candidate_probabilities(problem, replace(verdict, nobody=0.0, one=1.0 - two, two=two))
+    assert all(0.0 <= p <= 1.0 for p in shares.values())
+    assert verdict.nobody + verdict.one + verdict.two == pytest.approx(1.0)
+
+
+def test_hotter_evidence_speaks_more_softly():
+    _, verdict = weighed()
+    hot = replace(verdict.single, temperature=4.0)
+    assert hot.weight.sum() == pytest.approx(1.0)
+    assert hot.weight.max() < replace(verdict.single, temperature=1.0).weight.max()
+    assert hot.log_evidence < replace(verdict.single, temperature=1.0).log_evidence
+
+
+def test_evidence_is_weakened_until_half_of_the_flow_members_carry_weight():
+    # eight members whose evidence differs by 30: one would decide alone
+    _, verdict = weighed()
+    found = verdict.single
+    few = np.arange(min(16, len(found.source)))
+    spread = {name: getattr(found, name)[few] for name in ("source", "shape", "kind", "log_prior")}
+    member, gain = few % 8, 30.0 * (few % 8)
+    eight = replace(
+        found, **spread, member=member, log_gain=gain, alpha=found.alpha[:, few], beta=found.beta[:, few]
+    )
+    warm = tempered(eight, 8)
+    assert warm.temperature > 1.0
+    assert effective_members(warm, 8) >= 4.0
+    assert effective_members(replace(eight, temperature=1.0), 8) < 2.0
+    assert warm.weight.sum() == pytest.approx(1.0)
