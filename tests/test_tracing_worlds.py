@@ -15,7 +15,7 @@ from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
-from suyuan.tracing.search import Problem, Verdict, effective_members, tempered, weigh
+from suyuan.tracing.search import Explanations, Problem, Verdict, effective_members, tempered, weigh
 
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
 PULSE_KG = 3.0 * 6 * 3.6
@@ -208,17 +208,30 @@ def test_hotter_evidence_speaks_more_softly():
 
 
 def test_evidence_is_weakened_until_half_of_the_flow_members_carry_weight():
-    # eight members whose evidence differs by 30: one would decide alone
-    _, verdict = weighed()
-    found = verdict.single
-    few = np.arange(min(16, len(found.source)))
-    spread = {name: getattr(found, name)[few] for name in ("source", "shape", "kind", "log_prior")}
-    member, gain = few % 8, 30.0 * (few % 8)
-    eight = replace(
-        found, **spread, member=member, log_gain=gain, alpha=found.alpha[:, few], beta=found.beta[:, few]
+    # eight members, each with two explanations as likely a priori, whose evidence differs by 30: one would decide alone
+    row = np.arange(16)
+    many = Explanations(
+        member=row % 8,
+        source=row // 8,
+        shape=np.zeros(16, np.int64),
+        kind=np.zeros(16, np.int64),
+        log_prior=np.full(16, -3.0),
+        log_gain=30.0 * (row % 8),
+        alpha=np.ones((1, 16)),
+        beta=np.ones((1, 16)),
     )
-    warm = tempered(eight, 8)
-    assert warm.temperature > 1.0
-    assert effective_members(warm, 8) >= 4.0
-    assert effective_members(replace(eight, temperature=1.0), 8) < 2.0
+    assert effective_members(many, 8) == pytest.approx(1.0, abs=1e-6)
+    warm = tempered(many, 8)
+    assert 4.0 <= effective_members(warm, 8) < 5.0
     assert warm.weight.sum() == pytest.approx(1.0)
+    assert np.argmax(warm.weight) in (7, 15)
+
+
+def test_members_that_agree_leave_the_evidence_as_it_is():
+    row = np.arange(8)
+    zero = np.zeros(8, np.int64)
+    agreeing = Explanations(
+        row, zero, zero, zero, np.zeros(8), np.full(8, 50.0), np.ones((1, 8)), np.ones((1, 8))
+    )
+    assert tempered(agreeing, 8).temperature == 1.0
+    assert effective_members(agreeing, 8) == pytest.approx(8.0)
