@@ -153,8 +153,11 @@ def _looked_up(
 def _stations(table: Table, network: Network | None) -> tuple[NDArray[np.str_], list[Fault]]:
     if network is None:
         text = table.text("station")
-        say = lambda _: ("station is missing", "name the station in every row")  # noqa: E731
-        return _array(text), table.faults((text == "").to_numpy(dtype=bool), text, say=say)
+        is_missing = (text == "").to_numpy(dtype=bool)
+        faults = table.faults(
+            is_missing, text, say=lambda _: ("station is missing", "name the station in every row")
+        )
+        return _array(text), faults
     ids = {s.id: s.id for s in network.stations}
     names = [s.name for s in network.stations if s.name]
     by_name = {s.name: s.id for s in network.stations if s.name and names.count(s.name) == 1}
@@ -259,8 +262,9 @@ def _flags(table: Table, value: Array) -> tuple[NDArray[np.int8], list[Fault]]:
     remedy = "write 1 (good), 2 (not evaluated), 3 (suspect), 4 (fail) or 9 (missing)"
     flag, faults = np.full(len(table), GOOD, dtype=np.int8), list[Fault]()
     if "flag" in table.columns:
-        say = lambda cell: (f"flag '{cell}' is not a quality flag", remedy)  # noqa: E731
-        words, faults = _looked_up(table, "flag", known=_FLAGS, say=say)
+        words, faults = _looked_up(
+            table, "flag", known=_FLAGS, say=lambda cell: (f"flag '{cell}' is not a quality flag", remedy)
+        )
         flag = np.where(words == "", str(GOOD), words).astype(np.int8)
     return np.where(np.isnan(value), MISSING, flag).astype(np.int8), faults
 

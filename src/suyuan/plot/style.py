@@ -51,7 +51,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 10,
     "path.simplify_threshold": 0.2,
 }
-INK, PALE, WATER, BAND = "#1f2933", "#b8c2cc", "#0b5394", "#9ecae1"
+INK, WATER, BAND = "#1f2933", "#0b5394", "#9ecae1"
 HOT = ("#fed976", "#feb24c", "#fd8d3c", "#f03b20", "#bd0026")
 WIDTH = 9.4
 
