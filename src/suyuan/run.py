@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import BalancedFlow, balanced
+from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
@@ -24,13 +25,14 @@ from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
-from suyuan.observations import Observations
+from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.transport.matrix import SourceReceptorMatrix
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
@@ -43,6 +45,9 @@ HOUR_S = 3600.0
 
 MEMBERS = 8
 """Flow members over which the error of the flow is averaged."""
+
+POOLED_S = 2.0 * HOUR_S
+"""Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done."""
@@ -116,6 +121,8 @@ def trace_folder(
     """
     began = time.perf_counter()
     project = read_project(folder)
+    out = out or Path(folder) / "results"
+    require_writable(out)
     traced = trace_project(project, ask, progress=progress)
     progress("writing the report", 0.92)
     run = RunInfo(
@@ -133,9 +140,7 @@ def trace_folder(
         lang=ask.lang,
         is_invented=is_invented,
     )
-    files = write_results(
-        traced.trace, traced.network, flow=traced.flow, run=run, out=out or Path(folder) / "results"
-    )
+    files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
     progress("done", 1.0)
     return Done(traced, run, files)
 
@@ -153,8 +158,11 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     substances = substances_to_trace(project, ask, observations=everything)
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
-    observations = everything.select(stations=stations, determinands=names, since=since, until=until)
-    _refuse_empty(everything, observations, window=(since, until), zone=project.zone)
+    chosen = everything.select(stations=stations, determinands=names, since=since, until=until)
+    _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
+    observations = pooled(chosen, every_s=POOLED_S)
+    receptors, _ = receptors_of(network, observations)
+    blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
     rng = np.random.default_rng(ask.seed)

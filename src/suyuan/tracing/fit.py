@@ -9,7 +9,9 @@ from scipy.linalg import cho_solve
 from suyuan.observations import FAIL, MISSING, Observations
 from suyuan.tracing.plume import model_error
 from suyuan.tracing.result import Fit
-from suyuan.tracing.search import Problem, Verdict, expected_plumes
+from suyuan.tracing.responses import expected_plumes
+from suyuan.tracing.search import Problem
+from suyuan.tracing.verdict import Verdict
 
 Array = NDArray[np.float64]
 

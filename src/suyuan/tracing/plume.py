@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ TIMING_ERROR_S = 0.75 * 3600.0
 class Claim:
     """The readings when a plume of a given size is claimed.
 
-    For each block: its `backgrounds`, the lower Cholesky `factors` (reading, reading) of the covariance with model error,
-    and the `plumes` (reading,) for which that error was reckoned.
+    For each block: its `backgrounds`, model error not included, the lower Cholesky `factors` (reading, reading) of the
+    covariance with model error, and the `plumes` (reading,) for which that error was reckoned.
     """
 
     blocks: tuple[Block, ...]
@@ -116,7 +116,8 @@ def claim(
         free = error / MODEL_ERROR**2 if is_crude else error
         clean = block.value if is_crude else block.value - plume
         level = max(float(np.median(block.value - plume)), 0.05 * block.level)
-        background = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
+        found = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
+        background = replace(found, covariance=found.covariance - free)
         backgrounds.append(background)
-        factors.append(np.asarray(np.linalg.cholesky(background.covariance - free + error), dtype=float))
+        factors.append(np.asarray(np.linalg.cholesky(background.covariance + error), dtype=float))
     return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes))
