@@ -11,9 +11,8 @@ from scipy.linalg import solve_triangular
 
 from suyuan.tracing.evidence import pair_evidences
 from suyuan.tracing.plume import Claim
-from suyuan.tracing.refine import Ground, log_density, plume_of
+from suyuan.tracing.refine import Ground, Plume, best_density, plume_of
 from suyuan.tracing.responses import Responses, amplitudes, responses
-from suyuan.tracing.scan import log_sum
 from suyuan.tracing.search import Explanations, Problem, joined
 
 Array = NDArray[np.float64]
@@ -43,13 +42,12 @@ def singles_anew(problem: Problem, table: Explanations, *, ground: Ground) -> Ex
     seen = responses(problem, member=int(found.member[0]), source=found.source, shape=found.shape)
     amplitude = amplitudes(problem, found, np.arange(len(found.source)))
     claimed = (amplitude.T * found.beta - 0.5 * amplitude.T**2 * found.alpha).sum(axis=0)
-    own = np.array(
-        [
-            log_density((plume_of(rise, a, ground=ground, travel_s=travel),), ground)
-            for rise, a, travel in zip(seen.rise, amplitude, seen.travel_s, strict=True)
-        ]
-    )
-    return replace(found, log_gain=found.log_gain + own - ground.claimed_log_density - claimed)
+    own = [
+        best_density((_plume(seen, i, amplitude=a, ground=ground),), ground) for i, a in enumerate(amplitude)
+    ]
+    density, factor = np.array(own).T
+    gain = found.log_gain + density - ground.claimed_log_density - claimed
+    return replace(found, log_gain=gain, beta=found.beta * factor)
 
 
 def picked(table: Explanations) -> Explanations:
@@ -102,30 +100,36 @@ def pairs_anew(
     log_prior = pool.log_prior[pairs].sum(axis=1) + np.log(2.0 * len(problem.matrices))
     leading = np.argsort(log_prior + gain)[::-1][:PAIRS_ANEW]
     one, other = pairs[leading].T
-    own = np.array([_density_of_two(seen, pairs[p], amplitude[p], ground) for p in leading])
+    density, factor = np.array([_density_of_two(seen, pairs[p], amplitude[p], ground) for p in leading]).T
     a, b = amplitude[leading].transpose(1, 2, 0)
     alike = (a * b * cross[:, one, other] + 0.5 * a**2 * alpha[one].T + 0.5 * b**2 * alpha[other].T).sum(
         axis=0
     )
-    total = (
-        gain[leading]
-        + own
-        - ground.claimed_log_density
-        - (a * beta[one].T + b * beta[other].T).sum(axis=0)
-        + alike
-    )
+    under_scan = (a * beta[one].T + b * beta[other].T).sum(axis=0) - alike
+    total = gain[leading] + density - ground.claimed_log_density - under_scan
     columns = {"log_prior": log_prior[leading], "log_gain": total}
-    return tuple(  # type: ignore[return-value]
-        replace(pool.where(rows), beta=left[leading, i].T, **columns) for i, rows in enumerate((one, other))
+    first, second = (
+        replace(pool.where(rows), beta=left[leading, i].T * factor, **columns)
+        for i, rows in enumerate((one, other))
     )
+    return first, second
 
 
-def _density_of_two(seen: Responses, pair: Index, amplitude: Array, ground: Ground) -> float:
+def _density_of_two(seen: Responses, pair: Index, amplitude: Array, ground: Ground) -> tuple[float, float]:
     plumes = tuple(
-        plume_of(seen.rise[i], amplitude[k], ground=ground, travel_s=seen.travel_s[i])
-        for k, i in enumerate(pair)
+        _plume(seen, int(i), amplitude=a, ground=ground) for i, a in zip(pair, amplitude, strict=True)
     )
-    return log_density(plumes, ground)
+    return best_density(plumes, ground)
+
+
+def _plume(seen: Responses, row: int, *, amplitude: Array, ground: Ground) -> Plume:
+    return plume_of(
+        seen.rise[row],
+        amplitude,
+        ground=ground,
+        travel_s=seen.travel_s[row],
+        spread_s2=seen.spread_s2[row],
+    )
 
 
 def _pool(tables: Sequence[Explanations]) -> Explanations:

@@ -23,11 +23,13 @@ class Responses:
     """Concentration at every receptor per g/s released, one row an explanation.
 
     `rise` (explanation, substance, receptor) [s/m3], decay included; `travel_s` (explanation, station) is the mean time
-    that the water of the plume was under way to each station, in the order of the sorted station ids.
+    that the water of the plume was under way to each station, in the order of the sorted station ids, and `spread_s2`
+    [s2] by how much that time differed within single readings (variance): what dispersion made of a sudden release.
     """
 
     rise: Array
     travel_s: Array
+    spread_s2: Array
 
 
 def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> Responses:
@@ -36,7 +38,7 @@ def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> 
     receptors = len(matrix.receptors)
     stations, of_station = np.unique(matrix.receptors.station, return_inverse=True)
     rise = np.empty((len(source), len(problem.blocks), receptors))
-    travel = np.empty((len(source), len(stations)))
+    travel, spread = np.empty((2, len(source), len(stations)))
     lag = np.maximum(matrix.lag_s(), 0.0)
     for s in np.unique(source):
         rows = np.flatnonzero(source == s)
@@ -45,12 +47,17 @@ def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> 
             decayed = values * np.exp(-block.substance.decay_per_s * lag)
             rise[rows, d] = _released(problem, decayed, shape[rows])
         positive = np.maximum(values, 0.0)  # beside sharp fronts transport rings below zero
+        weight = positive.sum(axis=1)
+        age = (positive * lag).sum(axis=1) / np.maximum(weight, 1e-30)
+        unlike = np.maximum((positive * lag**2).sum(axis=1) - weight * age**2, 0.0)
+        of_all = np.maximum(np.bincount(of_station, weight), 1e-30)
+        spread[rows] = np.bincount(of_station, unlike) / of_all
         total, late = (
             np.stack([np.bincount(of_station, row) for row in _released(problem, part, shape[rows])])
             for part in (positive, positive * lag)
         )
         travel[rows] = late / np.maximum(total, 1e-30)
-    return Responses(rise, travel)
+    return Responses(rise, travel, spread)
 
 
 def _released(problem: Problem, values: Array, shape: Index) -> Array:

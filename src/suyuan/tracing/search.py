@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.tracing.background import BackgroundParts
-from suyuan.tracing.plume import Claim
+from suyuan.tracing.plume import Claim, claim
 from suyuan.tracing.readings import Block
 from suyuan.tracing.scan import Grid, SourceScan, log_sum, scan_member
 from suyuan.transport.matrix import SourceReceptorMatrix
@@ -45,6 +45,15 @@ class Problem:
     log_prior: Array
     considered: NDArray[np.int64] | None = None
     workers: int = 2
+
+    @property
+    def bin_s(self) -> float:
+        """Length of a release bin [s]."""
+        return float(np.median(np.diff(self.matrices[0].edges)))
+
+    def claim(self, plumes: Plumes, *, is_crude: bool = False) -> Claim:
+        """Return the readings whitened for a search in which plumes of about this size, (reading,) a block, are claimed."""
+        return claim(self.blocks, self.parts, plumes=plumes, bin_s=self.bin_s, is_crude=is_crude)
 
 
 COLUMNS = ("member", "source", "shape", "kind", "log_prior", "log_gain", "alpha", "beta")

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.tracing.anew import pairs_anew, singles_anew
-from suyuan.tracing.plume import Claim, claim, crude_plumes, no_plumes
+from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
 from suyuan.tracing.responses import expected_plumes
-from suyuan.tracing.scan import log_sum, visible_sources
+from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.search import Explanations, Problem, explain, joined, lifted, narrowed
 
 Array = NDArray[np.float64]
@@ -56,10 +56,10 @@ def weigh(problem: Problem) -> Verdict:
     """
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
-    quiet = claim(problem.blocks, problem.parts, plumes=nothing)
+    quiet = problem.claim(nothing)
     one, other = _sought(problem)
-    claimed = claim(problem.blocks, problem.parts, plumes=_sum(one, other))
-    ground = ground_of(claimed, problem.matrices[0].receptors)
+    claimed = problem.claim(_sum(one, other))
+    ground = ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
     shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
     few = narrowed(problem, claimed, removed=(nothing, other, one))
     found = explain(few, claimed, removed=(nothing, other, one))
@@ -123,15 +123,15 @@ def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     Only the first flow member and every few readings are used: this finds where plumes are, not who made them.
     """
     thin = replace(problem, blocks=tuple(thinned(block, READINGS_TO_SEEK) for block in problem.blocks))
-    claimed = claim(thin.blocks, thin.parts, plumes=crude_plumes(thin.blocks), is_crude=True)
+    claimed = thin.claim(crude_plumes(thin.blocks), is_crude=True)
     other = no_plumes(thin.blocks)
     for _ in range(SEEK_ROUNDS):
         (found_one,) = explain(thin, claimed, removed=[other], members=1)
         one = expected_plumes(thin, found_one)
-        claimed = claim(thin.blocks, thin.parts, plumes=_sum(one, other))
+        claimed = thin.claim(_sum(one, other))
         (found_other,) = explain(thin, claimed, removed=[one], members=1)
         other = expected_plumes(thin, found_other)
-        claimed = claim(thin.blocks, thin.parts, plumes=_sum(one, other))
+        claimed = thin.claim(_sum(one, other))
     return expected_plumes(problem, found_one), expected_plumes(problem, found_other)
 
 

@@ -64,6 +64,7 @@ def source_receptor_matrix(
         values=found.values,
         boundaries=tuple(operator.network.nodes[n].id for n in operator.geometry.boundaries),
         flow_edges=operator.flow.edges,
+        inflow=np.maximum(operator.flow.external[:, operator.geometry.boundaries].T, 0.0),
         fraction=found.fraction,
         initial=initial,
     )
