@@ -78,21 +78,27 @@ def weigh(problem: Problem) -> Verdict:
     return Verdict(nobody, one_source, two, single, first, second, claimed)
 
 
-def _tempered(tables: tuple[Explanations, ...], problem: Problem) -> tuple[Explanations, ...]:
-    """Return single, first and second with evidence weakened until enough flow members carry weight.
+def _tempered(tables: Sequence[Explanations], problem: Problem) -> list[Explanations]:
+    """Return single, first and second, all weakened by the temperature that one and two sources together ask for."""
+    prior = problem.grid.prior
+    single, first, _ = tables
+    of_one, of_two = float(np.log(1.0 - prior.nobody - prior.pair)), float(np.log(prior.pair))
+    both = joined([lifted(single, of_one), lifted(first, of_two)])
+    temperature = temperature_of(both, len(problem.matrices))
+    return [replace(table, temperature=temperature) for table in tables]
+
+
+def temperature_of(found: Explanations, members: int) -> float:
+    """Return by how much the evidence has to be weakened until enough flow members carry weight.
 
     Where another draw of the flow changes the evidence by much, differences of that size between sources mean little: the
-    temperature is the least at which the effective number of members, over one and two sources, reaches LEAST_MEMBERS.
+    temperature is the least at which the effective number of members reaches LEAST_MEMBERS.
     """
-    prior, members = problem.grid.prior, len(problem.matrices)
-    of_one, of_two = np.log(1.0 - prior.nobody - prior.pair), np.log(prior.pair)
-    single, first, _ = tables
-    both = joined([lifted(single, of_one), lifted(first, of_two)])
-    for temperature in 1.15 ** np.arange(0, 40):
-        warm = replace(both, temperature=float(temperature))
+    for temperature in 1.15 ** np.arange(0, 60):
+        warm = replace(found, temperature=float(temperature))
         if effective_members(warm, members) >= min(LEAST_MEMBERS, members) - 1e-9:
             break
-    return tuple(replace(table, temperature=float(temperature)) for table in tables)
+    return float(temperature)
 
 
 def effective_members(found: Explanations, members: int) -> float:
