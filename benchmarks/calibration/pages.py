@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.calibration.summary import POOLED
+
 Table = dict[str, Any]
 
 SIZES = ("n", "loss", "loss_of_guessing", "calibration_error", "top1", "top3", "set_covers", "set_size")
@@ -16,13 +18,12 @@ ACCUSATIONS = (
 
 
 def markdown(tables: dict[str, Table]) -> str:
-    """Return all tables as Markdown, one row a set."""
+    """Return all tables as Markdown, one row a set; ranks and reliability of what is pooled alone, if anything is."""
+    pooled = {name: table for name, table in tables.items() if name in POOLED} or tables
     parts = [
-        _table(tables, SIZES),
-        _table(tables, INTERVALS),
-        _table(tables, ACCUSATIONS),
-        _ranks(tables),
-        _reliability(tables),
+        *(_table(tables, keys) for keys in (SIZES, INTERVALS, ACCUSATIONS)),
+        _ranks(pooled),
+        _reliability(pooled),
     ]
     return "\n\n".join(parts) + "\n"
 

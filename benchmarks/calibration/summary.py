@@ -15,6 +15,8 @@ Table = dict[str, Any]
 
 SEED_OF_BOOTSTRAP = 7
 
+POOLED = {"all classes": tuple(CLASSES), "all wrong worlds": WRONG}
+
 MUST: dict[str, dict[str, object]] = {
     "C3'": {"both_named": 0.45, "unlisted_near3": 0.5, "each on at least": 100},
     "C4'": {
@@ -108,7 +110,7 @@ def sets(events: Sequence[Scored]) -> dict[str, Table]:
     """Return the summary of each set, of the four classes pooled and of the wrong worlds pooled."""
     names = list(dict.fromkeys(e.name for e in events))
     table = {name: summary([e for e in events if e.name == name]) for name in names}
-    for pooled, members in (("all classes", tuple(CLASSES)), ("all wrong worlds", WRONG)):
+    for pooled, members in POOLED.items():
         inside = [e for e in events if e.name in members]
         if inside:
             table[pooled] = summary(inside)

@@ -43,6 +43,9 @@ from suyuan.synthetic.waters import (
 
 Array = NDArray[np.float64]
 
+LEAST_DAYS = 9
+"""Days of flow in which every release has room: four of warm-up, four to begin in, one to end in."""
+
 ATTEMPTS = 20
 """Counties drawn before giving up on one in which a release can be seen."""
 
@@ -72,6 +75,11 @@ class Family:
     flow_error: float = 1.0
     days: int = DAYS
     dead_zones: DeadZones | None = None
+
+    def __post_init__(self) -> None:
+        if self.days < LEAST_DAYS:
+            what = f"{self.days} days of flow leave no room for a release after the warm-up of {WARM_UP_H} h"
+            raise InputError(f"family '{self.name}'", what, f"give at least {LEAST_DAYS} days")
 
 
 FAMILIES: dict[str, Family] = {
