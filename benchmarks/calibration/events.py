@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration.draw import draw
+from benchmarks.calibration.draw import Drawn, draw
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 from suyuan.network import Network
@@ -70,22 +70,25 @@ def traced(event: Event, *, rng: np.random.Generator, members: int = MEMBERS) ->
 
 
 def answered(key: Key) -> Row:
-    """Return the row of one event: its key, the truth and the result, both as the shared scorer reads them."""
-    drawn = draw(key.name, seed=key.seed, number=key.number)
-    event, began = drawn.event, time.perf_counter()
-    rng = np.random.default_rng([key.seed, key.number, SEEDS_OF_TRACING])
-    found = traced(event, rng=rng).to_dict()
+    """Return the row of one event, drawn and traced."""
+    drawn, began = draw(key.name, seed=key.seed, number=key.number), time.perf_counter()
+    found = traced(drawn.event, rng=np.random.default_rng([key.seed, key.number, SEEDS_OF_TRACING]))
+    return row_of(key, drawn, found=found, seconds=time.perf_counter() - began)
+
+
+def row_of(key: Key, drawn: Drawn, *, found: Trace, seconds: float) -> Row:
+    """Return an event's key, truth and result, the latter two as the shared scorer reads them."""
+    truth, result = drawn.event.truth.to_dict(), found.to_dict()
     kept = ("candidates", "credible_set", "no_source_probability", "effective_members")
-    truth = event.truth.to_dict()
     return {
         "set": key.name,
         "seed": key.seed,
         "number": key.number,
         "class": drawn.network_class,
         "truth": {**{k: truth[k] for k in ("sources", "n_outfalls", "n_reaches")}, "family": kind_of(truth)},
-        "near": neighbours(event.network, (s["reach"] for s in truth["sources"])),
-        "readings": event.observations.source,
-        "result": {k: found[k] for k in kept if k in found} | {"seconds": time.perf_counter() - began},
+        "near": neighbours(drawn.event.network, (s["reach"] for s in truth["sources"])),
+        "readings": drawn.event.observations.source,
+        "result": {**{k: result[k] for k in kept if k in result}, "seconds": seconds},
     }
 
 

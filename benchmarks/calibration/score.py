@@ -91,7 +91,7 @@ def scored(row: Row) -> Scored:
         right=right,
         none=none,
         loss=_loss(stated, right, none=none, true=len(true)),
-        loss_of_guessing=_loss((0.9 / len(ids),) * len(ids), right, none=0.1, true=len(true)),
+        loss_of_guessing=_loss(tuple(0.9 / len(ids) for _ in ids), right, none=0.1, true=len(true)),
         accused_wrongly=bool(ids) and stated[0] > ACCUSED and not right[0],
         listed_accused=any(
             p > ACCUSED and not hit and ":" not in i for p, hit, i in zip(stated, right, ids, strict=True)
