@@ -117,7 +117,7 @@ def _loss(stated: tuple[float, ...], right: tuple[bool, ...], *, none: float, tr
     """Return the sum of binary log losses of all candidates and of nobody; a source never named counts as probability 0.
 
     >>> round(_loss((0.5, 0.25), (True, False), none=0.0, true=1), 4)  # ln 2 + ln 4/3 and no more than 1e-4
-    0.981
+    0.9809
     """
     chance = np.array([*stated, none, *(0.0 for _ in range(true - sum(right)))])
     came = np.array([*right, true == 0, *(True for _ in range(true - sum(right)))])
