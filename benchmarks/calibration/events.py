@@ -19,8 +19,9 @@ from benchmarks.calibration.draw import Drawn, draw
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 from suyuan.network import Network
+from suyuan.observations import pooled
 from suyuan.qc import flag
-from suyuan.run import MEMBERS, matrices_of, release_edges
+from suyuan.run import MEMBERS, POOLED_S, matrices_of, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import Event
 from suyuan.tracing.members import flow_members
@@ -45,7 +46,7 @@ class Key:
 
 def traced(event: Event, *, rng: np.random.Generator, members: int = MEMBERS) -> Trace:
     """Return the trace of an event as `suyuan trace` makes it of the same project, files left out."""
-    network, observations = event.network, flag(event.observations)
+    network, observations = event.network, pooled(flag(event.observations), every_s=POOLED_S)
     measured = dict.fromkeys(observations.determinand.tolist())
     flow = balanced(event.flow, network)
     matrices = matrices_of(
