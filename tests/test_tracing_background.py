@@ -75,7 +75,9 @@ def test_every_part_of_the_background_is_symmetric_and_positive():
     assert parts.names == tuple(PRIOR_SHARE)
     for covariance in parts.covariance:
         np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
-        assert np.linalg.eigvalsh(covariance).min() >= -1e-8 * np.trace(covariance)  # 0 where inflow is steady
+        assert np.linalg.eigvalsh(covariance).min() >= -1e-8 * np.trace(
+            covariance
+        )  # 0 where inflow is steady
 
 
 def found_when(name: str, factor: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +68,8 @@ class Observations:
             keep &= self.time <= until
         return self.where(keep)
 
-    def where(self, keep: NDArray[np.bool_]) -> Observations:
-        """Return the readings where `keep`, shape (reading,), is true."""
+    def where(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Observations:
+        """Return the readings where `keep`, shape (reading,), is true, or those of these rows."""
         return replace(self, **{name: getattr(self, name)[keep] for name in COLUMNS})
 
     def to_frame(self) -> pd.DataFrame:
@@ -125,7 +125,9 @@ def pooled(observations: Observations, *, every_s: float) -> Observations:
         flag=flag,
     )
     others = observations.where(~is_instant)
-    both = {name: np.concatenate([getattr(means, name), getattr(others, name)]) for name in COLUMNS}
+    both: dict[str, Any] = {
+        name: np.concatenate([getattr(means, name), getattr(others, name)]) for name in COLUMNS
+    }
     return replace(observations, **both)
 
 

@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 
 from suyuan.tracing.evidence import pair_evidences
 from suyuan.tracing.plume import Claim
-from suyuan.tracing.refine import Ground, Plume, best_density, plume_of
+from suyuan.tracing.refine import Ground, Plume, log_density, plume_of
 from suyuan.tracing.responses import Responses, amplitudes, responses
 from suyuan.tracing.search import Explanations, Problem, joined
 
@@ -40,14 +40,12 @@ def singles_anew(problem: Problem, table: Explanations, *, ground: Ground) -> Ex
     if not len(found.source):
         return found
     seen = responses(problem, member=int(found.member[0]), source=found.source, shape=found.shape)
-    amplitude = amplitudes(problem, found, np.arange(len(found.source)))
+    amplitude = amplitudes(problem, found, rows=np.arange(len(found.source)))
     claimed = (amplitude.T * found.beta - 0.5 * amplitude.T**2 * found.alpha).sum(axis=0)
-    own = [
-        best_density((_plume(seen, i, amplitude=a, ground=ground),), ground) for i, a in enumerate(amplitude)
-    ]
-    density, factor = np.array(own).T
-    gain = found.log_gain + density - ground.claimed_log_density - claimed
-    return replace(found, log_gain=gain, beta=found.beta * factor)
+    own = np.array(
+        [log_density((_plume(seen, i, amplitude=a, ground=ground),), ground) for i, a in enumerate(amplitude)]
+    )
+    return replace(found, log_gain=found.log_gain + own - ground.claimed_log_density - claimed)
 
 
 def picked(table: Explanations) -> Explanations:
@@ -93,14 +91,14 @@ def pairs_anew(
     seen = responses(problem, member=int(pool.member[0]), source=pool.source, shape=pool.shape)
     alpha, beta, cross = _products(claimed, seen)
     library, strength = problem.grid.library, problem.grid.strength
-    centre = library.centre[pool.kind] + strength.log_rate
-    gain, left, amplitude = pair_evidences(
-        pairs, alpha, beta, cross, centre, library.spread[pool.kind], strength.log_sd
-    )
+    water = np.stack([library.centre[pool.kind] + strength.log_rate, library.spread[pool.kind]])
+    gain, left, amplitude = pair_evidences(pairs, np.stack([alpha, beta]), cross, water, strength.log_sd)
     log_prior = pool.log_prior[pairs].sum(axis=1) + np.log(2.0 * len(problem.matrices))
     leading = np.argsort(log_prior + gain)[::-1][:PAIRS_ANEW]
     one, other = pairs[leading].T
-    density, factor = np.array([_density_of_two(seen, pairs[p], amplitude[p], ground) for p in leading]).T
+    density = np.array(
+        [_density_of_two(seen, pairs[p], amplitude=amplitude[p], ground=ground) for p in leading]
+    )
     a, b = amplitude[leading].transpose(1, 2, 0)
     alike = (a * b * cross[:, one, other] + 0.5 * a**2 * alpha[one].T + 0.5 * b**2 * alpha[other].T).sum(
         axis=0
@@ -109,17 +107,16 @@ def pairs_anew(
     total = gain[leading] + density - ground.claimed_log_density - under_scan
     columns = {"log_prior": log_prior[leading], "log_gain": total}
     first, second = (
-        replace(pool.where(rows), beta=left[leading, i].T * factor, **columns)
-        for i, rows in enumerate((one, other))
+        replace(pool.where(rows), beta=left[leading, i].T, **columns) for i, rows in enumerate((one, other))
     )
     return first, second
 
 
-def _density_of_two(seen: Responses, pair: Index, amplitude: Array, ground: Ground) -> tuple[float, float]:
+def _density_of_two(seen: Responses, pair: Index, *, amplitude: Array, ground: Ground) -> float:
     plumes = tuple(
         _plume(seen, int(i), amplitude=a, ground=ground) for i, a in zip(pair, amplitude, strict=True)
     )
-    return best_density(plumes, ground)
+    return log_density(plumes, ground)
 
 
 def _plume(seen: Responses, row: int, *, amplitude: Array, ground: Ground) -> Plume:
@@ -128,7 +125,6 @@ def _plume(seen: Responses, row: int, *, amplitude: Array, ground: Ground) -> Pl
         amplitude,
         ground=ground,
         travel_s=seen.travel_s[row],
-        spread_s2=seen.spread_s2[row],
     )
 
 

@@ -1,8 +1,9 @@
 """The background: river water without any release, as a Gaussian process carried by the flow.
 
 Each boundary's water has its own unknown level, which moves slowly and, with rain, fast; rain also moves all of them
-together, and what a boundary brings changes with how much it brings (concentration against discharge). The network mixes these waters, so the covariance between two readings follows from the boundary fractions of
-the source-receptor matrix (transport-consistent kriging).
+together, and what a boundary brings changes with how much it brings (concentration against discharge). The network mixes
+these waters, so the covariance between two readings follows from the boundary fractions of the source-receptor matrix
+(transport-consistent kriging).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PRIOR_SHARE = {
 }
 """Standard deviation of each part of the background as a share of the median reading, before any reading is seen."""
 
-PRIOR_LOG_SD = 0.5
+PRIOR_LOG_SD = 0.8
 """How far (log) those shares may be off for a given river and determinand."""
 
 READINGS_FOR_SHARES = 160

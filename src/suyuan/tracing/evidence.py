@@ -249,26 +249,26 @@ def pair_evidence(
 
 @nb.njit(cache=True, nogil=True)
 def pair_evidences(
-    pairs: NDArray[np.int64],
-    alpha: Array,
-    beta: Array,
-    cross: Array,
-    log_centre: Array,
-    spread: Array,
-    log_rate_sd: float,
+    pairs: NDArray[np.int64], products: Array, cross: Array, water: Array, log_rate_sd: float
 ) -> tuple[Array, Array, Array]:  # pragma: no cover - compiled
     """Return the `pair_evidence` of each of `pairs` (pair, 2): (pair,), (pair, 2, substance), (pair, 2, substance).
 
-    `alpha`, `beta`, `log_centre` and `spread` are (plume, substance), `cross` (substance, plume, plume).
+    `products` (2, plume, substance) holds alpha and beta, `water` (2, plume, substance) log centre and spread, `cross`
+    (substance, plume, plume).
     """
+    substances = products.shape[2]
     found = np.empty(len(pairs))
-    left = np.empty((len(pairs), 2, alpha.shape[1]))
-    amplitude = np.empty((len(pairs), 2, alpha.shape[1]))
+    left = np.empty((len(pairs), 2, substances))
+    amplitude = np.empty((len(pairs), 2, substances))
     for p in range(len(pairs)):
-        i, j = pairs[p]
         both = pairs[p]
         found[p], left[p], amplitude[p] = pair_evidence(
-            alpha[both], beta[both], cross[:, i, j].copy(), log_centre[both], spread[both], log_rate_sd
+            products[0][both],
+            products[1][both],
+            cross[:, both[0], both[1]].copy(),
+            water[0][both],
+            water[1][both],
+            log_rate_sd,
         )
     return found, left, amplitude
 

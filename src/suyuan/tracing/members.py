@@ -18,8 +18,7 @@ class FlowErrors:
     """Log standard deviations of what the given flow gets wrong.
 
     `travel_common` and `travel_reach`: travel times of the whole network and of each reach. `inflow`: mean inflow of each
-    boundary. `dispersion`: the mixing length. `scale`: how wrong the flow is, is itself unknown; all of these are multiplied
-    by one factor a member, of this log standard deviation. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of known
+    boundary. `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of known
     width and depth show (Jobson, 1996, gives the scatter of such relations).
     """
 
@@ -27,7 +26,6 @@ class FlowErrors:
     travel_reach: float = 0.12
     inflow: float = 0.12
     dispersion: float = 0.5
-    scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,10 @@ def flow_members(
 def _drawn(
     network: Network, flow: BalancedFlow, *, errors: FlowErrors, rng: np.random.Generator
 ) -> FlowMember:
-    scale = np.exp(errors.scale * rng.standard_normal())
     common = errors.travel_common * rng.standard_normal()
-    travel = np.exp(scale * (common + errors.travel_reach * rng.standard_normal(len(network.reaches))))
-    factor = np.exp(scale * errors.inflow * rng.standard_normal(len(network.nodes)))
-    dispersion = float(np.exp(scale * errors.dispersion * rng.standard_normal()))
+    travel = np.exp(common + errors.travel_reach * rng.standard_normal(len(network.reaches)))
+    factor = np.exp(errors.inflow * rng.standard_normal(len(network.nodes)))
+    dispersion = float(np.exp(errors.dispersion * rng.standard_normal()))
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
     changed = with_inflows(flow, network, external=flow.external * np.where(is_boundary, factor, 1.0))
     more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))

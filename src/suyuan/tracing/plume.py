@@ -110,8 +110,8 @@ def claim(
 ) -> Claim:
     """Return the readings whitened for a search in which plumes of about this size are claimed.
 
-    `bin_s` is the length of a release bin [s]. `is_crude` means that the plumes are a first guess: then the background's shares are found with the plume left free
-    instead of taken out.
+    `bin_s` is the length of a release bin [s]. `is_crude` means that the plumes are a first guess: then the background's
+    shares are found with the plume left free instead of taken out.
     """
     backgrounds, factors = [], []
     for block, plume in zip(blocks, plumes, strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, cho_factor, cho_solve
 
-from suyuan.tracing.plume import MODEL_ERROR, Claim
+from suyuan.tracing.plume import LASTING_BINS, MODEL_ERROR, Claim
 from suyuan.transport.matrix import Receptors
 
 Array = NDArray[np.float64]
@@ -25,18 +25,6 @@ TRAVEL_ERROR = 0.08
 
 TIMING_ERROR_BINS = 0.5
 """Error of an arrival however short the way, in release bins."""
-
-DISPERSION_ERROR = 0.0
-"""Relative error of the variance by which dispersion spreads a sudden release, that remains beside the flow members."""
-
-WRONGNESS = ((1.0, 1.0),)
-"""How wrong the flow is, is unknown as well: factors on the errors of arrival and dispersion, and their chances."""
-
-SHARE_TRAVEL = 0.25
-"""Correlation time of a plume's error within a station, as a share of its travel time; at least a release bin."""
-
-FACTOR_STEPS = 0
-"""How often the factor on all amplitudes of an explanation is improved."""
 
 SUPPORT = 0.03
 """Readings at which a plume is below this share of its highest are not thought to err."""
@@ -84,40 +72,25 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
 class Plume:
     """One plume at the receptors: `response` (substance, receptor) at `amplitude` (substance,), and its error.
 
-    `rows` (row,) are the receptors at which it may err and `roots` (wrongness, row, row) the lower Cholesky factors of E
-    there, relative to the first substance, one for each of WRONGNESS; `ratio` (substance,) carries that error over to the
-    others.
+    `rows` (row,) are the receptors at which it may err and `root` (row, row) the lower Cholesky factor of E there, relative
+    to the first substance; `ratio` (substance,) carries that error over to the others.
     """
 
     response: Array
     amplitude: Array
     rows: Index
-    roots: Array
+    root: Array
     ratio: Array
 
 
-def plume_of(
-    response: Array, amplitude: Array, *, ground: Ground, travel_s: Array, spread_s2: Array
-) -> Plume:
-    """Return a plume with its error.
-
-    `travel_s` (station,) is how long the water was under way [s], `spread_s2` (station,) by how much that differed [s2].
-    """
+def plume_of(response: Array, amplitude: Array, *, ground: Ground, travel_s: Array) -> Plume:
+    """Return a plume with its error; `travel_s` (station,) is how long the water was under way [s]."""
     first = response[0]
     rows = np.flatnonzero(np.abs(first) > SUPPORT * np.abs(first).max(initial=1e-300))
     square = max(float(first @ first), 1e-300)
-    errors = np.stack(
-        [
-            np.hypot(TIMING_ERROR_BINS * ground.bin_s, TRAVEL_ERROR * travel_s),
-            0.5 * DISPERSION_ERROR * spread_s2,
-            np.full(len(travel_s), 5.0 * ground.bin_s),
-        ]
-    )
-    roots = [
-        error_root(first, rows, ground.station, ground.time, errors * np.array([[factor], [factor], [1.0]]))
-        for factor, _ in WRONGNESS
-    ]
-    return Plume(response, amplitude, rows, np.stack(roots), response @ first / square)
+    shift = np.hypot(TIMING_ERROR_BINS * ground.bin_s, TRAVEL_ERROR * travel_s)
+    root = error_root(first, rows, ground.station, ground.time, shift, LASTING_BINS * ground.bin_s)
+    return Plume(response, amplitude, rows, root, response @ first / square)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -149,107 +122,68 @@ def slopes(plume: Array, station: Index, time: Array) -> Array:  # pragma: no co
 
 @nb.njit(cache=True, nogil=True)
 def error_root(
-    plume: Array, rows: Index, station: Index, time: Array, errors: Array
+    plume: Array, rows: Index, station: Index, time: Array, shift: Array, lasting: float
 ) -> Array:  # pragma: no cover - compiled
-    """Return the lower Cholesky factor (row, row) of the covariance of what a plume gets wrong.
+    """Return the lower Cholesky factor (row, row) of the covariance of what a plume (receptor,) gets wrong.
 
-    `errors` (3, station): the standard deviation of an unknown shift of each station [s], that of half an unknown variance by
-    which dispersion spreads it more or less [s2], and how long [s] its size is off by the same share MODEL_ERROR. To first
-    order they change the plume by its slope, by its curvature and by itself.
+    A share MODEL_ERROR of the plume, correlated over `lasting` [s] within a station, and its slope times an unknown shift
+    of standard deviation `shift` (station,) [s] of each station.
     """
     size = len(rows)
     highest = np.abs(plume).max() if size else 1.0
     plume = plume / highest  # plumes may be as small as 1e-150
     slope = slopes(plume, station, time)
-    curvature = slopes(slope, station, time)
     covariance = np.zeros((size, size))
     for i in range(size):
         a = rows[i]
         for j in range(i + 1):
             b = rows[j]
             if station[a] == station[b]:
-                shift, widening, lasting = errors[:, station[a]]
                 share = MODEL_ERROR**2 * plume[a] * plume[b] * np.exp(-abs(time[a] - time[b]) / lasting)
-                moved = shift**2 * slope[a] * slope[b] + widening**2 * curvature[a] * curvature[b]
-                covariance[i, j] = share + moved
+                covariance[i, j] = share + shift[station[a]] ** 2 * slope[a] * slope[b]
                 covariance[j, i] = covariance[i, j]
         covariance[i, i] *= 1.0 + 1e-6
         covariance[i, i] += 1e-12
-    return highest * np.linalg.cholesky(covariance)
+    return np.asarray(highest * np.linalg.cholesky(covariance), dtype=np.float64)
 
 
-def best_density(plumes: tuple[Plume, ...], ground: Ground) -> tuple[float, float]:
-    """Return the log density of the readings where these plumes passed, their errors integrated out, and a factor.
-
-    All amplitudes are multiplied by the one factor, within a range of three either way, that makes the density highest.
-    """
+def log_density(plumes: tuple[Plume, ...], ground: Ground) -> float:
+    """Return the log density of the readings where these plumes passed, their errors integrated out."""
     rows = np.concatenate([plume.rows for plume in plumes])
     owner = np.repeat(np.arange(len(plumes)), [len(plume.rows) for plume in plumes])
     scale = np.stack([plume.amplitude * plume.ratio for plume in plumes])[owner].T
-    scale = np.ascontiguousarray(scale)
     total = np.sum([plume.amplitude[:, None] * plume.response for plume in plumes], axis=0)
-    found = [
-        highest_gain(
-            ground.precision, ground.score, total, rows, scale, block_diag(*(p.roots[k] for p in plumes))
-        )
-        for k in range(len(WRONGNESS))
-    ]
-    weighed = [gain + np.log(chance) for (gain, _), (_, chance) in zip(found, WRONGNESS, strict=True)]
-    return ground.log_density + float(np.logaddexp.reduce(weighed)), float(found[int(np.argmax(weighed))][1])
+    root = block_diag(*(plume.root for plume in plumes))
+    gain = density_gain(ground.precision, ground.score, total, rows, np.ascontiguousarray(scale), root)
+    return ground.log_density + float(gain)
 
 
 @nb.njit(cache=True, nogil=True)
-def highest_gain(
+def density_gain(
     precision: Array, score: Array, total: Array, rows: Index, scale: Array, root: Array
-) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Return the highest log density ratio against no plume over factors of the amplitudes, and that factor.
+) -> float:  # pragma: no cover - compiled
+    """Return the log density ratio against no plume, errors of the plume integrated out.
 
-    `total` (substance, receptor) is the plume; its error is `scale` (substance, row) times `root` (row, row) times a
-    standard normal. With a factor f the ratio is f u - f^2 v / 2 + f^2 (s - f t)'(I + f^2 M)^-1 (s - f t) / 2 - log|I + f^2 M| / 2.
+    `total` (substance, receptor) is the plume; its error at `rows` is `scale` (substance, row) times `root` (row, row) times a
+    standard normal. `precision` and `score` as in Ground.
     """
     size = len(rows)
     information = np.zeros((size, size))
-    pulled, held = np.zeros(size), np.zeros(size)
-    u, v = 0.0, 0.0
+    pulled = np.zeros(size)
+    gain = 0.0
     for d in range(len(precision)):
         pull = precision[d] @ total[d]
-        u += score[d] @ total[d]
-        v += total[d] @ pull
+        gain += score[d] @ total[d] - 0.5 * (total[d] @ pull)
         for i in range(size):
-            pulled[i] += scale[d, i] * score[d, rows[i]]
-            held[i] += scale[d, i] * pull[rows[i]]
+            pulled[i] += scale[d, i] * (score[d, rows[i]] - pull[rows[i]])
             for j in range(size):
                 information[i, j] += scale[d, i] * scale[d, j] * precision[d, rows[i], rows[j]]
-    spread = root.T @ information @ root
-    s, t = root.T @ pulled, root.T @ held
-    log_factor, step = 0.0, 0.25
-    best = _gain_at(1.0, u, v, spread, s, t)
-    for _ in range(FACTOR_STEPS):
-        up = _gain_at(np.exp(log_factor + step), u, v, spread, s, t)
-        down = _gain_at(np.exp(log_factor - step), u, v, spread, s, t)
-        bend = up - 2.0 * best + down
-        move = np.sign(up - down) * step * 2.0
-        if bend < 0.0:
-            move = max(-2.0 * step, min(2.0 * step, 0.5 * step * (down - up) / bend))
-        move = max(-1.1, min(1.1, log_factor + move)) - log_factor
-        moved = _gain_at(np.exp(log_factor + move), u, v, spread, s, t)
-        if moved > best:
-            best, log_factor = moved, log_factor + move
-        step *= 0.5
-    return best, np.exp(log_factor)
-
-
-@nb.njit(cache=True, nogil=True)
-def _gain_at(
-    f: float, u: float, v: float, spread: Array, s: Array, t: Array
-) -> float:  # pragma: no cover - compiled
-    inner = f * f * spread
-    for i in range(len(s)):
+    inner = root.T @ information @ root
+    for i in range(size):
         inner[i, i] += 1.0
     lower = np.linalg.cholesky(inner)
-    gain = f * u - 0.5 * f * f * v
-    forward = f * (s - f * t)
-    for i in range(len(s)):
+    forward = root.T @ pulled
+    for i in range(size):
         for j in range(i):
             forward[i] -= lower[i, j] * forward[j]
         forward[i] /= lower[i, i]

@@ -23,13 +23,11 @@ class Responses:
     """Concentration at every receptor per g/s released, one row an explanation.
 
     `rise` (explanation, substance, receptor) [s/m3], decay included; `travel_s` (explanation, station) is the mean time
-    that the water of the plume was under way to each station, in the order of the sorted station ids, and `spread_s2`
-    [s2] by how much that time differed within single readings (variance): what dispersion made of a sudden release.
+    that the water of the plume was under way to each station, in the order of the sorted station ids.
     """
 
     rise: Array
     travel_s: Array
-    spread_s2: Array
 
 
 def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> Responses:
@@ -38,29 +36,24 @@ def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> 
     receptors = len(matrix.receptors)
     stations, of_station = np.unique(matrix.receptors.station, return_inverse=True)
     rise = np.empty((len(source), len(problem.blocks), receptors))
-    travel, spread = np.empty((2, len(source), len(stations)))
+    travel = np.empty((len(source), len(stations)))
     lag = np.maximum(matrix.lag_s(), 0.0)
     for s in np.unique(source):
         rows = np.flatnonzero(source == s)
         values = np.asarray(matrix.values[:, s], dtype=float)
         for d, block in enumerate(problem.blocks):
             decayed = values * np.exp(-block.substance.decay_per_s * lag)
-            rise[rows, d] = _released(problem, decayed, shape[rows])
+            rise[rows, d] = _released(problem, decayed, shape=shape[rows])
         positive = np.maximum(values, 0.0)  # beside sharp fronts transport rings below zero
-        weight = positive.sum(axis=1)
-        age = (positive * lag).sum(axis=1) / np.maximum(weight, 1e-30)
-        unlike = np.maximum((positive * lag**2).sum(axis=1) - weight * age**2, 0.0)
-        of_all = np.maximum(np.bincount(of_station, weight), 1e-30)
-        spread[rows] = np.bincount(of_station, unlike) / of_all
         total, late = (
-            np.stack([np.bincount(of_station, row) for row in _released(problem, part, shape[rows])])
+            np.stack([np.bincount(of_station, row) for row in _released(problem, part, shape=shape[rows])])
             for part in (positive, positive * lag)
         )
         travel[rows] = late / np.maximum(total, 1e-30)
-    return Responses(rise, travel, spread)
+    return Responses(rise, travel)
 
 
-def _released(problem: Problem, values: Array, shape: Index) -> Array:
+def _released(problem: Problem, values: Array, *, shape: Index) -> Array:
     """Return values (receptor, bin) summed over the on-times of each history, (history, receptor)."""
     total = np.zeros((values.shape[1] + 1, len(values)))
     np.cumsum(values.T, axis=0, out=total[1:])
@@ -83,13 +76,13 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
         rows = leading[found.member[leading] == m]
         share = weight[found.member[leading] == m]
         rise = responses(problem, member=int(m), source=found.source[rows], shape=found.shape[rows]).rise
-        rise *= (share[:, None] * amplitudes(problem, found, rows))[:, :, None]
+        rise *= (share[:, None] * amplitudes(problem, found, rows=rows))[:, :, None]
         for d, block in enumerate(problem.blocks):
             total[d][:] += rise[:, d].sum(axis=0)[block.receptor]
     return total
 
 
-def amplitudes(problem: Problem, found: Explanations, rows: Index) -> Array:
+def amplitudes(problem: Problem, found: Explanations, *, rows: Index) -> Array:
     """Return the expected amplitude [g/s] of each substance for these explanations, (explanation, substance)."""
     library, strength = problem.grid.library, problem.grid.strength
     out = np.empty((len(rows), len(problem.blocks)))

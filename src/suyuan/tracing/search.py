@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +145,9 @@ def _table(problem: Problem, member: int, *, scans: Sequence[SourceScan]) -> Exp
 
 def joined(tables: Sequence[Explanations]) -> Explanations:
     """Return several tables as one."""
-    columns = {name: np.concatenate([getattr(t, name) for t in tables], axis=-1) for name in COLUMNS}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name) for table in tables], axis=-1) for name in COLUMNS
+    }
     return replace(tables[0], **columns)
 
 

@@ -79,12 +79,15 @@ def weigh(problem: Problem) -> Verdict:
 
 
 def _tempered(tables: Sequence[Explanations], problem: Problem) -> list[Explanations]:
-    """Return single, first and second, all weakened by the temperature that one and two sources together ask for."""
+    """Return single, first and second, all weakened by the higher of the temperatures that one source and both ask for.
+
+    Two sources may fit in many flow members what is only one source in the wrong flow.
+    """
     prior = problem.grid.prior
     single, first, _ = tables
     of_one, of_two = float(np.log(1.0 - prior.nobody - prior.pair)), float(np.log(prior.pair))
     both = joined([lifted(single, of_one), lifted(first, of_two)])
-    temperature = temperature_of(both, len(problem.matrices))
+    temperature = max(temperature_of(table, len(problem.matrices)) for table in (single, both))
     return [replace(table, temperature=temperature) for table in tables]
 
 
