@@ -43,7 +43,7 @@ NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no f
 
 HOUR_S = 3600.0
 
-MEMBERS = 8
+MEMBERS = 12
 """Flow members over which the error of the flow is averaged."""
 
 POOLED_S = 2.0 * HOUR_S

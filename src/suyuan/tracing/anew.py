@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from suyuan.tracing.evidence import pair_evidences
+from suyuan.tracing.evidence import SHOWS_AT, pair_evidences
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.refine import Ground, Plume, log_density, plume_of
 from suyuan.tracing.responses import Responses, amplitudes, responses
@@ -82,7 +82,11 @@ def picked(table: Explanations) -> Explanations:
 def pairs_anew(
     problem: Problem, claimed: Claim, *, tables: Sequence[Explanations], ground: Ground
 ) -> tuple[Explanations, Explanations]:
-    """Return pairs of the leading explanations in `tables` (of one member), weighed together; row i of both is a pair."""
+    """Return pairs of the leading explanations in `tables` (of one member), weighed together; row i of both is a pair.
+
+    Both plumes must show in the readings: the strength of one that does not is anybody's guess, and mean field then does not
+    settle. No pair may gain more than the whole misfit.
+    """
     pool = _pool(tables)
     code = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1][pool.source]
     pairs = np.argwhere(np.triu(code[:, None] != code[None, :]))
@@ -94,7 +98,10 @@ def pairs_anew(
     water = np.stack([library.centre[pool.kind] + strength.log_rate, library.spread[pool.kind]])
     gain, left, amplitude = pair_evidences(pairs, np.stack([alpha, beta]), cross, water, strength.log_sd)
     log_prior = pool.log_prior[pairs].sum(axis=1) + np.log(2.0 * len(problem.matrices))
-    leading = np.argsort(log_prior + gain)[::-1][:PAIRS_ANEW]
+    signal = (amplitude**2 * alpha[pairs]).sum(axis=2)
+    misfit = 0.5 * sum(float(z @ z) for z in claimed.residuals())
+    shows = np.flatnonzero((signal > SHOWS_AT**2).all(axis=1) & (gain < misfit))
+    leading = shows[np.argsort((log_prior + gain)[shows])[::-1][:PAIRS_ANEW]]
     one, other = pairs[leading].T
     density = np.array(
         [_density_of_two(seen, pairs[p], amplitude=amplitude[p], ground=ground) for p in leading]

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from suyuan.tracing.anew import pairs_anew, singles_anew
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
+from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
 from suyuan.tracing.responses import expected_plumes
@@ -52,7 +54,8 @@ def weigh(problem: Problem) -> Verdict:
 
     Candidates are found under one covariance (`scan`); the leading explanations, and pairs of them, are then weighed anew,
     each with the model error of its own plumes (`refine`). Nobody is weighed under its own covariance, in which
-    nothing is claimed and so nothing forgiven.
+    nothing is claimed and so nothing forgiven. That somebody released is judged before the evidence is weakened: flow that is
+    wrong hides who it was, not that it was.
     """
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
@@ -63,32 +66,38 @@ def weigh(problem: Problem) -> Verdict:
     shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
     few = narrowed(problem, claimed, removed=(nothing, other, one))
     found = explain(few, claimed, removed=(nothing, other, one))
-    single, first, second = _anew(few, claimed, found=found, ground=ground)
-    single, first, second = _tempered((single, first, second), problem)
-    t, share = single.temperature, min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
-    alone = claimed.log_density() / t
-    log_weight = np.array(
-        [
-            quiet.log_density() / t + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share)),
-            alone + single.log_evidence + np.log(1.0 - prior.nobody - prior.pair),
-            alone + first.log_evidence + np.log(prior.pair),
-        ]
-    )
-    nobody, one_source, two = map(float, np.exp(log_weight - np.logaddexp.reduce(log_weight)))
-    return Verdict(nobody, one_source, two, single, first, second, claimed)
+    exact = _anew(few, claimed, found=found, ground=ground)
+    share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
+    nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
+    somebody = claimed.log_density() + np.logaddexp(*_log_counts(exact, prior))
+    p_nobody = float(expit(nobody - somebody))
+    warm = _tempered(exact, problem)
+    log_one, log_two = _log_counts(warm, prior)
+    p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
+    return Verdict(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, *warm, claimed)
 
 
-def _tempered(tables: Sequence[Explanations], problem: Problem) -> list[Explanations]:
+def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:
+    """Return the log evidence, prior included, of one source and of two."""
+    single, first, _ = tables
+    one = single.log_evidence + float(np.log(1.0 - prior.nobody - prior.pair))
+    return one, first.log_evidence + float(np.log(prior.pair))
+
+
+def _tempered(
+    tables: Sequence[Explanations], problem: Problem
+) -> tuple[Explanations, Explanations, Explanations]:
     """Return single, first and second, all weakened by the higher of the temperatures that one source and both ask for.
 
     Two sources may fit in many flow members what is only one source in the wrong flow.
     """
-    prior = problem.grid.prior
-    single, first, _ = tables
+    prior, members = problem.grid.prior, len(problem.matrices)
+    single, first, second = tables
     of_one, of_two = float(np.log(1.0 - prior.nobody - prior.pair)), float(np.log(prior.pair))
     both = joined([lifted(single, of_one), lifted(first, of_two)])
-    temperature = max(temperature_of(table, len(problem.matrices)) for table in (single, both))
-    return [replace(table, temperature=temperature) for table in tables]
+    temperature = max(temperature_of(table, members) for table in (single, both))
+    warm = [replace(table, temperature=temperature) for table in (single, first, second)]
+    return warm[0], warm[1], warm[2]
 
 
 def temperature_of(found: Explanations, members: int) -> float:
