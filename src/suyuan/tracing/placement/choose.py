@@ -100,7 +100,9 @@ def greedy(table: Worth, count: int, *, kept: Sequence[int] = ()) -> Choice:
         worth.append(total(table.weight, best))
     gained = (worth[-1] - worth[0]) / (1.0 - (1.0 - 1.0 / count) ** count)
     further = sorted((added(table, j, best=best) for _, j, _ in waiting), reverse=True)
-    bound = min(worth[0] + gained, worth[0] + math.fsum(singles[:count]), worth[-1] + math.fsum(further[:count]))
+    bound = min(
+        worth[0] + gained, worth[0] + math.fsum(singles[:count]), worth[-1] + math.fsum(further[:count])
+    )
     return Choice(tuple(chosen), tuple(kept), np.array(worth), max(bound, worth[-1]), "greedy")
 
 
@@ -123,7 +125,10 @@ def substitutes(table: Worth, choice: Choice) -> tuple[tuple[int, float], ...]:
     outside = [j for j in range(table.places) if j not in {*current, *choice.kept}]
     if not outside:
         return tuple((-1, float("nan")) for _ in current)
-    change = np.array([_changes(table, current, kept=choice.kept, enters=j) for j in outside])
+    standing = _standing(table, current, kept=choice.kept)
+    change = np.array(
+        [_change(table.weight, table.column(j), standing=standing, count=len(current)) for j in outside]
+    )
     at = change.argmax(axis=0)
     return tuple((outside[i], float(max(-change[i, k], 0.0))) for k, i in enumerate(at.tolist()))
 
@@ -139,11 +144,6 @@ def _best_exchange(table: Worth, current: Sequence[int], *, kept: Sequence[int])
             if change[leaves] > found[0]:
                 found = (float(change[leaves]), leaves, j)
     return found
-
-
-def _changes(table: Worth, current: Sequence[int], *, kept: Sequence[int], enters: int) -> Array:
-    standing = _standing(table, current, kept=kept)
-    return _change(table.weight, table.column(enters), standing=standing, count=len(current))
 
 
 def _change(

@@ -15,6 +15,7 @@ from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Station
 from suyuan.tracing.blind import SEEN_AT, TEST_HOURS
 from suyuan.tracing.library import Strength
+from suyuan.tracing.placement.worth import SeenAndApart
 from suyuan.tracing.prior import Prior
 from suyuan.transport.batches import overlaps
 from suyuan.transport.matrix import Receptors, Source
@@ -78,7 +79,9 @@ def usual_discharge(network: Network, flow: BalancedFlow) -> float:
     return float(mean[order][half])
 
 
-def release_bins(flow: BalancedFlow, test: TestRelease, *, count: int, rng: np.random.Generator) -> tuple[int, ...]:
+def release_bins(
+    flow: BalancedFlow, test: TestRelease, *, count: int, rng: np.random.Generator
+) -> tuple[int, ...]:
     """Return `count` bins of the flow in which a test release begins, one drawn from each equal part of the flow.
 
     Drawn and not spaced evenly, so that they fall on all hours of day and tide. Raises InputError where the flow is
@@ -86,11 +89,12 @@ def release_bins(flow: BalancedFlow, test: TestRelease, *, count: int, rng: np.r
     """
     last = float(flow.edges[-1]) - test.horizon_h * HOUR_S
     if last < 0.0:
-        what = f"the flow lasts {flow.edges[-1] / HOUR_S:.4g} h, less than the {test.horizon_h:.4g} h in which a release is looked for"
+        lasts = f"the flow lasts {flow.edges[-1] / HOUR_S:.4g} h"
+        what = f"{lasts}, less than the {test.horizon_h:.4g} h in which a release is looked for"
         raise InputError("placement", what, "extend the flow, or shorten the horizon")
     drawn = (np.arange(count) + rng.random(count)) / count * last
     bins = np.searchsorted(flow.edges, drawn + 1e-6, side="right") - 1
-    return tuple(dict.fromkeys(np.maximum(bins, 0).tolist()))
+    return tuple(np.maximum(bins, 0).tolist())
 
 
 def window_of(
@@ -161,7 +165,9 @@ def _peak_and_first(
     return np.maximum(rise.max(axis=2), 0.0), first
 
 
-def _through_boundaries(operator: TransportOperator, sources: Sequence[Source], *, test: TestRelease) -> Array:
+def _through_boundaries(
+    operator: TransportOperator, sources: Sequence[Source], *, test: TestRelease
+) -> Array:
     """Return the concentration of what enters at boundaries, (flow bin, boundary, column) [detections].
 
     A release at a boundary is dissolved in the inflow while it lasts; where nothing flows in it cannot come.
@@ -196,10 +202,21 @@ def _receptors(
     return receptors, hours
 
 
-def weights_of(sources: Sequence[Source], prior: Prior) -> tuple[Array, NDArray[np.int64]]:
-    """Return the prior of each source, (source,) sum 1, and the number of its candidate; points share their candidate's."""
+def table_of(
+    sights: Sequence[Sight], *, sources: Sequence[Source], prior: Prior, test: TestRelease, apart_share: float
+) -> SeenAndApart:
+    """Return what places are worth, from one sight a look (an hour of release in one flow member).
+
+    The points of one candidate share its prior weight; how likely a release shows is the mean over looks.
+    """
     number = {candidate.id: i for i, candidate in enumerate(prior.candidates)}
     candidate = np.array([number[source.candidate] for source in sources], np.int64)
-    count = np.bincount(candidate, minlength=len(number))
-    weight = prior.weight[candidate] / count[candidate]
-    return weight / weight.sum(), candidate
+    weight = prior.weight[candidate] / np.bincount(candidate, minlength=len(number))[candidate]
+    return SeenAndApart(
+        hours=np.stack([sight.hours for sight in sights]),
+        shows=np.mean([sight.shows for sight in sights], axis=0),
+        weight_of=weight / weight.sum(),
+        candidate=candidate,
+        horizon_h=test.horizon_h,
+        apart_share=apart_share,
+    )

@@ -75,7 +75,7 @@ class ImpactTable:
     @property
     def places(self) -> int:
         """How many places there are."""
-        return self.impact.shape[1]
+        return int(self.impact.shape[1])
 
     @cached_property
     def weight(self) -> Array:
@@ -90,9 +90,7 @@ class ImpactTable:
 
     def mean_impact(self, chosen: Sequence[int]) -> float:
         """Return the mean impact that remains with these places."""
-        least = np.fmin.reduce(
-            np.column_stack([self.impact[:, list(chosen)], self.undetected]), axis=1
-        )
+        least = np.fmin.reduce(np.column_stack([self.impact[:, list(chosen)], self.undetected]), axis=1)
         return total(self.weight, least)
 
 
@@ -100,20 +98,18 @@ class ImpactTable:
 class SeenAndApart:
     """Releases seen early and sources told apart, as one worth between 0 and 1.
 
-    *Seen*: each scenario (a source, an hour, a flow member; `source` (scenario,) is its source and `hours` (scenario, place)
-    the time to its first reading above detection) is worth the share of `horizon_h` that is left when the first
-    place sees it, nothing where none does. *Told apart*: two sources are worth the most by which the chance that one
-    place shows a release differs between them, `shows` (source, place). Two equally likely suspects are then named
-    rightly with probability (1 + that) / 2 by whether this one place shows it (Bayes error of a yes/no reading).
-    Only the best place counts, so what two places say together (one shows it, then the other, hours later) is not
-    credited: sources are told apart at least so well.
+    *Seen*: a source at one look (an hour of release in one flow member) is worth the share of `horizon_h` that is left at
+    its first reading above detection, `hours` (look, source, place) after its begin, and nothing where it is never seen.
+    *Told apart*: two sources are worth the most by which the chance that one place shows a release differs between
+    them, `shows` (source, place). Two equally likely suspects are then named rightly with probability (1 + that) / 2 by
+    whether this one place shows it (Bayes error of a yes/no reading). Only the best place counts, so what two
+    places say together (one shows it, then the other, hours later) is not credited: sources are told apart at least so well.
 
     `weight_of` (source,) is the prior of each source, sum 1; `candidate` (source,) numbers who it belongs to, since two
     points of one stretch need not be told apart. `apart_share` of the worth is for telling apart, the rest for seeing early.
     """
 
     hours: Array
-    source: Index
     shows: Array
     weight_of: Array
     candidate: Index
@@ -122,25 +118,22 @@ class SeenAndApart:
 
     def __post_init__(self) -> None:
         """Refuse tables that do not fit each other."""
-        scenarios, places = self.hours.shape
-        if self.shows.shape != (len(self.weight_of), places) or len(self.source) != scenarios:
+        if self.hours.ndim != 3 or self.hours.shape[1:] != self.shows.shape:
             what = f"hours {self.hours.shape} and shows {self.shows.shape} do not fit"
-            raise InputError("placement", what, "give both one column a place")
+            raise InputError("placement", what, "give (look, source, place) and (source, place)")
+        if self.weight_of.shape != (len(self.shows),) or self.candidate.shape != self.weight_of.shape:
+            what = f"weight_of {self.weight_of.shape} and candidate {self.candidate.shape} do not fit {len(self.shows)} sources"
+            raise InputError("placement", what, "give one weight and one number of candidate a source")
         if not 0.0 <= self.apart_share <= 1.0:
             what = f"the share {self.apart_share} for telling sources apart is not between 0 and 1"
-            raise InputError("placement", what, "write 0 to count only early sight, 1 to count only telling apart")
+            raise InputError(
+                "placement", what, "write 0 to count only early sight, 1 to count only telling apart"
+            )
 
     @property
     def places(self) -> int:
         """How many places there are."""
-        return self.hours.shape[1]
-
-    @cached_property
-    def scenario_weight(self) -> Array:
-        """Prior of each scenario, (scenario,), sum 1: that of its source, spread evenly."""
-        count = np.bincount(self.source, minlength=len(self.weight_of))
-        share = self.weight_of[self.source] / count[self.source]
-        return np.asarray(share / share.sum())
+        return int(self.shows.shape[1])
 
     @cached_property
     def pairs(self) -> tuple[Index, Index, Array]:
@@ -154,28 +147,32 @@ class SeenAndApart:
 
     @cached_property
     def weight(self) -> Array:
-        """Weight of each row, (scenario + pair,)."""
-        apart = self.apart_share * self.pairs[2]
-        return np.concatenate([(1.0 - self.apart_share) * self.scenario_weight, apart])
+        """Weight of each row, (look x source + pair,)."""
+        looks = len(self.hours)
+        seen = np.tile((1.0 - self.apart_share) / looks * self.weight_of, looks)
+        return np.concatenate([seen, self.apart_share * self.pairs[2]])
 
     def column(self, place: int) -> Array:
         """Return what one place alone is worth: the share of the horizon left, then how well it tells pairs apart."""
         one, other, _ = self.pairs
         shows = self.shows[:, place]
-        return np.concatenate([self._left(self.hours[:, place]), np.abs(shows[one] - shows[other])])
+        left = np.maximum(1.0 - self.hours[:, :, place].ravel() / self.horizon_h, 0.0)
+        return np.concatenate([left, np.abs(shows[one] - shows[other])])
+
+    def first_hours(self, chosen: Sequence[int]) -> Array:
+        """Return the time to the first reading above detection at any of these places [h], (look, source).
+
+        `horizon_h` stands for a release that is not seen.
+        """
+        return np.asarray(self.hours[:, :, list(chosen)].min(axis=2, initial=self.horizon_h))
 
     def seen(self, chosen: Sequence[int]) -> float:
         """Return the probability that a release of median size is seen within the horizon."""
-        return total(self.scenario_weight, self._first(chosen) < self.horizon_h)
+        return total(self.weight_of, (self.first_hours(chosen) < self.horizon_h).mean(axis=0))
 
     def mean_hours(self, chosen: Sequence[int]) -> float:
         """Return the mean time to the first reading above detection [h], an unseen release counting as the horizon."""
-        return total(self.scenario_weight, self._first(chosen))
-
-    def hours_by_source(self, chosen: Sequence[int]) -> Array:
-        """Return the mean time to the first reading above detection of each source [h], (source,)."""
-        total = np.bincount(self.source, weights=self._first(chosen), minlength=len(self.weight_of))
-        return total / np.maximum(np.bincount(self.source, minlength=len(self.weight_of)), 1)
+        return total(self.weight_of, self.first_hours(chosen).mean(axis=0))
 
     def apart(self, chosen: Sequence[int]) -> float:
         """Return how well the best single place tells two sources apart, the mean over pairs, 0 to 1."""
@@ -184,12 +181,6 @@ class SeenAndApart:
         for place in chosen:
             np.maximum(best, np.abs(self.shows[one, place] - self.shows[other, place]), out=best)
         return total(weight, best)
-
-    def _first(self, chosen: Sequence[int]) -> Array:
-        return np.asarray(self.hours[:, list(chosen)].min(axis=1, initial=self.horizon_h))
-
-    def _left(self, hours: Array) -> Array:
-        return np.maximum(1.0 - hours / self.horizon_h, 0.0)
 
 
 def total(weight: Array, values: Array | NDArray[np.bool_]) -> float:
