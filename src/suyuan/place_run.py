@@ -24,7 +24,8 @@ from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.placement.places import Places, places_of
 from suyuan.tracing.placement.responses import (
     Sight,
-    TestRelease,
+    TrialRelease,
+    imagined_sources,
     release_bins,
     sight_of,
     table_of,
@@ -32,7 +33,7 @@ from suyuan.tracing.placement.responses import (
     window_of,
 )
 from suyuan.tracing.placement.result import Placement, place
-from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.prior import default_prior
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 
 MEMBERS = 4
@@ -81,7 +82,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
     placement = place_stations(
-        network, flow, ask, places=places, test=test_of(project, network, flow=flow), progress=progress
+        network, flow, ask=ask, places=places, test=test_of(project, network, flow=flow), progress=progress
     )
     about = {
         "project": project.name,
@@ -112,20 +113,20 @@ def asked_places(network: Network, ask: PlaceAsk) -> Places:
     return places
 
 
-def test_of(project: Project, network: Network, *, flow: BalancedFlow) -> TestRelease:
+def test_of(project: Project, network: Network, *, flow: BalancedFlow) -> TrialRelease:
     """Return the release that is imagined everywhere in this project."""
     decay = project.decay_per_day.get(project.trace.determinand, 0.0) / 86400.0
     horizon = min(HORIZON_H, max(1.0, float(np.floor(0.5 * flow.edges[-1] / HOUR_S))))
-    return TestRelease(usual_discharge(network, flow), horizon_h=horizon, decay_per_s=decay)
+    return TrialRelease(usual_discharge(network, flow), horizon_h=horizon, decay_per_s=decay)
 
 
 def place_stations(
     network: Network,
     flow: BalancedFlow,
-    ask: PlaceAsk,
     *,
+    ask: PlaceAsk,
     places: Places,
-    test: TestRelease,
+    test: TrialRelease,
     progress: Progress,
 ) -> Placement:
     """Return where to put stations: follow test releases from everywhere, then choose."""
@@ -136,7 +137,7 @@ def place_stations(
     progress("choosing places", 0.85)
     prior = default_prior(network, flow)
     table = table_of(
-        sights, sources=candidate_sources(network), prior=prior, test=test, apart_share=ask.apart_share
+        sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
     )
     return place(table, ask.count, places=places, prior=prior, test=test, members=MEMBERS)
 
@@ -146,11 +147,11 @@ def sights_of(
     looks: Sequence[tuple[FlowMember, int]],
     *,
     places: Places,
-    test: TestRelease,
+    test: TrialRelease,
     progress: Progress,
 ) -> tuple[Sight, ...]:
     """Return what test releases show in each flow member from each bin of release on."""
-    sources = candidate_sources(network)
+    sources = imagined_sources(network)
 
     def sight(look: tuple[FlowMember, int]) -> Sight:
         member, first = look

@@ -71,4 +71,4 @@ def _legend(figure: Figure) -> None:
         *(Line2D([], [], lw=3.2, color=colour, label=f"seen within {h:g} h") for h, colour in SOON),
         Line2D([], [], lw=3.2, color=LATE, label="later or never"),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False, columnspacing=1.2)

@@ -20,6 +20,9 @@ How = Literal["greedy", "exchange", "search"]
 EFFORT = 2e9
 """Values of the table that may be looked at in search of a proof: some seconds."""
 
+HELD = 25_000_000
+"""Values of a table beyond which it is not held in memory, and no proof is sought."""
+
 MOST_LOOKS = 50_000
 """Sets of places that may be looked at in search of a proof, however small the table."""
 
@@ -69,7 +72,8 @@ def choose(table: Worth, count: int, *, kept: Sequence[int] = (), effort: float 
     first = greedy(table, count, kept=kept)
     swapped = exchanged(table, first.chosen, kept=kept)
     how: How = "exchange" if set(swapped) != set(first.chosen) else "greedy"
-    looks = min(MOST_LOOKS, int(effort / max(1, table.places * len(table.weight))))
+    size = table.places * len(table.weight)
+    looks = min(MOST_LOOKS, int(effort / max(1, size))) if size <= HELD else 0
     proof = prove(table, swapped, kept=kept, looks=looks)
     how = "search" if set(proof.chosen) != set(swapped) else how
     return _ordered(table, proof.chosen, kept=kept, bound=min(first.bound, proof.bound), how=how)

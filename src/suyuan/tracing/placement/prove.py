@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suyuan.tracing.placement.worth import Array, Worth, added, best_of, total
+from suyuan.tracing.placement.worth import Array, Worth, best_of, total
 
 ROUNDING = 1e-12
 """Share of the worth below which two choices count as equal."""
+
+
+AT_ONCE = 100_000
+"""Values worked on at once, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,21 @@ def prove(table: Worth, chosen: Sequence[int], *, kept: Sequence[int], looks: in
 
     A set S that still lacks r places cannot come to more than F(S) plus the r largest single gains over S, since gains
     only fall (Nemhauser, Wolsey & Fisher, 1978, proposition 2.2). The set with the highest such bound is opened first;
-    what lies below the best choice known is never opened.
+    what lies below the best choice known is never opened. The whole table is held in memory; where that is too much, allow no
+    looks: the bound then says nothing.
     """
     incumbent = tuple(chosen)
     floor = total(table.weight, best_of(table, (*kept, *incumbent)))
+    if looks < 1:
+        return Proof(incumbent, floor, np.inf, 0)
+    columns = np.stack([table.column(j) for j in range(table.places)])
+    kept_best = best_of(table, kept)
     everything = tuple(j for j in range(table.places) if j not in kept)
     waiting = [_Branch(-np.inf, (), everything)]
     looked = 0
     while waiting and looked < looks and -waiting[0].least > floor * (1.0 + ROUNDING):
         branch = heapq.heappop(waiting)
-        worth, gains, free = _opened(table, branch, kept=kept)
+        worth, gains, free = _opened(columns, branch, weight=table.weight, base=kept_best)
         looked += 1
         missing = len(incumbent) - len(branch.chosen)
         if missing == 1:
@@ -65,12 +74,21 @@ def prove(table: Worth, chosen: Sequence[int], *, kept: Sequence[int], looks: in
     return Proof(incumbent, floor, bound, looked)
 
 
-def _opened(table: Worth, branch: _Branch, *, kept: Sequence[int]) -> tuple[float, Array, tuple[int, ...]]:
-    """Return the worth of a branch's places and what each free one adds, the largest first, with those places."""
-    best = best_of(table, (*kept, *branch.chosen))
-    gains = np.array([added(table, j, best=best) for j in branch.free])
+def _opened(
+    columns: Array, branch: _Branch, *, weight: Array, base: Array
+) -> tuple[float, Array, tuple[int, ...]]:
+    """Return the worth of a branch's places and what each free one adds, the largest first, with those places.
+
+    `columns` (place, row) are the values of the table, `base` (row,) those of the kept places.
+    """
+    best = columns[list(branch.chosen)].max(axis=0, initial=0.0)
+    best = np.maximum(best, base)
+    step = max(1, AT_ONCE // len(weight))
+    parts = [branch.free[i : i + step] for i in range(0, len(branch.free), step)]
+    more = (np.maximum(columns[list(part)] - best, 0.0) for part in parts)
+    gains = np.concatenate([np.einsum("jr,r->j", values, weight) for values in more])
     order = np.argsort(-gains, kind="stable")
-    return total(table.weight, best), gains[order], tuple(branch.free[i] for i in order.tolist())
+    return total(weight, best), gains[order], tuple(branch.free[i] for i in order.tolist())
 
 
 def _parted(

@@ -16,7 +16,7 @@ from suyuan.network import Network, Station
 from suyuan.tracing.blind import SEEN_AT, TEST_HOURS
 from suyuan.tracing.library import Strength
 from suyuan.tracing.placement.worth import SeenAndApart
-from suyuan.tracing.prior import Prior
+from suyuan.tracing.prior import Prior, candidate_sources
 from suyuan.transport.batches import overlaps
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import TransportOperator
@@ -25,12 +25,15 @@ from suyuan.transport.runs import Releases, forward
 Array = NDArray[np.float64]
 
 HOUR_S = 3600.0
-COLUMNS = 256
-"""Sources whose releases are followed together; readings of all places and hours are held for so many."""
+HELD_BYTES = 150_000_000
+"""Memory for the readings of all places and hours, of as many sources as are followed together."""
+
+SOURCE_SPACING_M = 1000.0
+"""Distance between the points at which an unlisted source is imagined: about that of the places that are tried."""
 
 
 @dataclass(frozen=True)
-class TestRelease:
+class TrialRelease:
     """The release that is imagined everywhere, and what counts as seeing it.
 
     It is what tracing expects a priori: its median raises a river of `discharge` [m3/s] by twice the background, and its log
@@ -51,7 +54,7 @@ class TestRelease:
     def rate(self) -> float:
         """The median rate in units of the least rise that is seen: detections x m3/s.
 
-        >>> round(TestRelease(discharge=3.0).rate, 6)
+        >>> round(TrialRelease(discharge=3.0).rate, 6)
         20.0
         """
         return 2.0 * self.discharge / (self.seen_at * self.noise_share)
@@ -79,8 +82,23 @@ def usual_discharge(network: Network, flow: BalancedFlow) -> float:
     return float(mean[order][half])
 
 
+def imagined_sources(network: Network) -> tuple[Source, ...]:
+    """Return the places to imagine a release at: those of tracing, with fewer points on a reach."""
+    found: list[Source] = []
+    points: dict[str, list[Source]] = {}
+    for source in candidate_sources(network):
+        if source.kind == "reach":
+            points.setdefault(source.reach, []).append(source)
+        else:
+            found.append(source)
+    for reach, every in points.items():
+        count = min(len(every), max(1, round(network.reach(reach).length_m / SOURCE_SPACING_M)))
+        found += [every[int((i + 0.5) / count * len(every))] for i in range(count)]
+    return tuple(found)
+
+
 def release_bins(
-    flow: BalancedFlow, test: TestRelease, *, count: int, rng: np.random.Generator
+    flow: BalancedFlow, test: TrialRelease, *, count: int, rng: np.random.Generator
 ) -> tuple[int, ...]:
     """Return `count` bins of the flow in which a test release begins, one drawn from each equal part of the flow.
 
@@ -126,15 +144,18 @@ def sight_of(
     *,
     places: Sequence[Station],
     sources: Sequence[Source],
-    test: TestRelease,
+    test: TrialRelease,
 ) -> Sight:
     """Return what a test release at the start of the operator's flow shows of each source at each place.
 
     The chance that a release of log-normal size shows is that of exceeding detection at its peak.
     """
     receptors, hours = _receptors(operator, places, test=test)
-    parts = [_peak_and_first(operator, receptors, hours=hours, sources=sources[i : i + COLUMNS], test=test)
-             for i in range(0, len(sources), COLUMNS)]  # fmt: skip
+    columns = max(1, HELD_BYTES // (8 * len(receptors)))
+    parts = [
+        _peak_and_first(operator, receptors, hours=hours, sources=sources[i : i + columns], test=test)
+        for i in range(0, len(sources), columns)
+    ]
     peak, first = (np.concatenate(found) for found in zip(*parts, strict=True))
     return Sight(first, ndtr(np.log(np.maximum(peak, 1e-30)) / test.log_sd))
 
@@ -145,7 +166,7 @@ def _peak_and_first(
     *,
     hours: Array,
     sources: Sequence[Source],
-    test: TestRelease,
+    test: TrialRelease,
 ) -> tuple[Array, Array]:
     """Return peak [detections] and hour of the first rise above one detection, (source, place) each."""
     placed = tuple(source for source in sources if source.reach)
@@ -166,7 +187,7 @@ def _peak_and_first(
 
 
 def _through_boundaries(
-    operator: TransportOperator, sources: Sequence[Source], *, test: TestRelease
+    operator: TransportOperator, sources: Sequence[Source], *, test: TrialRelease
 ) -> Array:
     """Return the concentration of what enters at boundaries, (flow bin, boundary, column) [detections].
 
@@ -186,7 +207,7 @@ def _through_boundaries(
 
 
 def _receptors(
-    operator: TransportOperator, places: Sequence[Station], *, test: TestRelease
+    operator: TransportOperator, places: Sequence[Station], *, test: TrialRelease
 ) -> tuple[Receptors, Array]:
     """Return hourly readings at all places, place by place, and their hours from the begin of the release."""
     hours = np.arange(1.0, min(test.horizon_h, operator.edges[-1] / HOUR_S) + 1e-9)
@@ -203,7 +224,12 @@ def _receptors(
 
 
 def table_of(
-    sights: Sequence[Sight], *, sources: Sequence[Source], prior: Prior, test: TestRelease, apart_share: float
+    sights: Sequence[Sight],
+    *,
+    sources: Sequence[Source],
+    prior: Prior,
+    test: TrialRelease,
+    apart_share: float,
 ) -> SeenAndApart:
     """Return what places are worth, from one sight a look (an hour of release in one flow member).
 

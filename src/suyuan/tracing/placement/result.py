@@ -10,7 +10,7 @@ import numpy as np
 from suyuan.network import Station
 from suyuan.tracing.placement.choose import Choice, choose, substitutes
 from suyuan.tracing.placement.places import Places
-from suyuan.tracing.placement.responses import TestRelease
+from suyuan.tracing.placement.responses import TrialRelease
 from suyuan.tracing.placement.worth import Array, SeenAndApart
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.result import Candidate
@@ -44,7 +44,7 @@ class Placement:
     candidates: tuple[Candidate, ...]
     candidate_seen: Array
     candidate_hours: Array
-    test: TestRelease
+    test: TrialRelease
     apart_share: float
     tried: int
 
@@ -158,7 +158,7 @@ def _where(station: Station) -> dict[str, Any]:
 
 
 def place(
-    table: SeenAndApart, count: int, *, places: Places, prior: Prior, test: TestRelease, members: int
+    table: SeenAndApart, count: int, *, places: Places, prior: Prior, test: TrialRelease, members: int
 ) -> Placement:
     """Return where to put `count` stations beside the kept ones.
 
