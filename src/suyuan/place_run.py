@@ -21,7 +21,7 @@ from suyuan.report import Lang
 from suyuan.report.placement import write_placement
 from suyuan.run import HOUR_S, Progress, versions
 from suyuan.tracing.members import FlowMember, flow_members
-from suyuan.tracing.placement.places import Places, places_of
+from suyuan.tracing.placement.places import Places, check_places, places_of
 from suyuan.tracing.placement.responses import (
     Sight,
     TrialRelease,
@@ -103,6 +103,7 @@ def asked_places(network: Network, ask: PlaceAsk) -> Places:
         *(read_places(ask.candidates, network) if ask.candidates else ()),
         *written_places(ask.at, network),
     )
+    check_places(network, given, where="candidates")
     places = places_of(network, given, from_scratch=ask.from_scratch)
     if not 1 <= ask.count <= places.free:
         what = f"{ask.count} stations are to be placed among {places.free} places"
