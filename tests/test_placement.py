@@ -20,8 +20,9 @@ from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.io.places import read_places, written_places
+from suyuan.io.project import read_project
 from suyuan.network import Network, Node, Outfall, Reach, Station
-from suyuan.place_run import PlaceAsk, asked_places, place_stations
+from suyuan.place_run import PlaceAsk, asked_places, place_stations, trial_of
 from suyuan.plot import placement_map
 from suyuan.tracing.placement.choose import choose, exchanged, greedy, substitutes
 from suyuan.tracing.placement.places import Places, default_places, places_of
@@ -406,6 +407,27 @@ def test_the_result_prints_and_its_table_has_every_station():
     assert len(found["stations"]) == 2
     assert found["worth"] <= found["bound"] + 1e-12
     assert placement_map(placement, network, flow=flow).get_size_inches()[0] > 5.0
+
+
+def test_where_every_place_gets_a_station_there_is_none_to_take_instead():
+    network, flow = _two_arms()
+    placement = _placed(network, flow, PlaceAsk(3), given=ARMS)
+    assert placement.instead == ("", "", "")
+    assert [row["instead_costs"] for row in placement.to_dict()["stations"]] == [None, None, None]
+    assert placement.choice.is_best
+
+
+def test_standing_water_is_refused():
+    network, _ = _two_arms()
+    still = networks.steady(network, np.zeros(3), hours=96)
+    with pytest.raises(InputError, match="discharge of the test release is 0; the flow must move"):
+        TrialRelease(usual_discharge(network, still))
+
+
+def test_a_short_flow_halves_the_horizon(river: Path):
+    network, _ = _two_arms()
+    flow = networks.steady(network, np.array([2.0, 2.0, 4.0]), hours=20)
+    assert trial_of(read_project(river), network, flow=flow).horizon_h == 10.0
 
 
 def test_the_same_seed_gives_the_same_answer():

@@ -82,7 +82,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
     placement = place_stations(
-        network, flow, ask=ask, places=places, test=test_of(project, network, flow=flow), progress=progress
+        network, flow, ask=ask, places=places, test=trial_of(project, network, flow=flow), progress=progress
     )
     about = {
         "project": project.name,
@@ -114,7 +114,7 @@ def asked_places(network: Network, ask: PlaceAsk) -> Places:
     return places
 
 
-def test_of(project: Project, network: Network, *, flow: BalancedFlow) -> TrialRelease:
+def trial_of(project: Project, network: Network, *, flow: BalancedFlow) -> TrialRelease:
     """Return the release that is imagined everywhere in this project."""
     decay = project.decay_per_day.get(project.trace.determinand, 0.0) / 86400.0
     horizon = min(HORIZON_H, max(1.0, float(np.floor(0.5 * flow.edges[-1] / HOUR_S))))

@@ -25,7 +25,7 @@ from suyuan.transport.runs import Releases, forward
 Array = NDArray[np.float64]
 
 HOUR_S = 3600.0
-HELD_BYTES = 150_000_000
+HELD_BYTES = 60_000_000
 """Memory for the readings of all places and hours, of as many sources as are followed together."""
 
 SOURCE_SPACING_M = 1000.0
@@ -49,6 +49,15 @@ class TrialRelease:
     seen_at: float = SEEN_AT
     noise_share: float = 0.10
     decay_per_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse releases that nobody could see anywhere."""
+        for name in ("discharge", "hours", "horizon_h", "log_sd", "seen_at", "noise_share"):
+            value = getattr(self, name)
+            if not value > 0.0:
+                what = f"{name} of the test release is {value:g}"
+                remedy = "the flow must move, and all of these be above 0"
+                raise InputError("placement", what, remedy)
 
     @property
     def rate(self) -> float:

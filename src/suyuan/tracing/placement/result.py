@@ -65,7 +65,7 @@ class Placement:
         return (
             (
                 "release",
-                f"doubles the background of {test.discharge:.3g} m3/s twice over, for {test.hours:g} h",
+                f"median raises {test.discharge:.3g} m3/s by twice the background, for {test.hours:g} h",
             ),
             ("log-sd of its size", f"{test.log_sd:g}"),
             ("seen from a rise of", f"{test.seen_at * test.noise_share:.0%} of the background"),
