@@ -76,16 +76,17 @@ def choose(table: Worth, count: int, *, kept: Sequence[int] = (), effort: float 
     looks = min(MOST_LOOKS, int(effort / max(1, size))) if size <= HELD else 0
     proof = prove(table, swapped, kept=kept, looks=looks)
     how = "search" if set(proof.chosen) != set(swapped) else how
-    return _ordered(table, proof.chosen, kept=kept, bound=min(first.bound, proof.bound), how=how)
+    bound = min(first.bound, proof.bound, reachable(table, (*kept, *swapped), count=count))
+    return _ordered(table, proof.chosen, kept=kept, bound=bound, how=how)
 
 
 def greedy(table: Worth, count: int, *, kept: Sequence[int] = ()) -> Choice:
     """Return `count` places, each the one that adds most to those before it.
 
     Its gain is at least 1 - (1 - 1/n)^n of the best possible gain of n places, above 63 % (Nemhauser, Wolsey & Fisher,
-    1978, theorem 4.2). Places whose gain of an earlier round is below the best of this round are not looked at again, since
+    1978). Places whose gain of an earlier round is below the best of this round are not looked at again, since
     gains only fall (Minoux, 1978). Of equal places the first is taken. The `bound` is the better of that guarantee and of
-    what the n largest gains would still add to these places (Leskovec et al., 2007, theorem 4).
+    what the n largest gains would still add to these places (Leskovec et al., 2007).
     """
     _refuse(table, count, kept=kept)
     best = best_of(table, kept)
@@ -103,11 +104,22 @@ def greedy(table: Worth, count: int, *, kept: Sequence[int] = ()) -> Choice:
         chosen.append(place)
         worth.append(total(table.weight, best))
     gained = (worth[-1] - worth[0]) / (1.0 - (1.0 - 1.0 / count) ** count)
-    further = sorted((added(table, j, best=best) for _, j, _ in waiting), reverse=True)
     bound = min(
-        worth[0] + gained, worth[0] + math.fsum(singles[:count]), worth[-1] + math.fsum(further[:count])
+        worth[0] + gained,
+        worth[0] + math.fsum(singles[:count]),
+        reachable(table, (*kept, *chosen), count=count),
     )
     return Choice(tuple(chosen), tuple(kept), np.array(worth), max(bound, worth[-1]), "greedy")
+
+
+def reachable(table: Worth, places: Sequence[int], *, count: int) -> float:
+    """Return what no `count` places can exceed: the worth of `places` and the largest gains of others over them.
+
+    If T is the best choice, F(T) <= F(places and T) <= F(places) + the sum of the gains of T (Leskovec et al., 2007).
+    """
+    best = best_of(table, places)
+    gains = sorted((added(table, j, best=best) for j in range(table.places) if j not in places), reverse=True)
+    return total(table.weight, best) + math.fsum(gains[:count])
 
 
 def exchanged(table: Worth, chosen: Sequence[int], *, kept: Sequence[int] = ()) -> tuple[int, ...]:

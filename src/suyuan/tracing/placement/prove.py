@@ -44,7 +44,7 @@ def prove(table: Worth, chosen: Sequence[int], *, kept: Sequence[int], looks: in
     """Return the best choice of as many places as `chosen`, which is the one to beat, after at most so many `looks`.
 
     A set S that still lacks r places cannot come to more than F(S) plus the r largest single gains over S, since gains
-    only fall (Nemhauser, Wolsey & Fisher, 1978, proposition 2.2). The set with the highest such bound is opened first;
+    only fall (Nemhauser, Wolsey & Fisher, 1978). The set with the highest such bound is opened first;
     what lies below the best choice known is never opened. The whole table is held in memory; where that is too much, allow no
     looks: the bound then says nothing.
     """

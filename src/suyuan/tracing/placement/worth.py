@@ -2,7 +2,7 @@
 
 Both tables here have the form F(S) = sum over rows of weight x max over places in S of value, never below 0. Such a sum is
 monotone (another place never harms) and submodular (it adds the less the more places there are): facility location,
-Nemhauser, Wolsey & Fisher (1978), section 1. The guarantees in `choose` rest on that and on nothing else.
+Nemhauser, Wolsey & Fisher (1978). The guarantees in `choose` rest on that and on nothing else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ImpactTable:
 
     `impact` (scenario, place), NaN where the place never detects the scenario; `undetected` (scenario,) where nobody does;
     `share` (scenario,) are weights that sum to 1 (equal if left out). The mean impact of places S is the mean over
-    scenarios of the least impact among S and `undetected` (Berry et al., 2006, eq. 1); a detection never makes it worse.
+    scenarios of the least impact among S and `undetected` (Berry et al., 2006); a detection never makes it worse.
 
     >>> table = ImpactTable(np.array([[2.0, 9.0], [np.nan, 1.0]]), np.array([10.0, 10.0]))
     >>> table.mean_impact([0]), table.mean_impact([0, 1])
