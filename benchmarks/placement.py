@@ -3,8 +3,8 @@
 `uv run python -m benchmarks.placement --json` prints the mean impact by greedy, by greedy with exchanges, by the search with
 its proof, and by integer programming (HiGHS), each with its sensors and seconds, beside the optimum published with Chama. The
 table is that of the Water Security Toolkit (EPA; see the README beside it) and is read from ../shared. With `--scale` a second
-object holds the wall and processor seconds of following test releases and of choosing on an invented network of 300 reaches, which no bar asks
-for. The exit code is 0 whatever was measured.
+object holds wall and processor seconds of following test releases and of choosing, on an invented network of 300 reaches;
+no bar asks for it. The exit code is 0 whatever was measured.
 """
 
 from __future__ import annotations
