@@ -38,6 +38,12 @@ WORDS_ZH = {
     "mean flow": "平均流向",
     "flow reverses": "往复流",
     "unseen": "看不见",
+    "station that stands": "已有监测点",
+    "new station": "新增监测点",
+    "seen within 6 h": "6 小时内发现",
+    "seen within 12 h": "12 小时内发现",
+    "seen within 24 h": "24 小时内发现",
+    "later or never": "更晚或看不见",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
