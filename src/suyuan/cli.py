@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from suyuan.errors import InputError
 
 if TYPE_CHECKING:
+    from suyuan.advise import Advised
     from suyuan.report import Lang
     from suyuan.run import Done, Progress
 
@@ -102,6 +103,63 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
         _show(done)
 
 
+@app.command(name="next")
+def next_samples(  # noqa: PLR0913  (a verb's arguments are its options)
+    *,
+    folder: Folder = Path(),
+    crews: Annotated[int, typer.Option(help="Crews that go out.")] = 1,
+    stops: Annotated[int, typer.Option(help="Most samples a crew takes.")] = 4,
+    budget: Annotated[str, typer.Option(help="800: money on all; 6h: hours of each crew.")] = "",
+    now: Annotated[
+        str, typer.Option(help="Samples come after this time; the last reading's if left out.")
+    ] = "",
+    ahead: Annotated[int, typer.Option(help="Hours to look ahead.")] = 24,
+    hours: Annotated[
+        str, typer.Option(help="Working hours on the project's clock, such as 08-18.")
+    ] = "08-18",
+    method: Annotated[
+        list[str] | None, typer.Option(help="kit, strip or grab; may be repeated. Kit and grab if left out.")
+    ] = None,
+    kit_limit: Annotated[
+        float | None, typer.Option(help="Concentration from which the kit says yes.")
+    ] = None,
+    confirm: Annotated[str, typer.Option(help="Confirm or clear this outfall.")] = "",
+    base: Annotated[str, typer.Option(help="Where crews start: a station, an outfall, or R7+1200.")] = "",
+    speed: Annotated[float, typer.Option(help="Speed on the road, km/h.")] = 30.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the plan goes; nothing is written if left out.")
+    ] = None,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+    lang: Language = "",
+) -> None:
+    """Say where, when and what to sample next, so as to learn most about who did it for the cost."""
+    from suyuan.advise import Sampling, advise_folder
+    from suyuan.report.plan import advice_dict
+    from suyuan.run import Ask
+
+    sampling = Sampling(
+        crews=crews,
+        stops=stops,
+        budget=budget,
+        now=now,
+        ahead_h=ahead,
+        hours=hours,
+        methods=tuple(method or ()),
+        kit_limit=float("nan") if kit_limit is None else kit_limit,
+        confirm=confirm,
+        base=base,
+        speed_kmh=speed,
+    )
+    ask = Ask(seed=seed, lang=_language(lang))
+    with _progress() as progress:
+        advised = advise_folder(folder, ask, sampling=sampling, out=out, now=_now(), progress=progress)
+    if as_json:
+        typer.echo(json.dumps(advice_dict(advised.advice, advised.plan), ensure_ascii=False, indent=1))
+    else:
+        _show_plan(advised)
+
+
 @app.command()
 def demo(
     *,
@@ -172,6 +230,22 @@ def _show(done: Done) -> None:
         *(f"open {p}" for p in done.files[:4]),
     ):
         typer.echo(line)
+
+
+def _show_plan(advised: Advised) -> None:
+    """Print what the plan promises, its stops, what must be known, and the files to open."""
+    from rich.console import Console
+
+    from suyuan.report import plan_headline, stops_table
+
+    advice, zone = advised.advice, advised.plan.zone
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    typer.echo(plan_headline(advice)._asdict()[advised.plan.lang])
+    console.print(stops_table(advice, advised.network, zone=zone))
+    for line in (*advice.notes, *(f"{name}: {value}" for name, value in advice.assumptions)):
+        typer.echo(line)
+    for path in advised.files:
+        typer.echo(f"open {path}")
 
 
 def _now() -> datetime:

@@ -25,6 +25,18 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
 
     Reaches whose flow changes direction for at least a tenth of the time carry a double arrow.
     """
+    figure, axes = base_map(network, flow=flow)
+    lines = drawn_lines(network)
+    labels = _draw_candidates(axes, network, lines=lines, trace=trace)
+    labels += _draw_stations(axes, network, lines=lines)
+    axes.apply_aspect()
+    place_labels(axes, labels)
+    _map_legend(figure)
+    return figure
+
+
+def base_map(network: Network, *, flow: BalancedFlow | None = None) -> tuple[Figure, Axes]:
+    """Return a figure with reaches, arrows along the mean flow, inlets, outlets and a scale bar."""
     from matplotlib.figure import Figure
 
     lines = drawn_lines(network)
@@ -40,13 +52,8 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     if flow is not None:
         _draw_arrows(axes, network, lines=lines, flow=flow)
     _draw_ends(axes, network, lines=lines)
-    labels = _draw_candidates(axes, network, lines=lines, trace=trace)
-    labels += _draw_stations(axes, network, lines=lines)
-    axes.apply_aspect()
-    _place_labels(axes, labels)
     _draw_scale(axes, network, stretch=stretch)
-    _map_legend(figure)
-    return figure
+    return figure, axes
 
 
 def drawn_lines(network: Network) -> dict[str, Array]:
@@ -189,7 +196,7 @@ def _area(probability: float) -> float:
 
 def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], trace: Trace) -> list[Label]:
     """Draw every listed outfall, and every candidate worth showing by colour and size; return its label."""
-    spots = [_spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
+    spots = [spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
     if spots:
         x, y = np.array(spots).T
         axes.scatter(x, y, s=14, facecolor="white", edgecolor="#52606d", linewidth=0.8, zorder=3)
@@ -213,7 +220,7 @@ def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict
         return point_at(line, 0.5)
     is_outfall = candidate.kind == "outfall"
     if is_outfall:
-        at = _spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
+        at = spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
     else:
         at = _node_point(candidate.id.removeprefix("boundary:"), network, lines=lines)
     axes.scatter(
@@ -222,7 +229,8 @@ def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict
     return at
 
 
-def _spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str, Array]) -> Array:
+def spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str, Array]) -> Array:
+    """Return the drawn point (2,) of a place along a reach."""
     return point_at(lines[reach_id], chainage_m / network.reach(reach_id).length_m)
 
 
@@ -234,7 +242,7 @@ def _node_point(node: str, network: Network, *, lines: dict[str, Array]) -> Arra
 def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> list[Label]:
     labels = []
     for station in network.stations:
-        at = _spot(station.reach, station.chainage_m, network=network, lines=lines)
+        at = spot(station.reach, station.chainage_m, network=network, lines=lines)
         axes.scatter(
             at[0], at[1], s=42, marker="s", facecolor=WATER, edgecolor="white", linewidth=0.9, zorder=6
         )
@@ -242,7 +250,7 @@ def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> 
     return labels
 
 
-def _place_labels(axes: Axes, labels: list[Label]) -> None:
+def place_labels(axes: Axes, labels: list[Label]) -> None:
     """Write each label at the first side where it covers no other label, the most probable first."""
     marks = [axes.transData.transform(label.at) for label in labels]
     sheet = axes.get_window_extent()

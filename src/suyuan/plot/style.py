@@ -38,6 +38,10 @@ WORDS_ZH = {
     "mean flow": "平均流向",
     "flow reverses": "往复流",
     "unseen": "看不见",
+    "kit": "试剂盒",
+    "strip": "试纸",
+    "grab sample": "采样送检",
+    "route": "路线",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
