@@ -84,14 +84,14 @@ Choice = Callable[[Tree, Array, Array], int]
 """Tree, probability of each outfall, chance of yes (place, outfall) -> place."""
 
 
-def by_information(tree: Tree, probability: Array, chance: Array) -> int:
+def by_information(_: Tree, probability: Array, chance: Array) -> int:
     """The product: the place whose kit tells most about who."""
     names = tuple(map(str, range(OUTFALLS)))
     hypotheses = Hypotheses(names, np.arange(OUTFALLS), probability)
     return int(np.argmax(yes_no_gains(chance, Beliefs.before(hypotheses), hypotheses=hypotheses)))
 
 
-def by_halves(tree: Tree, probability: Array, chance: Array) -> int:
+def by_halves(tree: Tree, probability: Array, _: Array) -> int:
     """Walking by halves: of the outfalls still suspected, half should lie above the place."""
     suspected = _suspected(probability)
     above, count = (tree.sees & suspected).sum(axis=1), suspected.sum()
@@ -114,7 +114,7 @@ def along_branches(tree: Tree, probability: Array, chance: Array) -> int:
     return max(branches, key=lambda r: above[r])
 
 
-def nearest_first(tree: Tree, probability: Array, chance: Array) -> int:
+def nearest_first(tree: Tree, probability: Array, _: Array) -> int:
     """Mouth by mouth, the nearest suspected first."""
     suspected = _suspected(probability)
     nearest = int(np.argmin(np.where(suspected, tree.distance, np.inf)))
@@ -191,7 +191,7 @@ def run(runs: int, seed: int, rules: tuple[str, ...] = tuple(RULES)) -> dict[str
 
 
 def summary(paths: list[list[tuple[float, bool]]], sure: float) -> dict[str, float]:
-    """Return mean and standard error of the samples until the leading outfall has probability `sure`, and how often it is right."""
+    """Return mean and standard error of the samples until the leading outfall has `sure`, and how often it is right."""
     ends = [next((i for i, (p, _) in enumerate(path) if p >= sure), len(path) - 1) for path in paths]
     right = [path[i][1] for path, i in zip(paths, ends, strict=True)]
     return {

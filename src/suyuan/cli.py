@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,23 @@ Folder = Annotated[Path, typer.Argument(help="The project folder: where suyuan.t
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 Language = Annotated[str, typer.Option(help="Language in which the report opens: zh or en. It holds both.")]
+
+Crews = Annotated[int, typer.Option(help="Crews that go out.")]
+Stops = Annotated[int, typer.Option(help="Most samples a crew takes.")]
+BudgetText = Annotated[str, typer.Option("--budget", help="800: money on all; 6h: hours of each crew.")]
+NowText = Annotated[str, typer.Option("--now", help="Samples come after this; the last reading if left out.")]
+Ahead = Annotated[int, typer.Option(help="Hours to look ahead.")]
+Hours = Annotated[str, typer.Option(help="Working hours on the project's clock, such as 08-18.")]
+MethodNames = Annotated[
+    list[str] | None, typer.Option(help="kit, strip or grab; may be repeated. Kit and grab if left out.")
+]
+KitLimit = Annotated[float | None, typer.Option(help="Concentration from which the kit says yes.")]
+Confirm = Annotated[str, typer.Option(help="Confirm or clear this outfall.")]
+Base = Annotated[str, typer.Option(help="Where crews start: a station, an outfall, or R7+1200.")]
+Speed = Annotated[float, typer.Option(help="Speed on the road, km/h.")]
+PlanFolder = Annotated[
+    Path | None, typer.Option("--out", help="Where the plan goes; nothing is written if left out.")
+]
 
 
 @app.callback()
@@ -107,50 +125,30 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
 def next_samples(  # noqa: PLR0913  (a verb's arguments are its options)
     *,
     folder: Folder = Path(),
-    crews: Annotated[int, typer.Option(help="Crews that go out.")] = 1,
-    stops: Annotated[int, typer.Option(help="Most samples a crew takes.")] = 4,
-    budget: Annotated[str, typer.Option(help="800: money on all; 6h: hours of each crew.")] = "",
-    now: Annotated[
-        str, typer.Option(help="Samples come after this time; the last reading's if left out.")
-    ] = "",
-    ahead: Annotated[int, typer.Option(help="Hours to look ahead.")] = 24,
-    hours: Annotated[
-        str, typer.Option(help="Working hours on the project's clock, such as 08-18.")
-    ] = "08-18",
-    method: Annotated[
-        list[str] | None, typer.Option(help="kit, strip or grab; may be repeated. Kit and grab if left out.")
-    ] = None,
-    kit_limit: Annotated[
-        float | None, typer.Option(help="Concentration from which the kit says yes.")
-    ] = None,
-    confirm: Annotated[str, typer.Option(help="Confirm or clear this outfall.")] = "",
-    base: Annotated[str, typer.Option(help="Where crews start: a station, an outfall, or R7+1200.")] = "",
-    speed: Annotated[float, typer.Option(help="Speed on the road, km/h.")] = 30.0,
-    out: Annotated[
-        Path | None, typer.Option(help="Where the plan goes; nothing is written if left out.")
-    ] = None,
+    crews: Crews = 1,
+    stops: Stops = 4,
+    budget: BudgetText = "",
+    now: NowText = "",
+    ahead: Ahead = 24,
+    hours: Hours = "08-18",
+    method: MethodNames = None,
+    kit_limit: KitLimit = None,
+    confirm: Confirm = "",
+    base: Base = "",
+    speed: Speed = 30.0,
+    out: PlanFolder = None,
     as_json: AsJson = False,
     seed: Seed = 1,
     lang: Language = "",
 ) -> None:
     """Say where, when and what to sample next, so as to learn most about who did it for the cost."""
     from suyuan.advise import Sampling, advise_folder
-    from suyuan.report.plan import advice_dict
+    from suyuan.report import advice_dict
     from suyuan.run import Ask
 
-    sampling = Sampling(
-        crews=crews,
-        stops=stops,
-        budget=budget,
-        now=now,
-        ahead_h=ahead,
-        hours=hours,
-        methods=tuple(method or ()),
-        kit_limit=float("nan") if kit_limit is None else kit_limit,
-        confirm=confirm,
-        base=base,
-        speed_kmh=speed,
-    )
+    ways, limit = tuple(method or ()), float("nan") if kit_limit is None else kit_limit
+    crew = Sampling(crews, stops, budget, hours=hours, methods=ways, base=base, speed_kmh=speed)
+    sampling = replace(crew, now=now, ahead_h=ahead, kit_limit=limit, confirm=confirm)
     ask = Ask(seed=seed, lang=_language(lang))
     with _progress() as progress:
         advised = advise_folder(folder, ask, sampling=sampling, out=out, now=_now(), progress=progress)

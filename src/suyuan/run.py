@@ -200,10 +200,7 @@ def prepare(
     observations = everything.select(stations=stations, determinands=names, since=since, until=until)
     _refuse_empty(everything, observations, window=(since, until), zone=project.zone)
     progress("closing the water balance", 0.04)
-    flow = balanced(given, network)
-    if ahead_h:
-        latest = max(until, now or until) + np.timedelta64(ahead_h, "h")
-        flow = prolonged(flow, network, until_s=float((latest - flow.start) / np.timedelta64(1, "s")))
+    flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
     edges = release_edges(flow, (since, until))
@@ -221,6 +218,14 @@ def prepare(
         flow_until=given.until,
         rng=rng,
     )
+
+
+def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead_h: int) -> BalancedFlow:
+    """Return the flow run on to `ahead_h` hours after `after`; the flow as it is where nothing ahead is asked for."""
+    if not ahead_h:
+        return flow
+    latest = after + np.timedelta64(ahead_h, "h")
+    return prolonged(flow, network, until_s=float((latest - flow.start) / np.timedelta64(1, "s")))
 
 
 def matrices_of(

@@ -3,6 +3,7 @@
 from suyuan.report.figures import Lang as Lang
 from suyuan.report.page import RunInfo as RunInfo
 from suyuan.report.plan import PlanInfo as PlanInfo
+from suyuan.report.plan import advice_dict as advice_dict
 from suyuan.report.plan import plan_headline as plan_headline
 from suyuan.report.plan import stops_table as stops_table
 from suyuan.report.plan import write_advice as write_advice

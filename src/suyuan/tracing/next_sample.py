@@ -178,13 +178,13 @@ def kit_chance(
 def yes_no_gains(chance: Array, beliefs: Beliefs, *, hypotheses: Hypotheses) -> Array:
     """Return the expected information about the label [bits] of many kits, (option,); `chance` (option, scenario)."""
     parts = [
-        _yes_no_gains(chance[first : first + OPTIONS_AT_ONCE], beliefs, hypotheses)
+        _yes_no_gains(chance[first : first + OPTIONS_AT_ONCE], beliefs, hypotheses=hypotheses)
         for first in range(0, len(chance), OPTIONS_AT_ONCE)
     ]
     return np.concatenate([np.empty(0), *parts])
 
 
-def _yes_no_gains(chance: Array, beliefs: Beliefs, hypotheses: Hypotheses) -> Array:
+def _yes_no_gains(chance: Array, beliefs: Beliefs, *, hypotheses: Hypotheses) -> Array:
     gains = np.zeros(len(chance))
     named = hypotheses.is_named()
     for share, weight in zip(beliefs.chance, beliefs.weight, strict=True):
