@@ -29,14 +29,13 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     lines = drawn_lines(network)
     labels = _draw_candidates(axes, network, lines=lines, trace=trace)
     labels += _draw_stations(axes, network, lines=lines)
-    axes.apply_aspect()
-    place_labels(axes, labels)
+    finish_map(axes, network, labels=labels)
     _map_legend(figure)
     return figure
 
 
 def base_map(network: Network, *, flow: BalancedFlow | None = None) -> tuple[Figure, Axes]:
-    """Return a figure with reaches, arrows along the mean flow, inlets, outlets and a scale bar."""
+    """Return a figure with reaches, arrows along the mean flow, inlets and outlets; `finish_map` comes last."""
     from matplotlib.figure import Figure
 
     lines = drawn_lines(network)
@@ -52,8 +51,15 @@ def base_map(network: Network, *, flow: BalancedFlow | None = None) -> tuple[Fig
     if flow is not None:
         _draw_arrows(axes, network, lines=lines, flow=flow)
     _draw_ends(axes, network, lines=lines)
-    _draw_scale(axes, network, stretch=stretch)
     return figure, axes
+
+
+def finish_map(axes: Axes, network: Network, *, labels: list[Label]) -> None:
+    """Write the labels and the scale bar, once all else is drawn."""
+    axes.apply_aspect()
+    _place_labels(axes, labels)
+    stretch = _stretch(network, np.concatenate(list(drawn_lines(network).values())))
+    _draw_scale(axes, network, stretch=stretch)
 
 
 def drawn_lines(network: Network) -> dict[str, Array]:
@@ -250,7 +256,7 @@ def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> 
     return labels
 
 
-def place_labels(axes: Axes, labels: list[Label]) -> None:
+def _place_labels(axes: Axes, labels: list[Label]) -> None:
     """Write each label at the first side where it covers no other label, the most probable first."""
     marks = [axes.transData.transform(label.at) for label in labels]
     sheet = axes.get_window_extent()

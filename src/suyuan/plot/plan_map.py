@@ -8,7 +8,7 @@ import numpy as np
 
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
-from suyuan.plot.network_map import Label, base_map, drawn_lines, place_labels, spot
+from suyuan.plot.network_map import Label, base_map, drawn_lines, finish_map, spot
 from suyuan.plot.style import INK, WATER, styled
 from suyuan.tracing.advice import Advice, Stop
 
@@ -57,8 +57,7 @@ def plan_map(advice: Advice, network: Network, *, flow: BalancedFlow | None = No
             at[0], at[1], s=42, marker="s", facecolor=WATER, edgecolor="white", linewidth=0.9, zorder=4
         )
         labels.append(Label(station.name or station.id, at, 8.0, False))
-    axes.apply_aspect()
-    place_labels(axes, labels)
+    finish_map(axes, network, labels=labels)
     _legend(figure)
     return figure
 
