@@ -375,8 +375,10 @@ def run(folder: Path, names: Sequence[str], *, most: int, say: Callable[[str], N
 
 
 def _short(row: dict) -> str:
+    """Return P(true) after each sample, with a star where a true source leads."""
     return "; ".join(
-        f"{k} " + " ".join(f"{s['p_true']:.2f}" for s in row[k]) for k in ("suggested", "halves")
+        f"{rule} " + " ".join(f"{s['p_true']:.2f}{'*' if s['is_first'] else ''}" for s in row[rule])
+        for rule in ("suggested", "halves")
     )
 
 

@@ -144,7 +144,7 @@ def test_what_two_kits_tell_is_what_their_four_answers_tell(
     hypotheses = hypotheses_of(label, weight, is_sampled=False)
     first, beliefs = learned(_before(hypotheses), YesNo(one), hypotheses=hypotheses)
     second = YesNo(two).gain(beliefs, hypotheses)
-    named = hypotheses.is_named()
+    named = hypotheses.membership()
     total = entropy(weight @ named)
     for answer in (one * two, one * (1.0 - two), (1.0 - one) * two, (1.0 - one) * (1.0 - two)):
         joint = (weight * answer) @ named

@@ -57,7 +57,7 @@ class Hypotheses:
             what = f"weights from {self.weight.min():.3g} that sum to {self.weight.sum():.6g}"
             raise InputError("hypotheses", what, "give weights of 0 or more that sum to 1")
 
-    def is_named(self) -> Array:
+    def membership(self) -> Array:
         """Return 1 where a scenario has a label, (scenario, label)."""
         return np.eye(len(self.names))[self.label]
 
@@ -84,7 +84,7 @@ class Beliefs:
 
     def probabilities(self, hypotheses: Hypotheses) -> Array:
         """Return the probability of each label, (belief, label)."""
-        return np.asarray(self.weight @ hypotheses.is_named())
+        return np.asarray(self.weight @ hypotheses.membership())
 
 
 class Outcome(Protocol):
@@ -186,7 +186,7 @@ def yes_no_gains(chance: Array, beliefs: Beliefs, *, hypotheses: Hypotheses) -> 
 
 def _yes_no_gains(chance: Array, beliefs: Beliefs, *, hypotheses: Hypotheses) -> Array:
     gains = np.zeros(len(chance))
-    named = hypotheses.is_named()
+    named = hypotheses.membership()
     for share, weight in zip(beliefs.chance, beliefs.weight, strict=True):
         mass = weight @ named
         for said in (chance, 1.0 - chance):
@@ -241,7 +241,7 @@ def _updated(beliefs: Beliefs, likelihood: Array) -> Beliefs:
 
 def _gain_of_draws(drawn: Index, density: Array, *, weight: Array, hypotheses: Hypotheses) -> float:
     """Return the mean rise of the log probability of the true label over drawn readings [nats]."""
-    named, label = hypotheses.is_named(), hypotheses.label[drawn]
+    named, label = hypotheses.membership(), hypotheses.label[drawn]
     joint = (density * weight) @ named
     rows = np.arange(len(drawn))
     gain = _log_gain(

@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 SCREENED = 300
 """Concentration samples whose gain is computed; the others would tell least if read as high or low."""
 
+LEAST_SIGNAL = 0.25
+"""A place where no scenario lifts any substance by so many standard deviations cannot tell anything."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -49,7 +52,7 @@ class Wanted:
             raise InputError("places", "there is no place to sample at", "draw reaches or name places")
         if not self.is_open.any():
             what = f"none of the next {len(self.is_open)} hours is a working hour"
-            raise InputError("--hours", what, "look further ahead (--ahead) or widen the hours")
+            raise InputError("working hours", what, "look further ahead or widen the hours")
         if self.road_factor < 1.0:
             what = f"roads of {self.road_factor:g} times the straight line"
             raise InputError("crews", what, "give 1 or more")
@@ -85,7 +88,10 @@ class World:
         return kit.limit if np.isfinite(kit.limit) else float(self.water.level[0] + 2.0 * self.water.sd[0])
 
     def offered(self) -> Offered:
-        """Return every sample that can be taken in working hours, and what it may show."""
+        """Return every sample that can be taken in working hours, and what it may show.
+
+        Places that no scenario's plume reaches are left out: they show the same whoever did it.
+        """
         found: list[tuple[Option, Outcome]] = []
         in_water = 0
         for row, place in enumerate(self.wanted.places):
@@ -93,9 +99,10 @@ class World:
                 found += self._kits_at(row, self._at_mouth(place))
             else:
                 mean, sd = self._concentrations(in_water)
-                found += self._kits_at(row, self._in_water(mean[..., 0], sd[..., 0]))
-                found += self._readings_at(row, mean, sd=sd)
                 in_water += 1
+                if np.max((mean - self.water.level) / sd) >= LEAST_SIGNAL:
+                    found += self._kits_at(row, self._in_water(mean[..., 0], sd[..., 0]))
+                    found += self._readings_at(row, mean, sd=sd)
         return Offered(tuple(option for option, _ in found), tuple(outcome for _, outcome in found))
 
     def _hours(self) -> list[tuple[int, float, int]]:

@@ -136,4 +136,4 @@ def outfall_named(network: Network, name: str) -> str:
         if name and name in (outfall.id, outfall.name):
             return outfall.id
     remedy = nearest(name, [o.id for o in network.outfalls])
-    raise InputError("--confirm", f"outfall '{name}' is not in the network", remedy)
+    raise InputError("confirm", f"outfall '{name}' is not in the network", remedy)
