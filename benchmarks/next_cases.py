@@ -3,7 +3,8 @@
 Now is 12 h after the first clear rise at a station: the first reading since the release began that stands above the mean of the
 12 h before it by four standard deviations of its noise and by a quarter of the largest rise there. Hindsight is used for
 this alone. The tracer gets the readings until now and the flow of the whole window. Then, one by one: the product
-says which grab sample at a full hour within 24 h (and inside the window) tells most about who did it; the true concentration
+says which grab sample at a full hour within 24 h (and inside the window) tells most about who did it for its cost, at the prices
+that suyuan next takes (an early sample is cheaper than a late one); the true concentration
 at that place and hour, with the case's noise, becomes a reading; everything is traced again. Walking by halves samples every two
 hours at the place that has half of the suspected outfalls upstream of it (mean direction of flow), and goes by
 whether the first determinand stands two standard deviations above the background; its readings are traced likewise.
@@ -31,7 +32,7 @@ from suyuan.observations import GOOD, Observations
 from suyuan.qc import flag
 from suyuan.run import HOUR_S, MEMBERS, Ask, matrices_of, operator_of, release_edges, substances_to_trace
 from suyuan.substances import Substance
-from suyuan.tracing.crews import Prices, Terms
+from suyuan.tracing.crews import Terms
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.methods import Laboratory, Methods
 from suyuan.tracing.offers import Wanted
@@ -233,7 +234,6 @@ def suggested(case: Case, known: Known, observations: Observations) -> tuple[Pla
         Horizon(case.flow.start, longer, now_s, time_s),
         np.ones(len(time_s), bool),
         methods=Methods(kit=None, grab=Laboratory(delay_s=0.0)),
-        prices=Prices(crew_h=0.0, answer_h=0.0),
         terms=Terms(most=1),
         stops=1,
     )
