@@ -44,6 +44,10 @@ WORDS_ZH = {
     "seen within 12 h": "12 小时内发现",
     "seen within 24 h": "24 小时内发现",
     "later or never": "更晚或看不见",
+    "kit": "试剂盒",
+    "strip": "试纸",
+    "grab sample": "采样送检",
+    "route": "路线",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
