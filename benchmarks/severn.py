@@ -47,7 +47,8 @@ from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.release import draw_releases
 from suyuan.tracing.result import Candidate
-from suyuan.tracing.search import Problem, Verdict, effective_members, weigh
+from suyuan.tracing.search import Problem
+from suyuan.tracing.verdict import Verdict, effective_members, weigh
 from suyuan.transport.matrix import Source, SourceReceptorMatrix
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of

@@ -10,12 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.special import erf, erfc, erfcx
+
+if __package__ in {None, ""}:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import delta
 from suyuan.flow import BalancedFlow, FlowField, balanced

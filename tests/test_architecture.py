@@ -29,14 +29,15 @@ STOREYS = (
     ("ingest",),
     ("report",),
     ("run",),
-    ("demo",),
+    ("place_run",),
+    ("demo", "advise"),
     ("web",),
     ("cli",),
 )
 """Every module and package of suyuan, from the ground up. An import may only go to an earlier line."""
 
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
-EDGES = {"io", "plot", "store", "ingest", "report", "run", "demo", "web", "cli"}
+EDGES = {"io", "plot", "store", "ingest", "report", "run", "place_run", "demo", "advise", "web", "cli"}
 
 WORLD = {
     *(

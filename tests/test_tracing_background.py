@@ -16,9 +16,14 @@ HOUR = 3600.0
 
 
 def two_readings(
-    fraction: list[list[float]], initial: tuple[float, float] = (0.0, 0.0)
+    fraction: list[list[float]],
+    initial: tuple[float, float] = (0.0, 0.0),
+    inflow: tuple[float, float] = (1.0, 1.0),
 ) -> SourceReceptorMatrix:
-    """Two readings an hour apart; `fraction` (receptor, boundary) of water that all entered in the same hour."""
+    """Two readings an hour apart; `fraction` (receptor, boundary) of water that all entered in the same hour.
+
+    `inflow` [m3/s] of each boundary is that of this hour; it is 1 m3/s in all others.
+    """
     start = np.datetime64("2024-07-19T16:00:00")
     receptors = Receptors(
         station=np.array(["S", "T"]),
@@ -31,8 +36,10 @@ def two_readings(
     share[:, :, 2] = fraction
     edges = HOUR * np.arange(7.0)
     nothing = np.zeros((2, 0, 6), np.float32)
+    entering = np.ones((2, 6))
+    entering[:, 2] = inflow
     return SourceReceptorMatrix(
-        receptors, (), start, edges, nothing, ("A", "B"), edges, share, np.array(initial)
+        receptors, (), start, edges, nothing, ("A", "B"), edges, entering, share, np.array(initial)
     )
 
 
@@ -48,6 +55,15 @@ def test_two_waters_mixing_share_what_they_have_in_common():
     np.testing.assert_allclose(of["local"], np.eye(2), atol=1e-12)
 
 
+def test_water_that_swells_changes_in_proportion_to_the_log_of_its_inflow():
+    # A brings e times as much as usual in the hour whose water is read, B as much as always
+    parts = background_parts(two_readings([[0.25, 0.75], [0.6, 0.4]], inflow=(np.e, 1.0)))
+    of = dict(zip(parts.names, parts.covariance, strict=True))
+    by_hand = np.outer([0.25, 0.6], [0.25, 0.6])
+    np.testing.assert_allclose(of["inflow"], by_hand, atol=1e-12)
+    np.testing.assert_allclose(of["inflow_all"], by_hand, atol=1e-12)
+
+
 def test_water_held_at_the_start_is_one_more_unknown_water():
     parts = background_parts(two_readings([[0.5, 0.0], [0.2, 0.0]], (0.5, 0.8)))
     of = dict(zip(parts.names, parts.covariance, strict=True))
@@ -59,7 +75,9 @@ def test_every_part_of_the_background_is_symmetric_and_positive():
     assert parts.names == tuple(PRIOR_SHARE)
     for covariance in parts.covariance:
         np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
-        assert np.linalg.eigvalsh(covariance).min() > -1e-8 * np.trace(covariance)
+        assert np.linalg.eigvalsh(covariance).min() >= -1e-8 * np.trace(
+            covariance
+        )  # 0 where inflow is steady
 
 
 def found_when(name: str, factor: float) -> tuple[float, float]:
@@ -130,7 +148,7 @@ def test_the_density_of_readings_is_that_of_a_normal():
     world = worlds.meeting()
     blocks = blocks_of(worlds.read(world, {}), world.matrix.receptors, substances=worlds.substances())
     plumes = tuple(0.3 * np.exp(-(((b.time / HOUR - 60.0) / 9.0) ** 2)) for b in blocks)
-    claimed = claim(blocks, background_parts(world.matrix), plumes=plumes)
+    claimed = claim(blocks, background_parts(world.matrix), plumes=plumes, bin_s=HOUR)
     for removed in (no_plumes(blocks), plumes):
         expected = 0.0
         for block, background, factor, plume in zip(
@@ -147,7 +165,7 @@ def test_a_claimed_plume_is_forgiven_nothing_where_it_is_not():
     world = worlds.meeting()
     block = blocks_of(worlds.read(world, {}), world.matrix.receptors, substances=worlds.substances())[0]
     plume = np.where(block.station == "S", 0.5, 0.0)
-    error = model_error(block, plume)
+    error = model_error(block, plume, bin_s=HOUR)
     away = block.station == "T"
     assert not error[away].any()
     assert not error[:, away].any()

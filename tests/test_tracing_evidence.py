@@ -112,13 +112,7 @@ def test_the_rough_evidence_of_a_strong_plume_is_close_to_the_whole():
 
 
 def test_a_well_seen_amplitude_is_told_from_the_readings():
-    likely = likely_amplitudes(
-        np.array([1e4]),
-        np.array([2.5e4]),
-        log_centre=np.array([0.0]),
-        spread=np.array([0.5]),
-        log_rate_sd=1.4,
-    )
+    likely = likely_amplitudes(np.array([1e4]), np.array([2.5e4]), np.array([0.0]), np.array([0.5]), 1.4)
     assert likely[0] == pytest.approx(2.5, rel=AMPLITUDE_ERROR)
 
 

@@ -15,7 +15,8 @@ from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
-from suyuan.tracing.search import Explanations, Problem, Verdict, effective_members, tempered, weigh
+from suyuan.tracing.search import Explanations, Problem
+from suyuan.tracing.verdict import LEAST_MEMBERS, Verdict, effective_members, temperature_of, weigh
 
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
 PULSE_KG = 3.0 * 6 * 3.6
@@ -207,7 +208,7 @@ def test_hotter_evidence_speaks_more_softly():
     assert hot.log_evidence < replace(verdict.single, temperature=1.0).log_evidence
 
 
-def test_evidence_is_weakened_until_half_of_the_flow_members_carry_weight():
+def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
     # eight members, each with two explanations as likely a priori, whose evidence differs by 30: one would decide alone
     row = np.arange(16)
     many = Explanations(
@@ -221,8 +222,8 @@ def test_evidence_is_weakened_until_half_of_the_flow_members_carry_weight():
         beta=np.ones((1, 16)),
     )
     assert effective_members(many, 8) == pytest.approx(1.0, abs=1e-6)
-    warm = tempered(many, 8)
-    assert 4.0 <= effective_members(warm, 8) < 5.0
+    warm = replace(many, temperature=temperature_of(many, 8))
+    assert LEAST_MEMBERS <= effective_members(warm, 8) < LEAST_MEMBERS + 1.0
     assert warm.weight.sum() == pytest.approx(1.0)
     assert np.argmax(warm.weight) in (7, 15)
 
@@ -233,5 +234,5 @@ def test_members_that_agree_leave_the_evidence_as_it_is():
     agreeing = Explanations(
         row, zero, zero, zero, np.zeros(8), np.full(8, 50.0), np.ones((1, 8)), np.ones((1, 8))
     )
-    assert tempered(agreeing, 8).temperature == 1.0
+    assert temperature_of(agreeing, 8) == 1.0
     assert effective_members(agreeing, 8) == pytest.approx(8.0)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ from typer.core import TyperGroup
 from suyuan.errors import InputError
 
 if TYPE_CHECKING:
+    from suyuan.advise import Advised
+    from suyuan.place_run import Placed
     from suyuan.report import Lang
     from suyuan.run import Done, Progress
 
@@ -42,6 +45,23 @@ Folder = Annotated[Path, typer.Argument(help="The project folder: where suyuan.t
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 Language = Annotated[str, typer.Option(help="Language in which the report opens: zh or en. It holds both.")]
+
+Crews = Annotated[int, typer.Option(help="Crews that go out.")]
+Stops = Annotated[int, typer.Option(help="Most samples a crew takes.")]
+BudgetText = Annotated[str, typer.Option("--budget", help="800: money on all; 6h: hours of each crew.")]
+NowText = Annotated[str, typer.Option("--now", help="Samples come after this; the last reading if left out.")]
+Ahead = Annotated[int, typer.Option(help="Hours to look ahead.")]
+Hours = Annotated[str, typer.Option(help="Working hours on the project's clock, such as 08-18.")]
+MethodNames = Annotated[
+    list[str] | None, typer.Option(help="kit, strip or grab; may be repeated. Kit and grab if left out.")
+]
+KitLimit = Annotated[float | None, typer.Option(help="Concentration from which the kit says yes.")]
+Confirm = Annotated[str, typer.Option(help="Confirm or clear this outfall.")]
+Base = Annotated[str, typer.Option(help="Where crews start: a station, an outfall, or R7+1200.")]
+Speed = Annotated[float, typer.Option(help="Speed on the road, km/h.")]
+PlanFolder = Annotated[
+    Path | None, typer.Option("--out", help="Where the plan goes; nothing is written if left out.")
+]
 
 
 @app.callback()
@@ -100,6 +120,80 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
         typer.echo(done.files[1].read_text("utf-8"))
     else:
         _show(done)
+
+
+@app.command(name="next")
+def next_samples(  # noqa: PLR0913  (a verb's arguments are its options)
+    *,
+    folder: Folder = Path(),
+    crews: Crews = 1,
+    stops: Stops = 4,
+    budget: BudgetText = "",
+    now: NowText = "",
+    ahead: Ahead = 24,
+    hours: Hours = "08-18",
+    method: MethodNames = None,
+    kit_limit: KitLimit = None,
+    confirm: Confirm = "",
+    base: Base = "",
+    speed: Speed = 30.0,
+    out: PlanFolder = None,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+    lang: Language = "",
+) -> None:
+    """Say where, when and what to sample next, so as to learn most about who did it for the cost."""
+    from suyuan.advise import Sampling, advise_folder
+    from suyuan.report import advice_dict
+    from suyuan.run import Ask
+
+    ways, limit = tuple(method or ()), float("nan") if kit_limit is None else kit_limit
+    crew = Sampling(crews, stops, budget, hours=hours, methods=ways, base=base, speed_kmh=speed)
+    sampling = replace(crew, now=now, ahead_h=ahead, kit_limit=limit, confirm=confirm)
+    ask = Ask(seed=seed, lang=_language(lang))
+    with _progress() as progress:
+        advised = advise_folder(folder, ask, sampling=sampling, out=out, now=_now(), progress=progress)
+    if as_json:
+        typer.echo(json.dumps(advice_dict(advised.advice, advised.plan), ensure_ascii=False, indent=1))
+    else:
+        _show_plan(advised)
+
+
+@app.command()
+def place(  # noqa: PLR0913  (a verb's arguments are its options)
+    *,
+    folder: Folder = Path(),
+    count: Annotated[int, typer.Option(min=1, help="How many stations to add.")],
+    candidates: Annotated[
+        Path | None, typer.Option(help="Table of places to try: id, reach, chainage_m.")
+    ] = None,
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="A place to try, REACH:CHAINAGE; may be repeated.")
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Plan as if no station stood yet.")
+    ] = False,
+    apart: Annotated[
+        float,
+        typer.Option(help="Share of the worth for telling sources apart, 0 to 1; the rest for early sight."),
+    ] = 0.5,
+    out: Annotated[Path | None, typer.Option(help="Where results go; FOLDER/results if left out.")] = None,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+    lang: Language = "",
+) -> None:
+    """Find where fixed stations should stand, so that releases are seen early and told apart."""
+    from suyuan.place_run import PlaceAsk, place_folder
+
+    at = tuple(candidate or ())
+    ask = PlaceAsk(count, candidates, at=at, from_scratch=from_scratch, apart_share=apart, seed=seed)
+    speaks = _language(lang)
+    with _progress() as progress:
+        placed = place_folder(folder, ask, lang=speaks, out=out, progress=progress)
+    if as_json:
+        typer.echo(placed.files[0].read_text("utf-8"))
+    else:
+        _show_placed(placed, speaks)
 
 
 @app.command()
@@ -172,6 +266,36 @@ def _show(done: Done) -> None:
         *(f"open {p}" for p in done.files[:4]),
     ):
         typer.echo(line)
+
+
+def _show_placed(placed: Placed, lang: Lang) -> None:
+    """Print the headline, the stations, what stays unseen and the files to open."""
+    from rich.console import Console
+
+    from suyuan.report.placement import blind_words, placement_headline, placement_table
+
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    typer.echo(placement_headline(placed.placement)._asdict()[lang])
+    console.print(placement_table(placed.placement, lang))
+    for line in (blind_words(placed.placement)._asdict()[lang], *(f"open {p}" for p in placed.files)):
+        if line:
+            typer.echo(line)
+
+
+def _show_plan(advised: Advised) -> None:
+    """Print what the plan promises, its stops, what must be known, and the files to open."""
+    from rich.console import Console
+
+    from suyuan.report import plan_headline, stops_table
+
+    advice, zone = advised.advice, advised.plan.zone
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    typer.echo(plan_headline(advice)._asdict()[advised.plan.lang])
+    console.print(stops_table(advice, advised.network, zone=zone))
+    for line in (*advice.notes, *(f"{name}: {value}" for name, value in advice.assumptions)):
+        typer.echo(line)
+    for path in advised.files:
+        typer.echo(f"open {path}")
 
 
 def _now() -> datetime:

@@ -185,6 +185,38 @@ def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> Ba
     return replace(flow, discharge_start=start, discharge_end=end, external=closed)
 
 
+def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
+    """Return the flow run on to `until_s` [s] from its start, its last day repeated; the same flow if it reaches so far.
+
+    What a reach gained or lost in volume over that day is spread out of it, so that tides return and nothing fills up. The
+    balance report stays that of the given flow.
+    """
+    end, bins = float(flow.edges[-1]), len(flow.edges) - 1
+    if until_s <= end:
+        return flow
+    day = np.flatnonzero(flow.edges[:-1] >= end - 86400.0 - 1e-6)
+    span = flow.edges[np.append(day, bins)] - flow.edges[day[0]]
+    held = flow.volume[np.append(day, bins)]
+    change = held - held[0] - (span / span[-1])[:, None] * (held[-1] - held[0])
+    repeats = int(np.ceil((until_s - end) / span[-1]))
+    after = np.concatenate([end + k * span[-1] + span[1:] for k in range(repeats)])
+    kept = slice(0, int(np.searchsorted(after, until_s - 1e-6)) + 1)
+    volume = np.tile(np.maximum(flow.volume[-1] + change[1:], 0.0), (repeats, 1))[kept]
+    start, finish = (
+        np.concatenate([q, np.tile(q[day], (repeats, 1))[kept]])
+        for q in (flow.discharge_start, flow.discharge_end)
+    )
+    longer = FlowField(
+        flow.start,
+        np.append(flow.edges, after[kept]),
+        tuple(r.id for r in network.reaches),
+        start,
+        finish,
+        np.concatenate([flow.volume, volume]),
+    )
+    return replace(balanced(longer, network), balance=flow.balance)
+
+
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
     position = {reach: i for i, reach in enumerate(flow.reaches)}
     missing = [r.id for r in network.reaches if r.id not in position]

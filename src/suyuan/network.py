@@ -135,10 +135,21 @@ class Network:
         return self._node_index[node_id]
 
     def station(self, station_id: str) -> Station:
-        """Return the station of this id or name."""
+        """Return the station of this id or name; a place such as 'R7+1200', metres along a reach, is one too.
+
+        >>> nodes = (Node("A", "boundary"), Node("B", "outlet"))
+        >>> Network(nodes, (Reach("R1", "A", "B", 1000.0),)).station("R1+250").chainage_m
+        250.0
+        """
         for station in self.stations:
             if station_id in (station.id, station.name):
                 return station
+        reach, plus, metres = station_id.rpartition("+")
+        if plus and reach in self._reach_index and metres.replace(".", "", 1).isdecimal():
+            if float(metres) > self.reach(reach).length_m:
+                what = f"'{station_id}' lies beyond the end of reach '{reach}', {self.reach(reach).length_m:g} m long"
+                raise InputError(self.source, what, "chainage counts from from_node along length_m")
+            return Station(station_id, reach, float(metres))
         known = [s.id for s in self.stations]
         raise InputError(
             self.source, f"station '{station_id}' is not in the network", nearest(station_id, known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 GOOD, SUSPECT, FAIL, MISSING = 1, 3, 4, 9
 """Quality flags, numbered as in QARTOD (IOOS, 2020)."""
+
+COLUMNS = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Observations:
 
     def __post_init__(self) -> None:
         n = len(self.time)
-        for name in ("station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id"):
+        for name in COLUMNS[1:]:
             if len(getattr(self, name)) != n:
                 what = f"{name} has {len(getattr(self, name))} rows where time has {n}"
                 raise InputError(self.source, what, "give every reading a value in every column")
@@ -66,10 +68,9 @@ class Observations:
             keep &= self.time <= until
         return self.where(keep)
 
-    def where(self, keep: NDArray[np.bool_]) -> Observations:
-        """Return the readings where `keep`, shape (reading,), is true."""
-        names = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
-        return replace(self, **{name: getattr(self, name)[keep] for name in names})
+    def where(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Observations:
+        """Return the readings where `keep`, shape (reading,), is true, or those of these rows."""
+        return replace(self, **{name: getattr(self, name)[keep] for name in COLUMNS})
 
     def to_frame(self) -> pd.DataFrame:
         """Return the readings as a table, times in UTC."""
@@ -87,3 +88,54 @@ class Observations:
                 "sample_id": self.sample_id,
             }
         )
+
+
+def pooled(observations: Observations, *, every_s: float) -> Observations:
+    """Return the readings, those of a station and determinand that lie within the same `every_s` [s] averaged.
+
+    A mean counts as a composite sample: its `time` is that of the station's last reading in the window and `duration_s`
+    reaches back to the first, of whichever determinand, so that determinands read together stay together. Readings that are
+    flagged FAIL or MISSING or are composite samples already are kept as they are; so are all with another qualifier apart.
+
+    >>> time = np.array(["2024-07-20T00", "2024-07-20T01", "2024-07-20T02"], dtype="datetime64[s]")
+    >>> text, station, name = np.full(3, ""), np.full(3, "S1"), np.full(3, "TP")
+    >>> good, zero = np.ones(3, np.int8), np.zeros(3)
+    >>> given = Observations(time, station, name, np.array([1.0, 3.0, 5.0]), text, good, zero, text)
+    >>> means = pooled(given, every_s=7200.0)
+    >>> means.value.tolist(), means.duration_s.tolist()
+    ([2.0, 5.0], [3600.0, 0.0])
+    """
+    is_instant = (observations.flag <= SUSPECT) & (observations.duration_s == 0.0)
+    if not is_instant.any():
+        return observations
+    single = observations.where(is_instant)
+    seconds = (single.time - single.time.min()) / np.timedelta64(1, "s")
+    place, _ = _grouped(_codes(single.station), np.floor(seconds / every_s).astype(np.int64))
+    group, head = _grouped(place, _codes(single.determinand), _codes(single.qualifier))
+    first, last = np.full(place.max() + 1, np.inf), np.zeros(place.max() + 1)
+    np.minimum.at(first, place, seconds)
+    np.maximum.at(last, place, seconds)
+    flag = np.zeros(len(head), np.int8)
+    np.maximum.at(flag, group, single.flag)
+    means = replace(
+        single.where(head),
+        time=single.time.min() + last[place[head]].astype("timedelta64[s]"),
+        duration_s=last[place[head]] - first[place[head]],
+        value=np.bincount(group, weights=single.value) / np.bincount(group),
+        flag=flag,
+    )
+    others = observations.where(~is_instant)
+    both: dict[str, Any] = {
+        name: np.concatenate([getattr(means, name), getattr(others, name)]) for name in COLUMNS
+    }
+    return replace(observations, **both)
+
+
+def _codes(text: NDArray[np.str_]) -> NDArray[np.int64]:
+    return np.unique(text, return_inverse=True)[1].astype(np.int64)
+
+
+def _grouped(*codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the group (row,) of rows with equal codes, and the first row (group,) of each."""
+    _, head, group = np.unique(np.stack(codes), axis=1, return_index=True, return_inverse=True)
+    return group.reshape(-1), head

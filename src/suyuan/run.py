@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, balanced
+from suyuan.flow import BalancedFlow, balanced, prolonged
+from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
@@ -24,16 +25,17 @@ from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
-from suyuan.observations import Observations
+from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.transport.matrix import SourceReceptorMatrix
-from suyuan.transport.operator import compile_operator, mixing_length_dispersion
+from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
 from suyuan.transport.source_receptor import source_receptor_matrix
 
@@ -41,8 +43,11 @@ NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no f
 
 HOUR_S = 3600.0
 
-MEMBERS = 8
+MEMBERS = 12
 """Flow members over which the error of the flow is averaged."""
+
+POOLED_S = 2.0 * HOUR_S
+"""Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done."""
@@ -116,6 +121,8 @@ def trace_folder(
     """
     began = time.perf_counter()
     project = read_project(folder)
+    out = out or Path(folder) / "results"
+    require_writable(out)
     traced = trace_project(project, ask, progress=progress)
     progress("writing the report", 0.92)
     run = RunInfo(
@@ -133,44 +140,102 @@ def trace_folder(
         lang=ask.lang,
         is_invented=is_invented,
     )
-    files = write_results(
-        traced.trace, traced.network, flow=traced.flow, run=run, out=out or Path(folder) / "results"
-    )
+    files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
     progress("done", 1.0)
     return Done(traced, run, files)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
+
+    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
+    """
+
+    network: Network
+    flow: BalancedFlow
+    members: tuple[FlowMember, ...]
+    matrices: tuple[SourceReceptorMatrix, ...]
+    observations: Observations
+    substances: tuple[Substance, ...]
+    fingerprints: Fingerprints
+    since: np.datetime64
+    until: np.datetime64
+    flow_until: np.datetime64
+    rng: np.random.Generator
+
+
 def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     """Return the trace of a project: read, balance, flag, compute what releases do to readings, weigh."""
+    ready = prepare(project, ask, progress=progress)
+    progress("weighing the evidence", 0.66)
+    found = trace(
+        ready.observations,
+        ready.matrices,
+        substances=ready.substances,
+        fingerprints=ready.fingerprints,
+        prior=default_prior(ready.network, ready.flow),
+        rng=ready.rng,
+    )
+    return Traced(found, ready.network, ready.flow, ready.observations, ready.since, ready.until)
+
+
+def prepare(
+    project: Project, ask: Ask, *, progress: Progress, now: np.datetime64 | None = None, ahead_h: int = 0
+) -> Prepared:
+    """Return what a trace of the project starts from.
+
+    Readings after `now`, if given, are left out; the flow is run on to `ahead_h` hours after the later of now and the
+    window's end, if it does not reach so far.
+    """
     progress("reading the project", 0.0)
     network = read_network(project.files.network)
     given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
-    fingerprints = (
-        read_fingerprints(project.files.fingerprints) if project.files.fingerprints else NO_FINGERPRINTS
-    )
     everything = _observations(project, network)
     since, until = window(project, ask, observations=everything)
+    if now is not None:
+        until = min(until, now)
+        _refuse_early(now, since, source=everything.source, zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
-    observations = everything.select(stations=stations, determinands=names, since=since, until=until)
-    _refuse_empty(everything, observations, window=(since, until), zone=project.zone)
+    chosen = everything.select(stations=stations, determinands=names, since=since, until=until)
+    _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
+    observations = pooled(chosen, every_s=POOLED_S)
+    receptors, _ = receptors_of(network, observations)
+    blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
-    flow = balanced(given, network)
+    flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
     edges = release_edges(flow, (since, until))
     matrices = matrices_of(network, members, observations=observations, edges=edges, progress=progress)
-    progress("weighing the evidence", 0.66)
-    found = trace(
-        observations,
-        matrices,
+    return Prepared(
+        network=network,
+        flow=flow,
+        members=members,
+        matrices=matrices,
+        observations=observations,
         substances=substances,
-        fingerprints=fingerprints,
-        prior=default_prior(network, flow),
+        fingerprints=_fingerprints(project),
+        since=since,
+        until=until,
+        flow_until=given.until,
         rng=rng,
     )
-    return Traced(found, network, flow, observations, since, until)
+
+
+def _fingerprints(project: Project) -> Fingerprints:
+    named = project.files.fingerprints
+    return read_fingerprints(named) if named else NO_FINGERPRINTS
+
+
+def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead_h: int) -> BalancedFlow:
+    """Return the flow run on to `ahead_h` hours after `after`; the flow as it is where nothing ahead is asked for."""
+    if not ahead_h:
+        return flow
+    latest = after + np.timedelta64(ahead_h, "h")
+    return prolonged(flow, network, until_s=float((latest - flow.start) / np.timedelta64(1, "s")))
 
 
 def matrices_of(
@@ -186,9 +251,7 @@ def matrices_of(
     receptors, _ = receptors_of(network, observations)
 
     def matrix(member: FlowMember) -> SourceReceptorMatrix:
-        mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-        operator = compile_operator(network, member.flow, dispersion=mixing)
-        return source_receptor_matrix(operator, receptors, sources=sources, edges=edges)
+        return source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
 
     matrices = []
     with ThreadPoolExecutor(2) as pool:
@@ -196,6 +259,12 @@ def matrices_of(
             matrices.append(found)
             progress("following the water back", 0.06 + 0.6 * len(matrices) / len(members))
     return tuple(matrices)
+
+
+def operator_of(network: Network, member: FlowMember) -> TransportOperator:
+    """Return the transport of one flow member."""
+    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
+    return compile_operator(network, member.flow, dispersion=mixing)
 
 
 def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64]) -> NDArray[np.float64]:
@@ -251,6 +320,12 @@ def _named(path: Path | None, what: str) -> Path:
     if path is None:
         raise InputError(SETTINGS, f"no {what} is named", f'write {what} = "file" under [files]')
     return path
+
+
+def _refuse_early(now: np.datetime64, since: np.datetime64, *, source: str, zone: tzinfo) -> None:
+    if now <= since:
+        what = f"now is {iso(now, zone)}, not after the begin of the window at {iso(since, zone)}"
+        raise InputError(source, what, "give --now a later time")
 
 
 def _refuse_empty(

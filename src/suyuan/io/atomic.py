@@ -73,6 +73,21 @@ def result_folder(out: str | Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def require_writable(out: str | Path) -> None:
+    """Raise InputError where `result_folder` could not write; leave nothing behind.
+
+    Called before long work, so that a folder that cannot be written is heard of at once.
+    """
+    out = Path(out).absolute()
+    home = next(folder for folder in (out, *out.parents) if folder.exists())
+    partial = home / f".{out.name}-{secrets.token_hex(4)}.partial"
+    with _explained(out, partial):
+        if out.exists() and not out.is_dir():
+            raise InputError(str(out), "is a file, not a folder", "choose another folder for the results")
+        partial.mkdir()
+        partial.rmdir()
+
+
 def _move_in(partial: Path, out: Path) -> None:
     if not out.exists():
         partial.rename(out)

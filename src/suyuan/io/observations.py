@@ -153,20 +153,42 @@ def _looked_up(
 def _stations(table: Table, network: Network | None) -> tuple[NDArray[np.str_], list[Fault]]:
     if network is None:
         text = table.text("station")
-        say = lambda _: ("station is missing", "name the station in every row")  # noqa: E731
-        return _array(text), table.faults((text == "").to_numpy(dtype=bool), text, say=say)
+        is_missing = (text == "").to_numpy(dtype=bool)
+        faults = table.faults(
+            is_missing, text, say=lambda _: ("station is missing", "name the station in every row")
+        )
+        return _array(text), faults
     ids = {s.id: s.id for s in network.stations}
     names = [s.name for s in network.stations if s.name]
     by_name = {s.name: s.id for s in network.stations if s.name and names.count(s.name) == 1}
+
+    along, faulty = _places_along(table, network)
 
     def say_unknown(cell: str) -> tuple[str, str]:
         if names.count(cell) > 1:
             return f"station '{cell}' is the name of {names.count(cell)} stations", "write the station's id"
         if not cell:
             return "station is missing", "name the station in every row"
+        if cell in faulty:
+            return faulty[cell]
         return f"station '{cell}' is not in the network", nearest(cell, [*ids, *by_name])
 
-    return _looked_up(table, "station", known=by_name | ids, say=say_unknown)
+    return _looked_up(table, "station", known=along | by_name | ids, say=say_unknown)
+
+
+def _places_along(table: Table, network: Network) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """Return the cells that are places along a reach, such as R7+1200, and those beyond its end with what is wrong.
+
+    So a grab sample needs no row of its own in the layer stations.
+    """
+    found: dict[str, str] = {}
+    faulty: dict[str, tuple[str, str]] = {}
+    for cell in (text for text in map(str, table.text("station").unique()) if "+" in text):
+        try:
+            found[cell] = network.station(cell).id
+        except InputError as error:
+            faulty[cell] = error.faults[0].what, error.faults[0].remedy
+    return found, faulty
 
 
 def units_and_ids(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
@@ -259,8 +281,9 @@ def _flags(table: Table, value: Array) -> tuple[NDArray[np.int8], list[Fault]]:
     remedy = "write 1 (good), 2 (not evaluated), 3 (suspect), 4 (fail) or 9 (missing)"
     flag, faults = np.full(len(table), GOOD, dtype=np.int8), list[Fault]()
     if "flag" in table.columns:
-        say = lambda cell: (f"flag '{cell}' is not a quality flag", remedy)  # noqa: E731
-        words, faults = _looked_up(table, "flag", known=_FLAGS, say=say)
+        words, faults = _looked_up(
+            table, "flag", known=_FLAGS, say=lambda cell: (f"flag '{cell}' is not a quality flag", remedy)
+        )
         flag = np.where(words == "", str(GOOD), words).astype(np.int8)
     return np.where(np.isnan(value), MISSING, flag).astype(np.int8), faults
 

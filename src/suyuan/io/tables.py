@@ -149,10 +149,6 @@ def _read_csv(path: Path) -> Table:
     return Table(path.name, {name: kept[name] for name in names if name}, row[filled])
 
 
-def _is_comment(line: str) -> bool:
-    return line.lstrip('"').startswith("#")  # spreadsheets put quotes round a comment that holds a comma
-
-
 def _cells(
     lines: list[str], start: int, *, names: list[str], delimiter: str, source: str
 ) -> tuple[pd.DataFrame, NDArray[np.int64], list[Fault]]:

@@ -25,6 +25,25 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
 
     Reaches whose flow changes direction for at least a tenth of the time carry a double arrow.
     """
+    sheet = blank_map(network, flow=flow)
+    labels = _draw_candidates(sheet.axes, network, lines=sheet.lines, trace=trace)
+    labels += _draw_stations(sheet.axes, network, lines=sheet.lines)
+    finish_map(sheet, network, labels=labels)
+    _map_legend(sheet.figure)
+    return sheet.figure
+
+
+class Sheet(NamedTuple):
+    """A map begun: its figure and axes, the drawn line of every reach, and how much longer a unit of y is than one of x."""
+
+    figure: Figure
+    axes: Axes
+    lines: dict[str, Array]
+    stretch: float
+
+
+def blank_map(network: Network, *, flow: BalancedFlow | None) -> Sheet:
+    """Return a map of the reaches, the mean direction of flow, and where water comes in and leaves."""
     from matplotlib.figure import Figure
 
     lines = drawn_lines(network)
@@ -40,13 +59,14 @@ def network_map(trace: Trace, network: Network, *, flow: BalancedFlow | None = N
     if flow is not None:
         _draw_arrows(axes, network, lines=lines, flow=flow)
     _draw_ends(axes, network, lines=lines)
-    labels = _draw_candidates(axes, network, lines=lines, trace=trace)
-    labels += _draw_stations(axes, network, lines=lines)
-    axes.apply_aspect()
-    _place_labels(axes, labels)
-    _draw_scale(axes, network, stretch=stretch)
-    _map_legend(figure)
-    return figure
+    return Sheet(figure, axes, lines, stretch)
+
+
+def finish_map(sheet: Sheet, network: Network, *, labels: list[Label]) -> None:
+    """Write the labels where they cover nothing, the first ones first, and draw the scale bar."""
+    sheet.axes.apply_aspect()
+    _place_labels(sheet.axes, labels)
+    _draw_scale(sheet.axes, network, stretch=sheet.stretch)
 
 
 def drawn_lines(network: Network) -> dict[str, Array]:
@@ -189,7 +209,7 @@ def _area(probability: float) -> float:
 
 def _draw_candidates(axes: Axes, network: Network, *, lines: dict[str, Array], trace: Trace) -> list[Label]:
     """Draw every listed outfall, and every candidate worth showing by colour and size; return its label."""
-    spots = [_spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
+    spots = [spot(o.reach, o.chainage_m, network=network, lines=lines) for o in network.outfalls]
     if spots:
         x, y = np.array(spots).T
         axes.scatter(x, y, s=14, facecolor="white", edgecolor="#52606d", linewidth=0.8, zorder=3)
@@ -213,7 +233,7 @@ def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict
         return point_at(line, 0.5)
     is_outfall = candidate.kind == "outfall"
     if is_outfall:
-        at = _spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
+        at = spot(candidate.reach, candidate.chainage_m, network=network, lines=lines)
     else:
         at = _node_point(candidate.id.removeprefix("boundary:"), network, lines=lines)
     axes.scatter(
@@ -222,7 +242,8 @@ def _draw_finding(axes: Axes, finding: Finding, *, network: Network, lines: dict
     return at
 
 
-def _spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str, Array]) -> Array:
+def spot(reach_id: str, chainage_m: float, *, network: Network, lines: dict[str, Array]) -> Array:
+    """Return the drawn point (2,) of a chainage."""
     return point_at(lines[reach_id], chainage_m / network.reach(reach_id).length_m)
 
 
@@ -234,7 +255,7 @@ def _node_point(node: str, network: Network, *, lines: dict[str, Array]) -> Arra
 def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> list[Label]:
     labels = []
     for station in network.stations:
-        at = _spot(station.reach, station.chainage_m, network=network, lines=lines)
+        at = spot(station.reach, station.chainage_m, network=network, lines=lines)
         axes.scatter(
             at[0], at[1], s=42, marker="s", facecolor=WATER, edgecolor="white", linewidth=0.9, zorder=6
         )

@@ -38,6 +38,16 @@ WORDS_ZH = {
     "mean flow": "平均流向",
     "flow reverses": "往复流",
     "unseen": "看不见",
+    "station that stands": "已有监测点",
+    "new station": "新增监测点",
+    "seen within 6 h": "6 小时内发现",
+    "seen within 12 h": "12 小时内发现",
+    "seen within 24 h": "24 小时内发现",
+    "later or never": "更晚或看不见",
+    "kit": "试剂盒",
+    "strip": "试纸",
+    "grab sample": "采样送检",
+    "route": "路线",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
@@ -51,7 +61,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 10,
     "path.simplify_threshold": 0.2,
 }
-INK, PALE, WATER, BAND = "#1f2933", "#b8c2cc", "#0b5394", "#9ecae1"
+INK, WATER, BAND = "#1f2933", "#0b5394", "#9ecae1"
 HOT = ("#fed976", "#feb24c", "#fd8d3c", "#f03b20", "#bd0026")
 WIDTH = 9.4
 

@@ -74,7 +74,7 @@ def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
         "versions": dict(run.versions),
         "seconds": round(run.seconds, 3),
     }
-    clean: dict[str, Any] = _without_nan({**whole, **about})
+    clean: dict[str, Any] = without_nan({**whole, **about})
     return clean
 
 
@@ -100,7 +100,7 @@ def ranking_csv(trace: Trace, zone: tzinfo) -> str:
     sheet = io.StringIO()
     table = csv.DictWriter(sheet, fieldnames=list(frame.columns), lineterminator="\n")
     table.writeheader()
-    table.writerows([*(_without_nan(row) for row in frame.to_dict("records")), nobody])
+    table.writerows([*(without_nan(row) for row in frame.to_dict("records")), nobody])
     return sheet.getvalue()
 
 
@@ -128,12 +128,12 @@ def _file_name(name: str) -> str:
     return "".join(ch if ch.isalnum() or ch in "-_" else "_" for ch in name)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Return plain numbers, and None for NaN and infinities: JSON has no word for them."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

@@ -64,7 +64,7 @@ def draw_county(rng: np.random.Generator, size: CountySize | None = None) -> Net
     return Network(
         nodes=nodes,
         reaches=reaches,
-        outfalls=_draw_outfalls(rng, size.outfalls, plan=plan, reaches=reaches),
+        outfalls=_draw_outfalls(rng, size, plan=plan, reaches=reaches),
         stations=_stations(plan, reaches)[: size.stations],
         structures=tuple(
             Structure("G1", r.id, "gate")
@@ -112,11 +112,12 @@ def _bent(rng: np.random.Generator, start: Point, *, end: Point) -> Line:
 
 
 def _draw_outfalls(
-    rng: np.random.Generator, count: int, *, plan: Plan, reaches: tuple[Reach, ...]
+    rng: np.random.Generator, size: CountySize, *, plan: Plan, reaches: tuple[Reach, ...]
 ) -> tuple[Outfall, ...]:
     """Return outfalls spread over the reaches in proportion to length, of kinds that suit the canal."""
+    count, pull = size.outfalls, {"gate": 0.0, "sewer": size.sewer_pull}
     lengths = np.array(
-        [0.0 if s.role == "gate" else r.length_m for r, s in zip(reaches, plan.stretches, strict=True)]
+        [pull.get(s.role, 1.0) * r.length_m for r, s in zip(reaches, plan.stretches, strict=True)]
     )
     taken: dict[int, list[float]] = {}
     placed: list[tuple[int, float]] = []

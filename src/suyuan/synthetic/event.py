@@ -14,9 +14,9 @@ from suyuan.flow import FlowField
 from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.synthetic.county import draw_county
-from suyuan.synthetic.forcing import CHINA_S, Forcing, Weather, blurred, draw_forcing
+from suyuan.synthetic.forcing import CHINA_S, DAYS, Forcing, Weather, blurred, draw_forcing
 from suyuan.synthetic.layout import CountySize
-from suyuan.synthetic.quality import Waters, simulate
+from suyuan.synthetic.quality import DeadZones, Waters, simulate
 from suyuan.synthetic.readings import observe, reported
 from suyuan.synthetic.releases import (
     SEEN,
@@ -28,6 +28,7 @@ from suyuan.synthetic.releases import (
     boundary_places,
     draw_release,
     outfall_places,
+    places_of_anyone,
 )
 from suyuan.synthetic.water import hourly, run_water
 from suyuan.synthetic.waters import (
@@ -42,6 +43,9 @@ from suyuan.synthetic.waters import (
 
 Array = NDArray[np.float64]
 
+LEAST_DAYS = 9
+"""Days of flow in which every release has room: four of warm-up, four to begin in, one to end in."""
+
 ATTEMPTS = 20
 """Counties drawn before giving up on one in which a release can be seen."""
 
@@ -50,12 +54,15 @@ ATTEMPTS = 20
 class Family:
     """What is hard about a kind of event; defaults are those of a plain one.
 
-    `pool` is where releases enter; `tide` bounds the tidal exchange as a multiple of the outflow; `seen`
-    the rise in noise sd at the best station, or at as many as `witnesses`; `flow_error` scales all errors of
-    the flow that the tracer is given.
+    `pool` is where releases enter: from outfalls on canals or in sewers, at boundaries, or by anyone, listed or
+    not (see places_of_anyone; not with `is_listed` false); `tide` bounds the tidal exchange as a multiple of the
+    outflow; `seen` the rise in noise sd at the best station, or at as many as `witnesses`; `days` those of flow,
+    of which WARM_UP_H come before the readings; `flow_error` scales all errors of the flow that the tracer is
+    given; `dead_zones` hold water in the true canals that the tracer does not know of.
     """
 
-    pool: Literal["canal", "sewer", "boundary"] = "canal"
+    name: str = "plain"
+    pool: Literal["canal", "sewer", "boundary", "anyone"] = "canal"
     releases: int = 1
     is_listed: bool = True
     shapes: tuple[Shape, ...] = ("pulse", "nightly", "step")
@@ -66,19 +73,29 @@ class Family:
     every_h: int = 1
     determinands: tuple[str, ...] = DETERMINANDS
     flow_error: float = 1.0
+    days: int = DAYS
+    dead_zones: DeadZones | None = None
+
+    def __post_init__(self) -> None:
+        if self.days < LEAST_DAYS:
+            what = f"{self.days} days of flow leave no room for a release after the warm-up of {WARM_UP_H} h"
+            raise InputError(f"family '{self.name}'", what, f"give at least {LEAST_DAYS} days")
 
 
 FAMILIES: dict[str, Family] = {
-    "plain": Family(),
-    "reversing": Family(tide=(1.5, 3.0)),
-    "sparse": Family(stations=(1, 2), every_h=4),
-    "two": Family(releases=2),
-    "unlisted": Family(is_listed=False),
-    "upstream": Family(pool="boundary"),
-    "quiet": Family(releases=0),
-    "sewer": Family(pool="sewer"),
-    "single": Family(determinands=("NH3-N",)),
-    "poorflow": Family(flow_error=2.0),
+    family.name: family
+    for family in (
+        Family("plain"),
+        Family("reversing", tide=(1.5, 3.0)),
+        Family("sparse", stations=(1, 2), every_h=4),
+        Family("two", releases=2),
+        Family("unlisted", is_listed=False),
+        Family("upstream", pool="boundary"),
+        Family("quiet", releases=0),
+        Family("sewer", pool="sewer"),
+        Family("single", determinands=("NH3-N",)),
+        Family("poorflow", flow_error=2.0),
+    )
 }
 
 DEMO = Family(shapes=("nightly",), tide=(1.6, 2.2), seen=(25.0, 45.0), witnesses=2)
@@ -103,9 +120,7 @@ class Truth:
 
     def candidate(self, release: Release) -> str:
         """Return the right answer: an outfall, `reach:<id>` if it is not listed, or `boundary:<node>`."""
-        if release.place.kind == "boundary":
-            return f"boundary:{release.place.id}"
-        return f"reach:{release.place.reach}" if self.family == "unlisted" else release.place.id
+        return release.place.candidate
 
     def to_dict(self) -> dict[str, Any]:
         """Return the truth as truth.json holds it: times at UTC+8, masses in kg of NH3-N."""
@@ -123,12 +138,10 @@ class Truth:
         }
 
     def _source(self, release: Release) -> dict[str, Any]:
-        candidate = self.candidate(release)
-        kind = candidate.partition(":")[0] if ":" in candidate else "outfall"
         first, last = (self.flow.start + np.timedelta64(3600 * h + CHINA_S, "s") for h in release.hours)
         return {
-            "kind": "unlisted" if kind == "reach" else kind,
-            "candidate": candidate,
+            "kind": release.place.kind,
+            "candidate": self.candidate(release),
             "reach": release.place.reach,
             "chainage_m": release.place.chainage_m,
             "shape": release.shape,
@@ -161,30 +174,37 @@ class Event:
     truth: Truth
 
 
-def draw_event(rng: np.random.Generator, *, family: str = "plain") -> Event:
-    """Return an invented event of one of FAMILIES, on a county of its own.
+def draw_event(
+    rng: np.random.Generator, *, family: str | Family = "plain", size: CountySize | None = None
+) -> Event:
+    """Return an invented event of one of FAMILIES or a family of your own, on a county of its own.
+
+    Where `size` is given its number of stations holds, else the family's.
 
     >>> event = draw_event(np.random.default_rng(5), family="upstream")
     >>> [release.place.kind for release in event.truth.releases]
     ['boundary']
     """
+    if isinstance(family, Family):
+        return _draw(rng, family, size=size)
     if family not in FAMILIES:
         raise InputError("family", f"'{family}' is not a family of events", nearest(family, list(FAMILIES)))
-    return _draw(rng, FAMILIES[family], name=family)
+    return _draw(rng, FAMILIES[family], size=size)
 
 
 def demo_event(rng: np.random.Generator) -> Event:
     """Return the county of `suyuan demo`: loops, tidal lake, gate, sewers, 40 outfalls, a nightly release."""
-    return _draw(rng, DEMO, name="plain", size=CountySize())
+    return _draw(rng, DEMO, size=CountySize())
 
 
-def _draw(rng: np.random.Generator, family: Family, *, name: str, size: CountySize | None = None) -> Event:
+def _draw(rng: np.random.Generator, family: Family, *, size: CountySize | None) -> Event:
     for _ in range(ATTEMPTS):
         network = draw_county(rng, size or _draw_size(rng, family))
-        forcing = draw_forcing(network, rng, weather=Weather(tide=float(rng.uniform(*family.tide))))
+        weather = Weather(days=family.days, tide=float(rng.uniform(*family.tide)))
+        forcing = draw_forcing(network, rng, weather=weather)
         steps = run_water(network, forcing)
         decay, noise = draw_decay(rng), draw_noise(rng)
-        scene = Scene(network, steps, float(decay[0] / 86400.0), noise)
+        scene = Scene(network, steps, float(decay[0] / 86400.0), noise, family.dead_zones)
         releases = _draw_releases(scene, rng, family=family)
         if len(releases) < family.releases:
             continue
@@ -194,8 +214,9 @@ def _draw(rng: np.random.Generator, family: Family, *, name: str, size: CountySi
             inflowing=draw_backgrounds(network, rng, rain=forcing.rain),
             sources=tuple(release.point_source() for release in releases),
             decay_per_s=decay / 86400.0,
+            dead_zones=family.dead_zones,
         )
-        truth = Truth(name, releases, network, hourly(steps), waters, decay, noise)
+        truth = Truth(family.name, releases, network, hourly(steps), waters, decay, noise)
         return _as_given(truth, rng, family=family, forcing=forcing)
     raise InputError("draw_event", f"no visible release in {ATTEMPTS} counties", "use another seed")
 
@@ -213,13 +234,8 @@ def _draw_size(rng: np.random.Generator, family: Family) -> CountySize:
 
 
 def _draw_releases(scene: Scene, rng: np.random.Generator, *, family: Family) -> tuple[Release, ...]:
-    """Return as many releases as the family has, from different places; fewer where they cannot be seen."""
-    pools = {
-        "canal": outfall_places(scene.network, in_sewers=False),
-        "sewer": outfall_places(scene.network, in_sewers=True),
-        "boundary": boundary_places(scene.network, rng),
-    }
-    places: list[Place] = pools[family.pool]
+    """Return as many releases as the family has, by different candidates; fewer where they cannot be seen."""
+    places = _places(scene, rng, family=family)
     releases: list[Release] = []
     while places and len(releases) < family.releases:
         release = draw_release(
@@ -228,12 +244,24 @@ def _draw_releases(scene: Scene, rng: np.random.Generator, *, family: Family) ->
         if release is None:
             break
         releases.append(release)
-        places = [p for p in places if p.id != release.place.id]
+        places = [p for p in places if p.candidate != release.place.candidate]
     return tuple(releases)
 
 
+def _places(scene: Scene, rng: np.random.Generator, *, family: Family) -> list[Place]:
+    if family.pool == "anyone":
+        return places_of_anyone(scene, rng)
+    at_boundaries = boundary_places(
+        scene.network, rng
+    )  # drawn in any case: chance runs alike in all families
+    if family.pool == "boundary":
+        return at_boundaries
+    places = outfall_places(scene.network, in_sewers=family.pool == "sewer")
+    return places if family.is_listed else [replace(place, kind="unlisted") for place in places]
+
+
 def _as_given(truth: Truth, rng: np.random.Generator, *, family: Family, forcing: Forcing) -> Event:
-    hidden = set() if family.is_listed else {release.place.id for release in truth.releases}
+    hidden = {release.place.id for release in truth.releases if release.place.kind == "unlisted"}
     listed = replace(truth.network, outfalls=tuple(o for o in truth.network.outfalls if o.id not in hidden))
     believed = hourly(run_water(truth.network, blurred(forcing, rng, error=family.flow_error)))
     start = truth.flow.start

@@ -23,7 +23,8 @@ MAIN_NAME, PARALLEL_NAME, BYPASS_NAME = "新河 New Canal", "北新塘 North Can
 class CountySize:
     """How large a county is: `columns` main-canal reaches, `loops` of a parallel canal (0: none) and so on.
 
-    `side_canals` and `sewers` are as many as find room; `gates` is 0 or 1.
+    `side_canals` and `sewers` are as many as find room; `gates` is 0 or 1. A metre of sewer has `sewer_pull` times
+    as many outfalls as one of canal.
     """
 
     columns: int = 9
@@ -33,6 +34,7 @@ class CountySize:
     sewers: int = 3
     outfalls: int = 40
     stations: int = 3
+    sewer_pull: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """True concentrations on an invented network: explicit first-order upwind on 100 m cells with short steps.
 
 Deliberately another scheme than `suyuan.transport`, so that a tracer tested on these waters meets a model
-that is not its own. Its numerical dispersion is about |u| x 50 m, a few m2/s: what small canals show.
+that is not its own. Its numerical dispersion is about |u| x 50 m, a few m2/s: what small canals show. Canals
+may have dead zones (transient storage), which `suyuan.transport` as used for tracing does not know.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.errors import InputError
 from suyuan.flow import FlowField
 from suyuan.network import Network
 
@@ -20,6 +22,23 @@ Indices = NDArray[np.int64]
 
 CELL_M = 100.0
 COURANT = 0.8
+
+
+@dataclass(frozen=True)
+class DeadZones:
+    """Still water beside the canals, which takes up what passes and gives it back (Bencala and Walters 1983).
+
+    `share` is the still water per moving water at its mean volume; `per_s` [1/s] how often the moving water is
+    exchanged with it (their alpha). Sewers have none. Both waters decay alike.
+    """
+
+    share: float
+    per_s: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.share < np.inf and 0.0 < self.per_s < np.inf):
+            what = f"share {self.share:g} and exchange {self.per_s:g} per s do not make a dead zone"
+            raise InputError("DeadZones", what, "give two positive numbers, or None for no dead zones")
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Waters:
 
     `concentration` (hour + 1, cell, tracer) [g/m3] at the full hours; `reach` (cell,) as the reach's number
     and `chainage_m` (cell,) of the cell's middle. `entered`, `left`, `decayed`, `held_first` and `held_last`
-    (tracer,) [g].
+    (tracer,) [g]; held in dead zones too.
     """
 
     concentration: Array
@@ -80,11 +99,13 @@ def simulate(
     inflowing: Array,
     sources: tuple[PointSource, ...] = (),
     decay_per_s: Array,
+    dead_zones: DeadZones | None = None,
 ) -> Waters:
     """Return the concentrations that inflows and point sources make under `flow`, which must balance exactly.
 
     `inflowing` (hour, node, tracer) [g/m3] is what water holds that enters at a node from outside (read only
-    at boundaries and outlets); the network is first filled with the mean of the boundaries' first day.
+    at boundaries and outlets); the network is first filled with the mean of the boundaries' first day, dead
+    zones too.
     `decay_per_s` (tracer,) [1/s] is of first order. `flow` has volumes at the bin edges and bins of an hour
     or a whole fraction of it.
     """
@@ -104,6 +125,7 @@ def simulate(
         per_hour,
         (inflowing, rates, decay_per_s),
         initial,
+        _still_water(network, flow, dead_zones=dead_zones),
     )
     reach = np.repeat(np.arange(len(network.reaches)), np.diff(first))
     length = np.array([r.length_m for r in network.reaches])
@@ -111,22 +133,33 @@ def simulate(
     return Waters(concentration, reach, chainage, *budget)
 
 
+def _still_water(network: Network, flow: FlowField, *, dead_zones: DeadZones | None) -> tuple[Array, Array]:
+    """Return the still water of every cell (cell,) [m3] and what it exchanges with the moving one [m3/s]."""
+    cells = np.diff(cells_of(network))
+    is_canal = np.array([r.kind != "storm_sewer" for r in network.reaches])
+    held = np.repeat(np.where(is_canal, flow.volume.mean(axis=0) / cells, 0.0), cells)
+    if dead_zones is None:
+        return np.zeros(len(held)), np.zeros(len(held))
+    return dead_zones.share * held, dead_zones.per_s * held
+
+
 @nb.njit(cache=True)
-def _march(flow, place, per_hour, loads, initial):  # type: ignore[no-untyped-def]
+def _march(flow, place, per_hour, loads, initial, still):  # type: ignore[no-untyped-def]
     """Return snapshots (hour + 1, cell, tracer) and the budget (entered, left, decayed, held twice) [g]."""
     start, end, volume, step = flow
     inflowing, rates, decay = loads
     first = place[0]
     cells, tracers, steps = first[-1], len(decay), len(start)
     inside, gain = np.empty((cells, tracers)), np.empty((cells, tracers))  # g/m3, g/s
+    dead = np.empty((cells, tracers))
     now, after = np.empty(cells), np.empty(cells)
     keep, budget = np.empty(tracers), np.zeros((5, tracers))
     out = np.empty((steps // per_hour + 1, cells, tracers))
     _spread(volume[0], volume[1], 0.0, first, now)
     for c in range(cells):
         for k in range(tracers):
-            inside[c, k] = out[0, c, k] = initial[k]
-            budget[3, k] += now[c] * initial[k]
+            inside[c, k] = dead[c, k] = out[0, c, k] = initial[k]
+            budget[3, k] += (now[c] + still[0][c]) * initial[k]
     for t in range(steps):
         hour = t // per_hour
         pieces = _pieces(start[t], end[t], volume[t : t + 2], first, step[t])
@@ -144,12 +177,32 @@ def _march(flow, place, per_hour, loads, initial):  # type: ignore[no-untyped-de
                     budget[2, k] += mass * (1.0 - keep[k])
                     inside[c, k] = mass * keep[k] / after[c]
                 now[c] = after[c]
+            _trade(inside, dead, now, still, (keep, budget, dt))
         if (t + 1) % per_hour == 0:
             out[(t + 1) // per_hour] = inside
     for c in range(cells):
         for k in range(tracers):
-            budget[4, k] += now[c] * inside[c, k]
+            budget[4, k] += now[c] * inside[c, k] + still[0][c] * dead[c, k]
     return out, budget
+
+
+@nb.njit(cache=True)
+def _trade(inside, dead, held, still, books):  # type: ignore[no-untyped-def]
+    """Exchange moving and still water (cell,), exactly for two stores of constant volume, after decay in the latter."""
+    volume, rate = still
+    keep, budget, dt = books
+    for c in range(len(held)):
+        if rate[c] == 0.0:
+            continue
+        both = held[c] + volume[c]
+        fade = np.exp(-rate[c] * (1.0 / held[c] + 1.0 / volume[c]) * dt)
+        for k in range(dead.shape[1]):
+            budget[2, k] += volume[c] * dead[c, k] * (1.0 - keep[k])
+            dead[c, k] *= keep[k]
+            mean = (held[c] * inside[c, k] + volume[c] * dead[c, k]) / both
+            gap = (inside[c, k] - dead[c, k]) * fade
+            inside[c, k] = mean + gap * volume[c] / both
+            dead[c, k] = mean - gap * held[c] / both
 
 
 @nb.njit(cache=True)

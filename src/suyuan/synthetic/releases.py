@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from suyuan.flow import FlowField
 from suyuan.network import Network, OutfallKind
-from suyuan.synthetic.quality import PointSource, simulate
+from suyuan.synthetic.quality import DeadZones, PointSource, simulate
 from suyuan.synthetic.waters import LIBRARY, RIVER, Noise, draw_ratios
 
 Array = NDArray[np.float64]
@@ -32,15 +32,32 @@ FAINTEST_IN_SEWER = 4.0
 BATCH = 6
 
 
+UNLISTED, BOUNDARY = 0.13, 0.13
+"""Shares of releases from anyone that no list names, and that enter at a boundary; the rest is listed."""
+
+DRAWN_PLACES = 60
+"""Places drawn from anyone, of which the first whose release can be seen is taken."""
+
+
 @dataclass(frozen=True)
 class Place:
-    """Somewhere mass may enter: a listed outfall, or a boundary node (then at the head of its reach)."""
+    """Somewhere mass may enter: a listed outfall, one no list names, or a boundary node (the head of its reach)."""
 
     id: str
-    kind: Literal["outfall", "boundary"]
+    kind: Literal["outfall", "unlisted", "boundary"]
     reach: str
     chainage_m: float
     water: OutfallKind
+
+    @property
+    def candidate(self) -> str:
+        """The right answer: an outfall, `reach:<id>` if it is not listed, or `boundary:<node>`.
+
+        >>> Place("O3", "unlisted", "R7", 120.0, "storm").candidate
+        'reach:R7'
+        """
+        named = {"outfall": self.id, "unlisted": f"reach:{self.reach}", "boundary": f"boundary:{self.id}"}
+        return named[self.kind]
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,7 @@ class Scene:
     flow: FlowField
     decay_per_s: float
     noise: Noise
+    dead_zones: DeadZones | None = None
 
 
 def outfall_places(network: Network, *, in_sewers: bool) -> list[Place]:
@@ -94,6 +112,38 @@ def boundary_places(network: Network, rng: np.random.Generator) -> list[Place]:
     kinds = {n.id: n.kind for n in network.nodes}
     heads = [r for r in network.reaches if kinds[r.from_node] == "boundary" and r.kind != "storm_sewer"]
     return [Place(r.from_node, "boundary", r.id, 0.0, waters[int(rng.integers(3))]) for r in heads]
+
+
+def places_of_anyone(scene: Scene, rng: np.random.Generator, *, count: int = DRAWN_PLACES) -> list[Place]:
+    """Return `count` independent places of a release by anyone.
+
+    A share UNLISTED lies anywhere, uniform in length; BOUNDARY enters at a boundary, sewer heads too, in
+    proportion to its mean inflow; the rest is from a listed outfall, in proportion to `prior_weight`. The waters
+    of the first two are of the kinds on the list, as often as there.
+    """
+    network = scene.network
+    outfalls, reaches = network.outfalls, network.reaches
+    weights = (
+        np.array([o.prior_weight for o in outfalls]),
+        np.array([r.length_m for r in reaches]),
+        scene.flow.inflow.mean(axis=0),
+    )
+    heads = {r.from_node: r.id for r in reaches}
+    places = []
+    for number in range(count):
+        pool = int(rng.choice(3, p=[1.0 - UNLISTED - BOUNDARY, UNLISTED, BOUNDARY]))
+        at = int(rng.choice(len(weights[pool]), p=weights[pool] / weights[pool].sum()))
+        where, water = float(rng.random()), outfalls[int(rng.integers(len(outfalls)))].kind
+        if pool == 0:
+            o = outfalls[at]
+            places.append(Place(o.id, "outfall", o.reach, o.chainage_m, o.kind))
+        elif pool == 1:
+            chainage = round(where * reaches[at].length_m, 1)
+            places.append(Place(f"U{number + 1}", "unlisted", reaches[at].id, chainage, water))
+        else:
+            node = scene.flow.boundaries[at]
+            places.append(Place(node, "boundary", heads[node], 0.0, water))
+    return places
 
 
 def draw_release(
@@ -176,6 +226,7 @@ def _rises(scene: Scene, places: Sequence[Place], *, rates: Sequence[Array]) -> 
         inflowing=clean,
         sources=sources,
         decay_per_s=np.full(count, scene.decay_per_s),
+        dead_zones=scene.dead_zones,
     )
     seen = [waters.at(scene.network, (s.reach, s.chainage_m))[WARM_UP_H:] for s in scene.network.stations]
     return np.array([course.max(axis=0) for course in seen]).T

@@ -1,8 +1,9 @@
 """The background: river water without any release, as a Gaussian process carried by the flow.
 
 Each boundary's water has its own unknown level, which moves slowly and, with rain, fast; rain also moves all of them
-together. The network mixes these waters, so the covariance between two readings follows from the boundary fractions of
-the source-receptor matrix (transport-consistent kriging).
+together, and what a boundary brings changes with how much it brings (concentration against discharge). The network mixes
+these waters, so the covariance between two readings follows from the boundary fractions of the source-receptor matrix
+(transport-consistent kriging).
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ PRIOR_SHARE = {
     "fast": 0.06,
     "slow_all": 0.08,
     "fast_all": 0.06,
+    "inflow": 0.08,
+    "inflow_all": 0.15,
     "local": 0.02,
     "daily": 0.03,
 }
 """Standard deviation of each part of the background as a share of the median reading, before any reading is seen."""
 
-PRIOR_LOG_SD = 0.5
+PRIOR_LOG_SD = 0.8
 """How far (log) those shares may be off for a given river and determinand."""
 
 READINGS_FOR_SHARES = 160
@@ -55,12 +58,15 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
     total = fraction.sum(axis=2)
     every = fraction.sum(axis=1)
     slow, fast = _kernel(hour, SLOW_S), _kernel(hour, FAST_S)
+    brought = np.einsum("rbt,bt->rb", fraction, _swell(matrix.inflow))
     parts = {
         "level": total @ total.T + np.outer(matrix.initial, matrix.initial),
         "slow": _carried(fraction, slow) + np.outer(matrix.initial, matrix.initial),
         "fast": _carried(fraction, fast),
         "slow_all": every @ slow @ every.T,
         "fast_all": every @ fast @ every.T,
+        "inflow": brought @ brought.T,
+        "inflow_all": np.outer(brought.sum(axis=1), brought.sum(axis=1)),
         "local": _kernel(time, LOCAL_S)
         * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
         "daily": np.cos(2.0 * np.pi * (time[:, None] - time[None, :]) / 86400.0),
@@ -68,6 +74,13 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
     stacked = np.stack([parts[name] for name in PRIOR_SHARE])
     stacked[np.abs(stacked) < 1e-9] = 0.0  # denormal numbers are slow
     return BackgroundParts(tuple(parts), stacked)
+
+
+def _swell(inflow: Array) -> Array:
+    """Return the log of inflow over its median, (boundary, flow bin), 0 where next to nothing enters."""
+    usual = np.median(inflow, axis=1, keepdims=True)
+    least = np.maximum(usual, 1e-3 * max(float(usual.max(initial=0.0)), 1e-12))
+    return np.clip(np.log(np.maximum(inflow, 1e-9) / least), -1.0, 1.5) * (usual > 0.0)
 
 
 def _kernel(time: Array, scale_s: float) -> Array:

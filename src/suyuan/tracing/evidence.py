@@ -24,6 +24,12 @@ GRID_HALF = 24
 
 LEAST = 1e-60
 
+AMPLITUDE_POINTS = 81
+"""Points of the fine grid of one amplitude, over four of its spreads to either side."""
+
+PAIR_ROUNDS = 3
+"""How often each of two amplitudes is found again with the other's plume taken out."""
+
 SHOWS_AT = 4.0
 """Signal to noise ratio, over all readings together, from which a release is said to show."""
 
@@ -170,32 +176,105 @@ def log_evidences(
     return found
 
 
+@nb.njit(cache=True, nogil=True)
+def amplitude_weights(
+    alpha: float, beta: float, centre: float, spread: float, weight: Array
+) -> None:  # pragma: no cover - compiled
+    """Fill `weight` (point,) with the posterior (sum 1) of log amplitudes evenly from centre - 4 to centre + 4 spreads."""
+    points = len(weight)
+    top = -1e300
+    for i in range(points):
+        off = 8.0 * i / (points - 1) - 4.0
+        weight[i] = -0.5 * off * off
+        if alpha > 1e-12:
+            weight[i] += log_gain(centre + spread * off, alpha, beta)
+        top = max(top, weight[i])
+    total = 0.0
+    for i in range(points):
+        weight[i] = math.exp(weight[i] - top) if weight[i] - top > -150.0 else 0.0
+        total += weight[i]
+    for i in range(points):
+        weight[i] /= total
+
+
+@nb.njit(cache=True, nogil=True)
 def likely_amplitudes(
-    alpha: Array, beta: Array, *, log_centre: Array, spread: Array, log_rate_sd: float
-) -> Array:
-    """Return the expected amplitude of each substance, (substance,), for one history and kind, at the likeliest strength."""
+    alpha: Array, beta: Array, log_centre: Array, spread: Array, log_rate_sd: float
+) -> Array:  # pragma: no cover - compiled
+    """Return the expected amplitude of each substance, (substance,), for one history and kind, at the likeliest strength.
+
+    All of `alpha`, `beta`, `log_centre` and `spread` have shape (substance,).
+    """
     strengths = np.empty((1, 2 * GRID_HALF + 1))
-    evidence_of_kinds(alpha, beta, log_centre[None, :], spread[None, :], log_rate_sd, strengths)
-    w = (int(np.argmax(strengths[0])) - GRID_HALF) * GRID_STEP
-    return np.array(
-        [
-            _amplitude(a, b, centre=c + w, spread=s)
-            for a, b, c, s in zip(alpha, beta, log_centre, spread, strict=True)
-        ]
+    evidence_of_kinds(
+        alpha, beta, log_centre.reshape((1, -1)), spread.reshape((1, -1)), log_rate_sd, strengths
     )
+    w = (np.argmax(strengths[0]) - GRID_HALF) * GRID_STEP
+    found = np.zeros(len(alpha))
+    weight = np.empty(AMPLITUDE_POINTS)
+    for d in range(len(alpha)):
+        centre = log_centre[d] + w
+        amplitude_weights(alpha[d], beta[d], centre, spread[d], weight)
+        for i in range(AMPLITUDE_POINTS):
+            off = 8.0 * i / (AMPLITUDE_POINTS - 1) - 4.0
+            found[d] += weight[i] * math.exp(centre + spread[d] * off)
+    return found
 
 
-def _amplitude(alpha: float, beta: float, *, centre: float, spread: float) -> float:
-    log_amplitude, weight = amplitude_posterior(alpha, beta, centre=centre, spread=spread)
-    return float(np.exp(log_amplitude) @ weight)
+@nb.njit(cache=True, nogil=True)
+def pair_evidence(
+    alpha: Array, beta: Array, cross: Array, log_centre: Array, spread: Array, log_rate_sd: float
+) -> tuple[float, Array, Array]:  # pragma: no cover - compiled
+    """Return log evidence against no release, beta and expected amplitudes of two plumes at once, (2, substance) each.
+
+    `alpha`, `beta`, `log_centre` and `spread` have shape (2, substance), `cross` (substance,) is g_1'C^-1 g_2. Mean field: each
+    amplitude's posterior in turn with the other's expected plume taken out, whose `beta` is returned. The evidence is the
+    bound that belongs to it; it falls below the true one where the plumes are alike, so that two are never claimed for
+    what one explains.
+    """
+    left, amplitude = beta.copy(), np.zeros_like(beta)
+    log_each = np.zeros(2)
+    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    for turn in range(2 * PAIR_ROUNDS):
+        i = turn % 2
+        left[i] = beta[i] - cross * amplitude[1 - i]
+        amplitude[i] = likely_amplitudes(alpha[i], left[i], log_centre[i], spread[i], log_rate_sd)
+    for i in range(2):
+        left[i] = beta[i] - cross * amplitude[1 - i]
+        log_each[i] = evidence_of_kinds(
+            alpha[i], left[i], log_centre[i : i + 1], spread[i : i + 1], log_rate_sd, strengths
+        )[0]
+    return log_each.sum() + (cross * amplitude[0] * amplitude[1]).sum(), left, amplitude
+
+
+@nb.njit(cache=True, nogil=True)
+def pair_evidences(
+    pairs: NDArray[np.int64], products: Array, cross: Array, water: Array, log_rate_sd: float
+) -> tuple[Array, Array, Array]:  # pragma: no cover - compiled
+    """Return the `pair_evidence` of each of `pairs` (pair, 2): (pair,), (pair, 2, substance), (pair, 2, substance).
+
+    `products` (2, plume, substance) holds alpha and beta, `water` (2, plume, substance) log centre and spread, `cross`
+    (substance, plume, plume).
+    """
+    substances = products.shape[2]
+    found = np.empty(len(pairs))
+    left = np.empty((len(pairs), 2, substances))
+    amplitude = np.empty((len(pairs), 2, substances))
+    for p in range(len(pairs)):
+        both = pairs[p]
+        found[p], left[p], amplitude[p] = pair_evidence(
+            products[0][both],
+            products[1][both],
+            cross[:, both[0], both[1]].copy(),
+            water[0][both],
+            water[1][both],
+            log_rate_sd,
+        )
+    return found, left, amplitude
 
 
 def amplitude_posterior(alpha: float, beta: float, *, centre: float, spread: float) -> tuple[Array, Array]:
     """Return log amplitudes and their posterior weights (sum 1) given the strength's `centre` and the `spread` about it."""
-    log_amplitude = centre + spread * np.linspace(-4.0, 4.0, 81)
-    gain = np.zeros(len(log_amplitude))
-    if alpha > 1e-12:
-        gain = np.array([log_gain(x, alpha, beta) for x in log_amplitude])
-    gain -= 0.5 * ((log_amplitude - centre) / spread) ** 2
-    weight = np.exp(gain - gain.max())
-    return log_amplitude, weight / weight.sum()
+    weight = np.empty(AMPLITUDE_POINTS)
+    amplitude_weights(alpha, beta, centre, spread, weight)
+    return centre + spread * np.linspace(-4.0, 4.0, AMPLITUDE_POINTS), weight

@@ -8,8 +8,10 @@ from scipy.linalg import cho_solve
 
 from suyuan.observations import FAIL, MISSING, Observations
 from suyuan.tracing.plume import model_error
+from suyuan.tracing.responses import expected_plumes
 from suyuan.tracing.result import Fit
-from suyuan.tracing.search import Problem, Verdict, expected_plumes
+from suyuan.tracing.search import Problem
+from suyuan.tracing.verdict import Verdict
 
 Array = NDArray[np.float64]
 
@@ -29,7 +31,9 @@ def fits_of(problem: Problem, verdict: Verdict, *, observations: Observations) -
     fits = []
     for d, block in enumerate(problem.blocks):
         background, sd = _background(problem, verdict, d=d, plume=share * plumes[d])
-        error = np.sqrt(np.diag(model_error(block, plumes[d])) + block.noise_sd**2 + sd**2)
+        error = np.sqrt(
+            np.diag(model_error(block, plumes[d], bin_s=problem.bin_s)) + block.noise_sd**2 + sd**2
+        )
         middle = background + share * plumes[d]
         fitted = np.stack([middle - TO_90 * error, middle, middle + TO_90 * error])
         for station in dict.fromkeys(block.station.tolist()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,19 @@ Array = NDArray[np.float64]
 MODEL_ERROR = 0.15
 """Standard deviation of the error of a modelled plume as a share of the plume (mixing, shape of the release)."""
 
-MODEL_ERROR_S = 5.0 * 3600.0
-"""Correlation time of that error at one station."""
+LASTING_BINS = 5.0
+"""Correlation time of that error at one station, in release bins."""
 
-TIMING_ERROR_S = 0.75 * 3600.0
-"""Standard deviation of what is left of the travel time error at one station, after the flow members."""
+TIMING_BINS = 0.75
+"""Standard deviation of what is left of the travel time error at one station, after the flow members, in release bins."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """The readings when a plume of a given size is claimed.
 
-    For each block: its `backgrounds`, the lower Cholesky `factors` (reading, reading) of the covariance with model error,
-    and the `plumes` (reading,) for which that error was reckoned.
+    For each block: its `backgrounds`, model error not included, the lower Cholesky `factors` (reading, reading) of the
+    covariance with model error, and the `plumes` (reading,) for which that error was reckoned.
     """
 
     blocks: tuple[Block, ...]
@@ -74,17 +74,18 @@ def no_plumes(blocks: Sequence[Block]) -> tuple[Array, ...]:
     return tuple(np.zeros(len(block.value)) for block in blocks)
 
 
-def model_error(block: Block, plume: Array) -> Array:
+def model_error(block: Block, plume: Array, *, bin_s: float) -> Array:
     """Return the covariance (reading, reading) of what a plume of this size gets wrong.
 
-    A share of the plume, correlated within a station, and its slope times an unknown shift in time of each station.
+    A share of the plume, correlated within a station, and its slope times an unknown shift in time of each station. `bin_s`
+    is the length of a release bin [s].
     """
     plume = np.where(np.abs(plume) > 1e-3 * block.noise_sd, plume, 0.0)
-    lag = np.abs(block.time[:, None] - block.time[None, :]) / MODEL_ERROR_S
+    lag = np.abs(block.time[:, None] - block.time[None, :]) / (LASTING_BINS * bin_s)
     same = block.station[:, None] == block.station[None, :]
     slope = _slope(block, plume)
     share = MODEL_ERROR**2 * np.outer(plume, plume) * np.exp(-lag)
-    return np.asarray((share + TIMING_ERROR_S**2 * np.outer(slope, slope)) * same)
+    return np.asarray((share + (TIMING_BINS * bin_s) ** 2 * np.outer(slope, slope)) * same)
 
 
 def _slope(block: Block, plume: Array) -> Array:
@@ -100,23 +101,29 @@ def _slope(block: Block, plume: Array) -> Array:
 
 
 def claim(
-    blocks: Sequence[Block], parts: BackgroundParts, *, plumes: Sequence[Array], is_crude: bool = False
+    blocks: Sequence[Block],
+    parts: BackgroundParts,
+    *,
+    plumes: Sequence[Array],
+    bin_s: float,
+    is_crude: bool = False,
 ) -> Claim:
     """Return the readings whitened for a search in which plumes of about this size are claimed.
 
-    `is_crude` means that the plumes are a first guess: then the background's shares are found with the plume left free
-    instead of taken out.
+    `bin_s` is the length of a release bin [s]. `is_crude` means that the plumes are a first guess: then the background's
+    shares are found with the plume left free instead of taken out.
     """
     backgrounds, factors = [], []
     for block, plume in zip(blocks, plumes, strict=True):
         own = parts.covariance[:, block.receptor][:, :, block.receptor]
         error = len(blocks) * model_error(
-            block, plume
+            block, plume, bin_s=bin_s
         )  # one error shared by all substances, told as if each had its own
         free = error / MODEL_ERROR**2 if is_crude else error
         clean = block.value if is_crude else block.value - plume
         level = max(float(np.median(block.value - plume)), 0.05 * block.level)
-        background = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
+        found = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
+        background = replace(found, covariance=found.covariance - free)
         backgrounds.append(background)
-        factors.append(np.asarray(np.linalg.cholesky(background.covariance - free + error), dtype=float))
+        factors.append(np.asarray(np.linalg.cholesky(background.covariance + error), dtype=float))
     return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,9 @@ from suyuan.tracing.readings import Block, blocks_of
 from suyuan.tracing.release import Draws, draw_releases, finding_of
 from suyuan.tracing.result import Finding, Trace
 from suyuan.tracing.scan import Grid
-from suyuan.tracing.search import Explanations, Problem, Verdict, effective_members, weigh
+from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
+from suyuan.tracing.verdict import Verdict, effective_members, weigh
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -130,12 +130,12 @@ def _strength(matrix: SourceReceptorMatrix, block: Block) -> Strength:
 def candidate_probabilities(problem: Problem, verdict: Verdict) -> dict[str, float]:
     """Return the probability that each candidate released, marginal over one and two sources."""
     names = [s.candidate for s in problem.matrices[0].sources]
-    single, first, second = (_shares(e, names) for e in (verdict.single, verdict.first, verdict.second))
     total = {c.id: 0.0 for c in problem.grid.prior.candidates}
-    for name in total:
-        of_two = 1.0 - (1.0 - first.get(name, 0.0)) * (1.0 - second.get(name, 0.0))
-        total[name] = min(1.0, verdict.one * single.get(name, 0.0) + verdict.two * of_two)
-    return total
+    parts = ((verdict.one, verdict.single), (verdict.two, verdict.first), (verdict.two, verdict.second))
+    for chance, found in parts:
+        for name, share in _shares(found, names).items():
+            total[name] += chance * share
+    return {name: min(1.0, p) for name, p in total.items()}
 
 
 def _shares(found: Explanations, names: Sequence[str]) -> dict[str, float]:
@@ -180,12 +180,12 @@ def credible_set(findings: Sequence[Finding]) -> tuple[str, ...]:
 def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], ...]:
     """Return the leading pairs with their probability, those of 1 % or more."""
     names = [s.candidate for s in problem.matrices[0].sources]
-    one, other = _shares(verdict.first, names), _shares(verdict.second, names)
     total: dict[tuple[str, str], float] = {}
-    for (a, p), (b, q) in product(one.items(), other.items()):
-        if a != b:
-            pair = (min(a, b), max(a, b))
-            total[pair] = total.get(pair, 0.0) + verdict.two * p * q
+    for one, other, weight in zip(
+        verdict.first.source, verdict.second.source, verdict.first.weight, strict=True
+    ):
+        a, b = sorted((names[one], names[other]))
+        total[a, b] = total.get((a, b), 0.0) + verdict.two * float(weight)
     leading = sorted(((a, b, p) for (a, b), p in total.items() if p >= 0.01), key=lambda row: -row[2])
     return tuple(leading[:10])
 

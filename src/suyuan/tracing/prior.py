@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.flow import BalancedFlow
-from suyuan.network import Network, Reach
+from suyuan.network import Network
 from suyuan.tracing.result import Candidate
 from suyuan.transport.matrix import Source
 
@@ -69,7 +69,7 @@ def default_prior(
     candidates += [Candidate(f"reach:{r.id}", "reach", r.id, float("nan"), r.name) for r in network.reaches]
     candidates += [Candidate(f"boundary:{n.id}", "boundary", "", float("nan")) for _, n in heads]
     listed = _shares([o.prior_weight for o in network.outfalls], 1.0 - unlisted - boundary)
-    along = _shares([_exposed_length(r) for r in network.reaches], unlisted)
+    along = _shares([r.length_m for r in network.reaches], unlisted)
     entering = _shares(inflow, boundary)
     weight = np.concatenate([listed, along, entering])
     kinds = Counter(o.kind for o in network.outfalls)
@@ -85,7 +85,3 @@ def default_prior(
 def _shares(weights: list[float] | Array, total: float) -> Array:
     array = np.asarray(weights, dtype=float)
     return total * array / array.sum() if array.sum() > 0.0 else np.zeros(len(array))
-
-
-def _exposed_length(reach: Reach) -> float:
-    return reach.length_m

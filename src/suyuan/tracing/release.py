@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from suyuan.tracing.evidence import GRID_HALF, GRID_STEP, amplitude_posterior, evidence_of_kinds
 from suyuan.tracing.result import Candidate, Finding, Interval, TimeInterval
-from suyuan.tracing.search import Explanations, Problem, Verdict
+from suyuan.tracing.search import Explanations, Problem
+from suyuan.tracing.verdict import Verdict
 
 Array = NDArray[np.float64]
 

@@ -35,24 +35,22 @@ def source_receptor_matrix(
     flow is right.
     """
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
-    entry = _boundary_entries(operator, sources)
     order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
     samples = samples_of(operator, receptors).of(order)
-    sizes = (len(operator.flow.edges) - 1, len(operator.geometry.boundaries))
+    inflow = np.maximum(operator.flow.external[:, operator.geometry.boundaries].T, 0.0)
     found = _Found(
         values=np.zeros((len(receptors), len(sources), len(edges) - 1), np.float32),
-        fraction=np.zeros((len(receptors), sizes[1], sizes[0])),
+        fraction=np.zeros((len(receptors), *inflow.shape)),
         order=order,
         overlap=overlaps(operator.edges, edges),
-        entry=entry,
+        entry=_boundary_entries(operator, sources),
     )
     weights = np.eye(len(receptors))
     batches = [
         backward_batch(operator, samples, weights=weights, rate=np.zeros(len(receptors)), columns=part)
         for part in batch_columns(len(receptors))
     ]
-    places = places_of(operator, sources)
-    for leg in march_batches(operator, batches, places=places, overlap=found.overlap):
+    for leg in march_batches(operator, batches, places=places_of(operator, sources), overlap=found.overlap):
         found.take(operator, leg)
     initial = np.empty(len(receptors))
     initial[order] = _held_first(operator, batches)
@@ -64,6 +62,7 @@ def source_receptor_matrix(
         values=found.values,
         boundaries=tuple(operator.network.nodes[n].id for n in operator.geometry.boundaries),
         flow_edges=operator.flow.edges,
+        inflow=inflow,
         fraction=found.fraction,
         initial=initial,
     )

@@ -1,0 +1,169 @@
+"""From a project folder to where stations should stand: the steps in order, with progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from suyuan.errors import InputError
+from suyuan.flow import BalancedFlow, balanced
+from suyuan.io.flow import read_flow
+from suyuan.io.network import read_network
+from suyuan.io.places import read_places, written_places
+from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.network import Network
+from suyuan.report import Lang
+from suyuan.report.placement import write_placement
+from suyuan.run import HOUR_S, Progress, versions
+from suyuan.tracing.members import FlowMember, flow_members
+from suyuan.tracing.placement.places import Places, check_places, places_of
+from suyuan.tracing.placement.responses import (
+    Sight,
+    TrialRelease,
+    imagined_sources,
+    release_bins,
+    sight_of,
+    table_of,
+    usual_discharge,
+    window_of,
+)
+from suyuan.tracing.placement.result import Placement, place
+from suyuan.tracing.prior import default_prior
+from suyuan.transport.operator import compile_operator, mixing_length_dispersion
+
+MEMBERS = 4
+"""Flow members over which the error of the flow is averaged."""
+
+STARTS = 6
+"""Hours of release in each flow member, each its own."""
+
+HORIZON_H = 48.0
+"""Hours within which a release must be seen, at most half of what the flow covers."""
+
+
+@dataclass(frozen=True)
+class PlaceAsk:
+    """What the user asks: `count` new stations among `candidates` (a table) and `at` (REACH:CHAINAGE), about every
+    kilometre if both are empty; `from_scratch` no station stays; `apart_share` of the worth is for telling sources apart."""
+
+    count: int
+    candidates: Path | None = None
+    at: tuple[str, ...] = ()
+    from_scratch: bool = False
+    apart_share: float = 0.5
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A finished run: where stations should stand, on which water, and the files it wrote."""
+
+    placement: Placement
+    network: Network
+    flow: BalancedFlow
+    files: tuple[Path, ...]
+
+
+def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, progress: Progress) -> Placed:
+    """Find where stations should stand in the project in `folder` and write it to `out` (`folder`/results if None)."""
+    began = time.perf_counter()
+    progress("reading the project", 0.0)
+    project = read_project(folder)
+    network = read_network(project.files.network)
+    if project.files.flow is None:
+        raise InputError(SETTINGS, "no flow is named", 'write flow = "file" under [files]')
+    given = read_flow(project.files.flow, timezone=project.zone, network=network)
+    places = asked_places(network, ask)
+    progress("closing the water balance", 0.04)
+    flow = balanced(given, network)
+    placement = place_stations(
+        network, flow, ask=ask, places=places, test=trial_of(project, network, flow=flow), progress=progress
+    )
+    about = {
+        "project": project.name,
+        "seed": ask.seed,
+        "versions": dict(versions()),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    progress("drawing the map", 0.97)
+    to = out or Path(folder) / "results"
+    files = write_placement(placement, network, flow=flow, about=about, lang=lang, out=to)
+    progress("done", 1.0)
+    return Placed(placement, network, flow, files)
+
+
+def asked_places(network: Network, ask: PlaceAsk) -> Places:
+    """Return the places to choose among; refuses too many stations before anything is computed."""
+    given = (
+        *(read_places(ask.candidates, network) if ask.candidates else ()),
+        *written_places(ask.at, network),
+    )
+    check_places(network, given, where="candidates")
+    places = places_of(network, given, from_scratch=ask.from_scratch)
+    if not 1 <= ask.count <= places.free:
+        what = f"{ask.count} stations are to be placed among {places.free} places"
+        raise InputError("--count", what, f"write 1 to {places.free}, or name more candidates")
+    if not 0.0 <= ask.apart_share <= 1.0:
+        what = f"{ask.apart_share:g} is not a share"
+        raise InputError("--apart", what, "write 0 (only early sight) to 1 (only telling apart)")
+    return places
+
+
+def trial_of(project: Project, network: Network, *, flow: BalancedFlow) -> TrialRelease:
+    """Return the release that is imagined everywhere in this project."""
+    decay = project.decay_per_day.get(project.trace.determinand, 0.0) / 86400.0
+    horizon = min(HORIZON_H, max(1.0, float(np.floor(0.5 * flow.edges[-1] / HOUR_S))))
+    return TrialRelease(usual_discharge(network, flow), horizon_h=horizon, decay_per_s=decay)
+
+
+def place_stations(
+    network: Network,
+    flow: BalancedFlow,
+    *,
+    ask: PlaceAsk,
+    places: Places,
+    test: TrialRelease,
+    progress: Progress,
+) -> Placement:
+    """Return where to put stations: follow test releases from everywhere, then choose."""
+    rng = np.random.default_rng(ask.seed)
+    members = flow_members(network, flow, count=MEMBERS, rng=rng)
+    looks = [(m, b) for m in members for b in release_bins(flow, test, count=STARTS, rng=rng)]
+    sights = sights_of(network, looks, places=places, test=test, progress=progress)
+    progress("choosing places", 0.85)
+    prior = default_prior(network, flow)
+    table = table_of(
+        sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
+    )
+    return place(table, ask.count, places=places, prior=prior, test=test, members=MEMBERS)
+
+
+def sights_of(
+    network: Network,
+    looks: Sequence[tuple[FlowMember, int]],
+    *,
+    places: Places,
+    test: TrialRelease,
+    progress: Progress,
+) -> tuple[Sight, ...]:
+    """Return what test releases show in each flow member from each bin of release on."""
+    sources = imagined_sources(network)
+
+    def sight(look: tuple[FlowMember, int]) -> Sight:
+        member, first = look
+        part, flow = window_of(network, member.flow, first=first, hours=test.horizon_h)
+        mixing = mixing_length_dispersion(part, flow) * member.dispersion_factor
+        operator = compile_operator(part, flow, dispersion=mixing)
+        return sight_of(operator, places=places.stations, sources=sources, test=test)
+
+    sights = []
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(sight, looks):
+            sights.append(found)
+            progress("following test releases", 0.06 + 0.78 * len(sights) / len(looks))
+    return tuple(sights)

@@ -1,0 +1,205 @@
+"""The files of a sampling plan: next.json, next.csv, samples.csv to fill in, next.svg and next.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from suyuan.flow import BalancedFlow
+from suyuan.io.atomic import result_folder
+from suyuan.network import Network
+from suyuan.plot import local, percent, plan_map
+from suyuan.report.figures import Lang, inline, standalone, svg
+from suyuan.report.results import iso, without_nan
+from suyuan.report.words import Words
+from suyuan.tracing.advice import Advice, Stop
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+METHOD_WORDS = {
+    "kit": Words("试剂盒（是/否）", "kit, yes or no"),
+    "strip": Words("试纸（浓度）", "strip, concentration"),
+    "grab": Words("采样送实验室", "grab sample to the laboratory"),
+}
+
+
+@dataclass(frozen=True)
+class PlanInfo:
+    """What a plan does not know itself: project, its zone, when it was made, seed, language."""
+
+    project: str
+    zone: tzinfo
+    made: datetime
+    seed: int
+    lang: Lang = "zh"
+
+
+def write_advice(
+    advice: Advice, network: Network, *, flow: BalancedFlow, plan: PlanInfo, out: Path
+) -> tuple[Path, ...]:
+    """Write the plan into the folder `out` and return its files, next.html first."""
+    drawn = svg(plan_map(advice, network, flow=flow), "plan")
+    texts = {
+        "next.html": _page(advice, network, plan=plan, drawn=drawn),
+        "next.json": json.dumps(advice_dict(advice, plan), ensure_ascii=False, indent=1, allow_nan=False),
+        "next.csv": plan_csv(advice, plan.zone),
+        "samples.csv": samples_csv(advice, plan.zone),
+        "next.svg": standalone(drawn, lang=plan.lang),
+    }
+    with result_folder(out) as folder:
+        for name, text in texts.items():
+            (folder / name).write_text(text, "utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n")
+    return tuple(out / name for name in texts)
+
+
+def advice_dict(advice: Advice, plan: PlanInfo) -> dict[str, Any]:
+    """Return what next.json holds, times in the project's zone."""
+    whole = advice.to_dict()
+    for entry, stop in zip(whole["stops"], advice.stops, strict=True):
+        entry["time"], entry["known_at"] = iso(stop.time, plan.zone), iso(stop.known_at, plan.zone)
+    whole["now"], whole["until"] = iso(advice.now, plan.zone), iso(advice.until, plan.zone)
+    clean: dict[str, Any] = without_nan({"project": plan.project, "seed": plan.seed, **whole})
+    return clean
+
+
+def plan_csv(advice: Advice, zone: tzinfo) -> str:
+    """Return the stops as CSV, one row each; times with their offset."""
+    rows = [
+        {**row, "time": iso(stop.time, zone), "known_at": iso(stop.known_at, zone)}
+        for row, stop in zip(advice.to_dict()["stops"], advice.stops, strict=True)
+    ]
+    names = list(rows[0]) if rows else ["crew", "stop", "time", "station", "method"]
+    return _csv(names, [[without_nan(row[name]) for name in names] for row in rows])
+
+
+def samples_csv(advice: Advice, zone: tzinfo) -> str:
+    """Return a table of readings to fill in: every sample of water with its place as station, values empty.
+
+    Kits at the mouths of outfalls are left out: what an outfall lets out is not what the river holds. A kit's answer is
+    written `<` or `>` and its limit.
+    """
+    rows = []
+    for stop in (s for s in advice.stops if s.place.kind != "mouth"):
+        wanted = advice.substances if stop.method == "grab" else ((advice.determinand, advice.unit),)
+        head, name = [iso(stop.time, zone), stop.place.id], f"{stop.crew}.{stop.number}"
+        rows += [[*head, substance, "", unit, "", name] for substance, unit in wanted]
+    return _csv(["time", "station", "determinand", "value", "unit", "qualifier", "sample_id"], rows)
+
+
+def plan_headline(advice: Advice) -> Words:
+    """Return what the plan promises, in a sentence."""
+    name, p = advice.leading
+    now, after = percent(p), percent(advice.surest_after)
+    if not advice.stops:
+        return Words("没有值得去采的样。", "No sample is worth taking.")
+    n = len(advice.stops)
+    return Words(
+        f"现在概率最高的是 {name}（{now}）；采完这 {n} 个样后，最可能者的概率预计达到 {after}。",
+        f"Leading now: {name} ({now}); after these {n} samples the leading one is expected to have {after}.",
+    )
+
+
+def stops_table(advice: Advice, network: Network, *, zone: tzinfo) -> Table:
+    """Return the stops as a table for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in (
+        "stop",
+        f"time ({zone})",
+        "place",
+        "method",
+        "bits",
+        "cost",
+        "expected",
+        "if yes or high",
+    ):
+        table.add_column(heading)
+    table.add_column("if no or low")
+    for stop in advice.stops:
+        row = _row(stop, advice, network=network, zone=zone)
+        cells = (row["number"], row["time"], row["place"].en, row["method"].en, row["gain"], row["cost"])
+        table.add_row(*map(Text, (*cells, row["expected"].en, row["if_high"], row["if_low"])))
+    return table
+
+
+def _row(stop: Stop, advice: Advice, *, network: Network, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "number": f"{stop.crew}.{stop.number}",
+        "time": _clock(stop.time, zone),
+        "place": _place(stop, network),
+        "method": METHOD_WORDS[stop.method],
+        "gain": f"{stop.gain:.2f}",
+        "cost": f"{stop.cost:,.0f}",
+        "expected": _expected(stop, advice.unit),
+        "if_high": _label(stop.if_high),
+        "if_low": _label(stop.if_low),
+    }
+
+
+def _label(leading: tuple[str, float]) -> str:
+    return f"{leading[0]} {percent(leading[1])}" if leading[0] else ""
+
+
+def _expected(stop: Stop, unit: str) -> Words:
+    if np.isfinite(stop.chance_yes):
+        return Words(f"阳性 {percent(stop.chance_yes)}", f"yes {percent(stop.chance_yes)}")
+    low, middle, high = stop.expected
+    text = f"{middle:.2g} ({low:.2g}–{high:.2g}) {unit}"
+    return Words(text, text)
+
+
+def _place(stop: Stop, network: Network) -> Words:
+    reach = network.reach(stop.place.reach)
+    name = f"（{reach.name}）" if reach.name else ""
+    if stop.place.kind == "mouth":
+        outfall = next(o for o in network.outfalls if o.id == stop.place.id)
+        named = f"{outfall.id} {outfall.name}".strip()
+        return Words(f"排口 {named} 的出水", f"mouth of outfall {named}")
+    if stop.place.kind == "manhole":
+        return Words(f"检查井 {stop.place.id}", f"manhole {stop.place.id}")
+    return Words(f"{stop.place.id}{name}", f"{stop.place.id} {reach.name}".strip())
+
+
+def _clock(time: np.datetime64, zone: tzinfo) -> str:
+    return str(local(np.array([time]), zone)[0])[5:16].replace("T", " ")
+
+
+def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str) -> str:
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    shipped = files("suyuan.report")
+    template = environment.from_string(shipped.joinpath("plan.html").read_text("utf-8"))
+    return template.render(
+        plan=plan,
+        style=Markup(shipped.joinpath("page.css").read_text("utf-8")),
+        headline=plan_headline(advice),
+        now=_clock(advice.now, plan.zone),
+        until=_clock(advice.until, plan.zone),
+        zone_name=str(plan.zone),
+        stops=[_row(s, advice, network=network, zone=plan.zone) for s in advice.stops],
+        map=inline(drawn, alt=Words("采样点地图", "Map of the stops")),
+        notes=advice.notes,
+        assumptions=advice.assumptions,
+        made=plan.made.isoformat(sep=" ", timespec="minutes"),
+    )
+
+
+def _csv(names: list[str], rows: list[list[Any]]) -> str:
+    sheet = io.StringIO()
+    table = csv.writer(sheet, lineterminator="\n")
+    table.writerow(names)
+    table.writerows(rows)
+    return sheet.getvalue()
