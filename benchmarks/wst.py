@@ -2,7 +2,7 @@
 
 `uv run python -m benchmarks.wst --json` prints, for each part, what is expected, what was found and whether the bar is met:
 Net3 cycles 1 to 3, the true node of Net6, and the case with ten sets of demands beside its two disagreeing outputs.
-`--only cycle2 cycle3` runs parts. All cases are invented ones of WST's authors; they are read from ../shared, and water is
+`--only cycle2 cycle3` runs parts; `net6_all` tries all 1,348 nodes of Net6 that can matter and is run only when asked for. All cases are invented ones of WST's authors; they are read from ../shared, and water is
 moved by EPANET (extra `epanet`). The exit code is 0 whatever was measured.
 
 Settings: WST's rule, each node by its best start, "nobody" left out, kits wrong one time in twenty. The limit at which a kit
@@ -42,6 +42,8 @@ from suyuan.tracing.yes_no_result import YesNoPosterior
 
 CASES = Path(__file__).resolve().parents[2] / "shared/data/wst-inversion-cases"
 NET3 = CASES / "Net3.inp"
+NET6 = CASES / "flushing-net6/Net6.inp"
+NET6_MEASURES = NET6.with_name("Net6_CWS_MEASURES.dat")
 THRESHOLD, SAMPLING_THRESHOLD, WRONG = 1e-3, 0.01, 0.05
 STEP_S, HOUR_S, MG_MIN_PER_G_S = 300.0, 3600.0, 60_000.0
 NET3_RATE, NET6_RATE = 1e4 / MG_MIN_PER_G_S, 1.45e10 / MG_MIN_PER_G_S
@@ -58,7 +60,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="run these parts alone")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=BY_DEFAULT, help="run these parts alone")
     arguments = parser.parse_args()
     parts = {name: _timed(PARTS[name]) for name in arguments.only}
     if arguments.json:
@@ -141,33 +143,50 @@ def named_cycle(cycle: int) -> Part:
 
 
 def net6() -> Part:
-    """Is the node that released among those named? Nodes without water on its way to a positive are left out."""
-    folder = CASES / "flushing-net6"
-    readings = read_measures(folder / "Net6_CWS_MEASURES.dat")
-    upstream = nodes_upstream(folder / "Net6.inp", readings)
-    found = invert(folder / "Net6.inp", readings, rate_g_s=NET6_RATE, among=upstream, progress=_tell)
-    lines = (folder / "Net6_inv1_profile.tsg").read_text("utf-8").splitlines()
-    published = [line.split()[0] for line in lines if line.strip()]
+    """Is the node that released named? Only sensors and published candidates are tried (minutes instead of an hour).
+
+    That suffices for the bar if the true node matches every reading: no node can then fit better, whoever else is tried.
+    """
+    sensors = tuple(dict.fromkeys(read_measures(NET6_MEASURES).place))
+    return _net6(tuple(dict.fromkeys([*sensors, *_net6_published()])))
+
+
+def net6_all() -> Part:
+    """Try every node of Net6 whose water may have come to a positive reading; not among the parts run by default."""
+    return _net6(nodes_upstream(NET6, read_measures(NET6_MEASURES)))
+
+
+def _net6_published() -> tuple[str, ...]:
+    lines = (NET6.parent / "Net6_inv1_profile.tsg").read_text("utf-8").splitlines()
+    return tuple(line.split()[0] for line in lines if line.strip())
+
+
+def _net6(nodes: tuple[str, ...]) -> Part:
+    readings, published = read_measures(NET6_MEASURES), set(_net6_published())
+    found = invert(NET6, readings, rate_g_s=NET6_RATE, among=nodes, progress=_tell)
     best = found.probability[0] * (1.0 - 1e-9)
-    leading = [name for name, p in zip(found.candidate, found.probability, strict=True) if p >= best]
+    leading = {name for name, p in zip(found.candidate, found.probability, strict=True) if p >= best}
     at = found.candidate.index(NET6_TRUE)
+    wrong = len(readings) - (found.log_likelihood[at] - len(readings) * np.log(WRONG)) / np.log(1 / WRONG - 1)
     return {
         "expected": {"named": NET6_TRUE, "published_candidates": len(published)},
         "found": {
+            "readings": len(readings),
+            "readings_the_true_node_misses": round(float(wrong), 6),
             "probability_of_the_true_node": float(found.probability[at]),
             "largest_probability": float(found.probability[0]),
             "best_starts_of_the_true_node_s": found.best_start[:, at].tolist(),
             "leading_ties": len(leading),
-            "credible_set": len(found.credible_set),
-            "published_in_credible_set": len(set(published) & set(found.credible_set)),
-            "nodes_tried": len(upstream),
+            "published_among_the_leading": len(published & leading),
+            "published_in_credible_set": len(published & set(found.credible_set)),
+            "nodes_tried": len(nodes),
         },
-        "met": NET6_TRUE in leading,
+        "met": NET6_TRUE in leading and abs(wrong) < 1e-6,
     }
 
 
 def _tell(done: int, of: int) -> None:
-    if done % 100 == 0 or done == of:
+    if done % 10 == 0 or done == of:
         print(f"{done} of {of} nodes", file=sys.stderr)
 
 
@@ -266,8 +285,11 @@ PARTS: dict[str, Callable[[], Part]] = {
     "cycle2": lambda: named_cycle(2),
     "cycle3": lambda: named_cycle(3),
     "net6": net6,
+    "net6_all": net6_all,
     "sampling": sampling,
 }
+
+BY_DEFAULT = [name for name in PARTS if name != "net6_all"]
 
 if __name__ == "__main__":
     main()
