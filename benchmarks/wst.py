@@ -1,9 +1,10 @@
 """Bar W1: yes/no tracing against the source inversions that EPA's Water Security Toolkit (WST) publishes with answers.
 
-`uv run python -m benchmarks.wst --json` prints, for each part, what is expected, what was found and whether the bar is met:
-Net3 cycles 1 to 3, the true node of Net6, and the case with ten sets of demands beside its two disagreeing outputs.
-`--only cycle2 cycle3` runs parts; `net6_all` tries all 1,348 nodes of Net6 that can matter and is run only when asked for. All cases are invented ones of WST's authors; they are read from ../shared, and water is
-moved by EPANET (extra `epanet`). The exit code is 0 whatever was measured.
+`uv run python -m benchmarks.wst --json` prints, for each part, what is expected, what was found and whether the bar is
+met: Net3 cycles 1 to 3, the true node of Net6, and the case with ten sets of demands beside its two disagreeing outputs.
+`--only cycle2 cycle3` runs parts; `net6_all` tries all 1,348 nodes of Net6 that can matter and is run only when asked for.
+All cases are invented ones of WST's authors; they are read from ../shared, and water is moved by EPANET (extra `epanet`).
+The exit code is 0 whatever was measured.
 
 Settings: WST's rule, each node by its best start, "nobody" left out, kits wrong one time in twenty. The limit at which a kit
 turns positive is not known; THRESHOLD was fixed before (README of the data), the limit of the ten scenarios is in their file.
@@ -92,7 +93,12 @@ def expected(cycle: int) -> dict[str, float]:
 
 
 def invert(
-    inp: Path, readings: YesNoReadings, *, rate_g_s: float, among: Sequence[str], progress: Progress | None = None
+    inp: Path,
+    readings: YesNoReadings,
+    *,
+    rate_g_s: float,
+    among: Sequence[str],
+    progress: Progress | None = None,
 ) -> YesNoPosterior:
     """Return the posterior by WST's rule; every junction is a candidate where none are given."""
     kit = Kit(THRESHOLD, false_positive=WRONG, false_negative=WRONG)

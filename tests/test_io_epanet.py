@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from suyuan.errors import InputError
 from suyuan.tracing.yes_no import Kit, YesNoPrior, YesNoReadings, name_sources
 from suyuan.tracing.yes_no_predict import ReleaseGrid
 
-pytest.importorskip("wntr", reason="EPANET needs wntr (extra `epanet`)")
+if find_spec("wntr") is None:
+    pytest.skip("EPANET needs wntr (extra `epanet`)", allow_module_level=True)
 
 from suyuan.io.epanet import nodes_upstream, predict_with_epanet
 
@@ -141,3 +143,8 @@ def test_file_that_epanet_cannot_read_is_refused_by_name(tmp_path: Path) -> None
     broken.write_text("[JUNCTIONS]\n A 0 0\n[END]\n", "utf-8")
     with pytest.raises(InputError, match=r"broken\.inp"):
         predict_with_epanet(broken, readings(("A", 0.0, True)), releases=releases("A"), kit=KIT)
+
+
+def test_numpy_prints_as_before(line: Path) -> None:
+    predict_with_epanet(line, readings(("C", 600.0, True)), releases=releases("A"), kit=KIT)
+    assert np.get_printoptions()["precision"] == 8

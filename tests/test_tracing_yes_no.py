@@ -70,9 +70,7 @@ def test_sum_averages_over_starts_and_profile_takes_the_best() -> None:
 
 
 def test_nobody_competes_with_its_prior() -> None:
-    found = name_sources(
-        predicted({"A": [[1, 1]]}), said(True, True), kit=KIT, prior=YesNoPrior(nobody=0.1)
-    )
+    found = name_sources(predicted({"A": [[1, 1]]}), said(True, True), kit=KIT, prior=YesNoPrior(nobody=0.1))
     somebody, nobody = 0.9 * 0.95**2, 0.1 * 0.05**2
     assert found.no_source_probability == pytest.approx(nobody / (somebody + nobody), rel=1e-12)
     assert found.probability.sum() + found.no_source_probability == pytest.approx(1.0, rel=1e-12)
@@ -129,7 +127,10 @@ def test_renaming_and_reordering_change_nothing_but_names(data: st.DataObject) -
     over_starts = data.draw(st.sampled_from(["sum", "profile"]))
     one = name_sources(predicted(rows), readings, kit=KIT, over_starts=over_starts)
     other = name_sources(
-        predicted({f"new {name}": rows[name] for name in shuffled}), readings, kit=KIT, over_starts=over_starts
+        predicted({f"new {name}": rows[name] for name in shuffled}),
+        readings,
+        kit=KIT,
+        over_starts=over_starts,
     )
     for name in rows:
         assert other.probability_of(f"new {name}") == pytest.approx(one.probability_of(name), rel=1e-9)

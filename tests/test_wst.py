@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-pytest.importorskip("wntr", reason="EPANET needs wntr (extra `epanet`)")
+if find_spec("wntr") is None:
+    pytest.skip("EPANET needs wntr (extra `epanet`)", allow_module_level=True)
 
 from benchmarks import wst
 
 if not wst.NET3.exists():
-    pytest.skip("the published inversions are not beside the repository (../shared/data)", allow_module_level=True)
+    pytest.skip(
+        "the published inversions are not beside the repository (../shared/data)", allow_module_level=True
+    )
 
 
 @pytest.mark.parametrize("cycle", [2, 3])

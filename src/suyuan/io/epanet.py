@@ -110,7 +110,7 @@ class _Model:
             )
         return code
 
-    def set_node(self, node: int, code: int, value: float) -> None:
+    def set_node(self, node: int, code: int, *, value: float) -> None:
         self.call("EN_setnodevalue", ctypes.c_int(node), ctypes.c_int(code), ctypes.c_double(value))
 
     def junctions(self) -> tuple[str, ...]:
@@ -129,11 +129,11 @@ class _Model:
         self.call("EN_setoption", ctypes.c_int(_TOLERANCE), ctypes.c_double(merging))
         strength = ctypes.c_double()
         for node in self.index.values():
-            self.set_node(node, _INITIAL_QUALITY, 0.0)
+            self.set_node(node, _INITIAL_QUALITY, value=0.0)
             code = self.call("EN_getnodevalue", node, _SOURCE_STRENGTH, ctypes.byref(strength))
             if code != _NO_SOURCE_HERE:
-                self.set_node(node, _SOURCE_STRENGTH, 0.0)
-                self.set_node(node, _SOURCE_PATTERN, 0.0)
+                self.set_node(node, _SOURCE_STRENGTH, value=0.0)
+                self.set_node(node, _SOURCE_PATTERN, value=0.0)
 
     def flows(self) -> Iterator[tuple[float, float, dict[int, list[int]]]]:
         """Yield begin and end [s] of each hydraulic step (end -1 of the last) and from where each node gets water."""
@@ -205,19 +205,19 @@ class _Watch:
     ) -> None:
         """Fill `found` (reading,) with the concentrations [mg/L] that a release makes."""
         call, value, time = self.model.call, ctypes.c_double(), ctypes.c_long()
-        self.model.set_node(node, _SOURCE_TYPE, _MASS_SOURCE)
-        self.model.set_node(node, _SOURCE_STRENGTH, 0.0)
+        self.model.set_node(node, _SOURCE_TYPE, value=_MASS_SOURCE)
+        self.model.set_node(node, _SOURCE_STRENGTH, value=0.0)
         call("EN_initQ", 0)
         first = int(np.searchsorted(self.steps, start))
         for step in range(max(seen) + 1):
             if step == first:
-                self.model.set_node(node, _SOURCE_STRENGTH, strength)
+                self.model.set_node(node, _SOURCE_STRENGTH, value=strength)
             call("EN_runQ", ctypes.byref(time))
             for o, place in seen.get(step, ()):
                 call("EN_getnodevalue", place, _QUALITY, ctypes.byref(value))
                 found[o] = value.value
             call("EN_stepQ", ctypes.byref(time))
-        self.model.set_node(node, _SOURCE_STRENGTH, 0.0)
+        self.model.set_node(node, _SOURCE_STRENGTH, value=0.0)
 
 
 @contextlib.contextmanager
@@ -257,8 +257,9 @@ def _set_duration(engine: Any, name: str, *, until: float) -> None:
 def _engine() -> tuple[Any, type[Exception]]:
     """Return wntr's door to EPANET and the error it raises."""
     try:
-        from wntr.epanet.exceptions import EpanetException
-        from wntr.epanet.toolkit import ENepanet
+        with np.printoptions():  # wntr changes how numpy prints, for good
+            from wntr.epanet.exceptions import EpanetException
+            from wntr.epanet.toolkit import ENepanet
     except ImportError as error:
         raise ImportError("EPANET files need wntr: pip install 'suyuan[epanet]'") from error
     return ENepanet, EpanetException

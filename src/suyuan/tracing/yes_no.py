@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -215,10 +216,11 @@ def name_sources(
     clean = float(log_likelihood(np.zeros((1, len(readings)), bool), readings, kit=kit)[0])
     top = max(float(loglik.max()), clean)
     weight = np.exp(loglik - top) * _start_weights(predictions, owner)
-    if over_starts == "sum":
-        evidence = np.bincount(owner, weights=weight, minlength=len(names))
-    else:
-        evidence = _profile(predictions, owner, likelihood=np.exp(loglik - top), count=len(names))
+    evidence = (
+        _profile(predictions, owner, likelihood=np.exp(loglik - top), count=len(names))
+        if over_starts == "profile"
+        else np.asarray(np.bincount(owner, weights=weight, minlength=len(names)), float)
+    )
     joint = (1.0 - prior.nobody) * prior.shares(names) * evidence
     silent = prior.nobody * np.exp(clean - top)
     probability = joint / (joint.sum() + silent)
@@ -282,7 +284,7 @@ def _start_quantiles(start: Array, owner: Index, *, weight: Array, count: int) -
     found = np.full((3, count), np.nan)
     order = np.lexsort((start, owner))
     bounds = np.searchsorted(owner[order], np.arange(count + 1))
-    for i, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for i, (low, high) in enumerate(pairwise(bounds)):
         mine = order[low:high]
         share = np.cumsum(weight[mine])
         if share[-1] > 0.0:

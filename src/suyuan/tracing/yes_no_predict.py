@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def search_starts(
     best, tables = -np.inf, []
     for done, name in enumerate(releases.candidates):
         table, best = _search_one(
-            lambda start, name=name: run(name, start),
+            partial(run, name),
             _Judge(readings, kit, margin, name),
             starts=releases.starts,
             best=best,

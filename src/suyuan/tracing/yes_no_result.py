@@ -38,7 +38,7 @@ class YesNoPosterior:
 
     def probability_of(self, candidate: str) -> float:
         """Return the probability of one candidate; 0 for one that was not tried."""
-        return dict(zip(self.candidate, self.probability.tolist(), strict=True)).get(candidate, 0.0)
+        return float(dict(zip(self.candidate, self.probability, strict=True)).get(candidate, 0.0))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a candidate: rank, probability, start [h] with its interval, in the credible set, blind."""
