@@ -233,7 +233,8 @@ def _printed_run(path: Path) -> Part:
 def _sampled(places: Sequence[Sequence[str]], *, nodes: tuple[str, ...], kit: Kit) -> Part:
     """Return what we believe cycle by cycle when the samples of a published run are answered by its true demands.
 
-    Hypotheses that would not have made both first readings positive are struck out, as there.
+    Hypotheses that would not have made both first readings positive are struck out. By which rule the published runs strike
+    out is not known; neither count of theirs comes out so.
     """
     first = read_measures(CASES / "sampling/MEAS.dat")
     asked = [(place, (FIRST_POSITIVE_H + c) * HOUR_S) for c, row in enumerate(places) for place in row]
