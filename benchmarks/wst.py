@@ -2,7 +2,7 @@
 
 `uv run python -m benchmarks.wst --json` prints, for each part, what is expected, what was found and whether the bar is
 met: Net3 cycles 1 to 3, the true node of Net6, and the case with ten sets of demands beside its two disagreeing outputs.
-`--only cycle2 cycle3` runs parts; `net6_all` tries all 1,348 nodes of Net6 that can matter and is run only when asked for.
+`--only cycle2 cycle3` runs parts. Run only when asked for: `net6_published` (25 nodes, some ten minutes) and `net6_all` (1,348 nodes, hours).
 All cases are invented ones of WST's authors; they are read from ../shared, and water is moved by EPANET (extra `epanet`).
 The exit code is 0 whatever was measured.
 
@@ -149,10 +149,16 @@ def named_cycle(cycle: int) -> Part:
 
 
 def net6() -> Part:
-    """Is the node that released named? Only published candidates are tried (minutes instead of hours).
+    """Is the node that released named? It and two more published candidates are tried (a minute instead of hours).
 
-    That suffices for the bar if the true node matches every reading: no node can then fit better, whoever else is tried.
+    That suffices for the bar only if the true node matches every reading, which `met` asks for: no node can then fit better,
+    whoever else is tried. How many tie with it, this part does not tell.
     """
+    return _net6((NET6_TRUE, *[name for name in _net6_published() if name != NET6_TRUE][:2]))
+
+
+def net6_published() -> Part:
+    """Try the 25 published candidates."""
     return _net6(_net6_published())
 
 
@@ -186,7 +192,7 @@ def _net6(nodes: tuple[str, ...]) -> Part:
             "published_in_credible_set": len(published & set(found.credible_set)),
             "nodes_tried": len(nodes),
         },
-        "met": NET6_TRUE in leading and abs(wrong) < 1e-6,
+        "met": bool(NET6_TRUE in leading and abs(wrong) < 1e-6),
     }
 
 
@@ -291,11 +297,12 @@ PARTS: dict[str, Callable[[], Part]] = {
     "cycle2": lambda: named_cycle(2),
     "cycle3": lambda: named_cycle(3),
     "net6": net6,
+    "net6_published": net6_published,
     "net6_all": net6_all,
     "sampling": sampling,
 }
 
-BY_DEFAULT = [name for name in PARTS if name != "net6_all"]
+BY_DEFAULT = [name for name in PARTS if name not in {"net6_published", "net6_all"}]
 
 if __name__ == "__main__":
     main()
