@@ -52,10 +52,10 @@ def predict_with_epanet(
         names = releases.candidates or model.junctions()
         model.check([*names, *readings.place])
         model.be_clean(_merging(kit))
-        watch = _Watch.of(model, readings, rate_g_s=releases.rate_g_s, kit=kit)
-        with model.quality():
+        with model.quality() as watch:
+            run = watch.of(readings, releases=releases, kit=kit)
             return search_starts(
-                watch.run, readings, releases=replace(releases, candidates=names), kit=kit, progress=progress
+                run, readings, releases=replace(releases, candidates=names), kit=kit, progress=progress
             )
 
 
@@ -91,10 +91,6 @@ def _closed(reached: set[int], into: dict[int, list[int]]) -> set[int]:
 
 def _merging(kit: Kit) -> float:
     return MERGE_SHARE * kit.detects_g_m3
-
-
-CLEAN_STEPS = 12
-"""Quality steps taken as one before the release begins."""
 
 
 @dataclass(frozen=True)
@@ -162,67 +158,66 @@ class _Model:
         return a.value, b.value
 
     @contextlib.contextmanager
-    def quality(self) -> Iterator[None]:
-        """Solve the hydraulics once, so that water quality can be run over them within."""
+    def quality(self) -> Iterator[_Watch]:
+        """Yield what runs water quality over hydraulics that are solved once."""
         with contextlib.chdir(Path(self.engine.rptfile).parent):
             self.engine.ENsolveH()
             self.engine.ENopenQ()
         try:
-            yield
+            yield _Watch(self, tuple(self._steps()))
         finally:
             self.engine.ENcloseQ()
+
+    def _steps(self) -> Iterator[int]:
+        """Yield the times of the quality steps [s]; they are the same in every run."""
+        now, left = ctypes.c_long(), ctypes.c_long(1)
+        self.call("EN_initQ", 0)
+        while left.value > 0:
+            self.call("EN_runQ", ctypes.byref(now))
+            yield now.value
+            self.call("EN_stepQ", ctypes.byref(left))
 
 
 @dataclass(frozen=True)
 class _Watch:
-    """Runs releases one by one and looks at the readings.
-
-    `seen` lists, for a quality step of `step_s`, the readings it answers and their nodes; `strength` is in mg/min.
-    """
+    """Runs releases one by one and looks at the readings; `steps` are the times of the quality steps [s]."""
 
     model: _Model
-    step_s: int
-    seen: dict[int, list[tuple[int, int]]]
-    strength: float
-    kit: Kit
-    readings: int
+    steps: tuple[int, ...]
 
-    @classmethod
-    def of(cls, model: _Model, readings: YesNoReadings, *, rate_g_s: float, kit: Kit) -> _Watch:
-        step_s = model.engine.ENgettimeparam(_QUALITY_STEP)
+    def of(self, readings: YesNoReadings, *, releases: ReleaseGrid, kit: Kit) -> Any:
+        """Return a function of (node, start) that says which readings turn positive, (reading,)."""
         seen: dict[int, list[tuple[int, int]]] = {}
-        for o, (place, time) in enumerate(zip(readings.place, readings.time.tolist(), strict=True)):
-            seen.setdefault(int(time // step_s), []).append((o, model.index[place]))
-        return cls(model, step_s, seen, rate_g_s * MG_MIN_PER_G_S, kit, len(readings))
+        for o, (place, time) in enumerate(zip(readings.place, readings.time, strict=True)):
+            step = int(np.searchsorted(self.steps, time, side="right")) - 1
+            seen.setdefault(step, []).append((o, self.model.index[place]))
+        strength = releases.rate_g_s * MG_MIN_PER_G_S
 
-    def run(self, name: str, start: float) -> Mask:
-        """Return which readings a release at a node from `start` [s] on turns positive, (reading,)."""
+        def run(node: str, start: float) -> Mask:
+            found = np.zeros(len(readings))
+            self._run(self.model.index[node], start, strength=strength, seen=seen, found=found)
+            return found > kit.detects_g_m3
+
+        return run
+
+    def _run(
+        self, node: int, start: float, *, strength: float, seen: dict[int, list[tuple[int, int]]], found: Any
+    ) -> None:
+        """Fill `found` (reading,) with the concentrations [mg/L] that a release makes."""
         call, value, time = self.model.call, ctypes.c_double(), ctypes.c_long()
-        found = np.zeros(self.readings)
-        node, first = self.model.index[name], int(np.ceil(start / self.step_s))
         self.model.set_node(node, _SOURCE_TYPE, value=_MASS_SOURCE)
         self.model.set_node(node, _SOURCE_STRENGTH, value=0.0)
         call("EN_initQ", 0)
-        self._pass_clean(first)
-        self.model.set_node(node, _SOURCE_STRENGTH, value=self.strength)
-        for step in range(first, max(self.seen) + 1):
+        first = int(np.searchsorted(self.steps, start))
+        for step in range(max(seen) + 1):
+            if step == first:
+                self.model.set_node(node, _SOURCE_STRENGTH, value=strength)
             call("EN_runQ", ctypes.byref(time))
-            for o, place in self.seen.get(step, ()):
+            for o, place in seen.get(step, ()):
                 call("EN_getnodevalue", place, _QUALITY, ctypes.byref(value))
                 found[o] = value.value
             call("EN_stepQ", ctypes.byref(time))
         self.model.set_node(node, _SOURCE_STRENGTH, value=0.0)
-        return found > self.kit.detects_g_m3
-
-    def _pass_clean(self, steps: int) -> None:
-        """Go to the step at which the release begins; clean water stays clean however long a step is."""
-        time = ctypes.c_long()
-        for length, count in ((CLEAN_STEPS, steps // CLEAN_STEPS), (1, steps % CLEAN_STEPS)):
-            self.model.engine.ENsettimeparam(_QUALITY_STEP, length * self.step_s)
-            for _ in range(count):
-                self.model.call("EN_runQ", ctypes.byref(time))
-                self.model.call("EN_stepQ", ctypes.byref(time))
-        self.model.engine.ENsettimeparam(_QUALITY_STEP, self.step_s)
 
 
 @contextlib.contextmanager

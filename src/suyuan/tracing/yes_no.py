@@ -226,7 +226,7 @@ def name_sources(
     probability = joint / (joint.sum() + silent)
     order = _ranked(probability)
     best = _best_starts(predictions, owner, loglik=loglik, count=len(names))
-    reached = _totals(owner, np.asarray(predictions.is_positive.any(axis=1)), count=len(names))
+    reached = np.bincount(owner, weights=predictions.is_positive.any(axis=1), minlength=len(names))
     return YesNoPosterior(
         candidate=tuple(names[i] for i in order),
         probability=probability[order],
@@ -252,11 +252,6 @@ def _start_weights(predictions: YesNoPredictions, owner: Index) -> Array:
     cell = owner * len(predictions.scenario_weight) + predictions.scenario
     flow = np.asarray(predictions.scenario_weight)[predictions.scenario]
     return np.asarray(flow / np.bincount(cell)[cell])
-
-
-def _totals(owner: Index, weight: NDArray[np.generic], *, count: int) -> Array:
-    """Return the sum of the weights of each candidate's hypotheses, (candidate,)."""
-    return np.asarray(np.bincount(owner, weights=weight, minlength=count), float)
 
 
 def _profile(predictions: YesNoPredictions, owner: Index, *, likelihood: Array, count: int) -> Array:
