@@ -7,7 +7,7 @@ import pytest
 import tracing_worlds as worlds
 from scipy.stats import multivariate_normal
 
-from suyuan.tracing.background import PRIOR_SHARE, background_parts, fit_background, noise_of
+from suyuan.tracing.background import PRIOR_LOG_SD, PRIOR_SHARE, background_parts, fit_background, noise_of
 from suyuan.tracing.plume import claim, model_error, no_plumes
 from suyuan.tracing.readings import blocks_of
 from suyuan.transport.matrix import Receptors, SourceReceptorMatrix
@@ -106,8 +106,9 @@ def test_water_that_swings_three_times_as_much_is_found_to(name):
 
 @pytest.mark.parametrize("factor", [3.0, 1.0 / 3.0])
 def test_what_three_days_cannot_show_is_left_as_it_was_believed(factor):
+    # the truth is off by 1.1 (log); the readings move the belief by less than a third of its own width
     prior, found = found_when("slow_all", factor)
-    assert found == pytest.approx(prior, rel=0.1)
+    assert abs(np.log(found / prior)) < PRIOR_LOG_SD / 3.0
 
 
 def test_the_covariance_of_the_background_holds_its_noise():

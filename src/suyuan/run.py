@@ -191,7 +191,7 @@ def prepare(
     progress("reading the project", 0.0)
     network = read_network(project.files.network)
     given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
-    everything = _observations(project, network)
+    fingerprints, everything = _fingerprints(project), _observations(project, network)
     since, until = window(project, ask, observations=everything)
     if now is not None:
         until = min(until, now)
@@ -217,7 +217,7 @@ def prepare(
         matrices=matrices,
         observations=observations,
         substances=substances,
-        fingerprints=_fingerprints(project),
+        fingerprints=fingerprints,
         since=since,
         until=until,
         flow_until=given.until,
