@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +61,48 @@ def test_scenarios_name_each_candidate_as_often_as_the_posterior_does():
         assert share == pytest.approx(p, abs=0.02), candidate
     nobody = np.mean([s.label == "nobody" for s in scenarios])
     assert nobody == pytest.approx(verdict.nobody, abs=0.005)
+
+
+def _told_apart(verdict: Verdict) -> Verdict:
+    """The verdict left with equally likely pairs no two of which share a history: each first has one second."""
+    kept: list[int] = []
+    for row in np.argsort(verdict.first.log_weight)[::-1]:
+        if all(
+            table.shape[row] not in table.shape[np.array(kept, int)]
+            for table in (verdict.first, verdict.second)
+        ):
+            kept.append(int(row))
+    flat = np.zeros(len(kept))
+    first, second = (
+        replace(table.where(np.array(kept)), log_prior=flat, log_gain=flat)
+        for table in (verdict.first, verdict.second)
+    )
+    return replace(verdict, nobody=0.0, one=0.0, two=1.0, first=first, second=second)
+
+
+def test_two_that_release_together_come_from_one_row_of_the_verdict():
+    world = meeting()
+    released = {
+        "O1": (history(40, 8), rates("industrial", 3.0)),
+        "O2": (history(60, 6), rates("domestic", 3.0)),
+    }
+    problem = problem_of(
+        read(world, released),
+        (world.matrix,),
+        substances=substances(),
+        fingerprints=LIBRARY,
+        prior=world.prior,
+    )
+    verdict = _told_apart(weigh(problem))
+    both, shapes = (verdict.first, verdict.second), problem.grid.shapes
+    rows = {
+        tuple((int(t.source[i]), (shapes.history(int(t.shape[i])) > 0.0).tobytes()) for t in both)
+        for i in range(len(verdict.first.source))
+    }
+    scenarios = draw_scenarios(problem, verdict, count=40, ahead=0, rng=np.random.default_rng(7))
+    drawn = [tuple((r.source, (r.rate > 0.0).tobytes()) for r in s.releases) for s in scenarios]
+    assert len(rows) > 1
+    assert set(drawn) == rows
 
 
 def test_a_release_that_is_on_at_the_end_goes_on_and_a_past_one_does_not():

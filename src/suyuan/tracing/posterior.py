@@ -222,7 +222,7 @@ def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) ->
         notes.append("Fewer than four flow members: travel time errors are hardly accounted for.")
     if verdict.single.temperature > 3.0:
         notes.append(
-            "Flow members disagree strongly about the readings; the evidence was weakened until half of them carry weight."
+            "Flow members disagree strongly about the readings; the evidence was weakened until three of them carry weight."
         )
     if len(problem.blocks) > 1 and not fingerprints.kinds:
         notes.append("No fingerprints: which water it was played no part.")

@@ -28,7 +28,7 @@ READINGS_TO_SEEK = 48
 SEEK_ROUNDS = 2
 """How often each of two sources is sought again with the other's plume taken out."""
 
-LEAST_MEMBERS = 4.0
+LEAST_MEMBERS = 3.0
 """Flow members that must carry weight (effective sample size) before probabilities are believed."""
 
 
