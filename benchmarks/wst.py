@@ -2,7 +2,7 @@
 
 `uv run python -m benchmarks.wst --json` prints, for each part, what is expected, what was found and whether the bar is
 met: Net3 cycles 1 to 3, the true node of Net6, and the case with ten sets of demands beside its two disagreeing outputs.
-`--only cycle2 cycle3` runs parts. Run only when asked for: `net6_published` (25 nodes, some ten minutes) and `net6_all`
+`--only cycle2 cycle3` runs parts. Run only when asked for: `net6_published` (25 nodes, some four minutes) and `net6_all`
 (1,348 nodes, hours). All cases are invented ones of WST's authors; they are read from ../shared, and water is moved by
 EPANET (extra `epanet`). The exit code is 0 whatever was measured.
 
