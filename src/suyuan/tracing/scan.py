@@ -82,7 +82,7 @@ def scan_member(
     `residuals` holds one or more sets of the claim's whitened readings, (reading,) a block, each with other plumes already
     taken out; there is one tuple of scans for each set. Only the sources `considered` are looked at (rows; None for all).
     """
-    kinds = _kinds_of(matrix, grid)
+    kinds = kinds_of(matrix, grid)
     seen = visible_sources(matrix, claimed, grid=grid)
     if considered is not None:
         seen = np.intersect1d(seen, considered)
@@ -107,7 +107,7 @@ def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, *, grid: Grid)
     return np.flatnonzero(steady * np.exp(grid.strength.log_rate) > least_visible)
 
 
-def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
+def kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     """Return the log weight of every library kind for each source, (kind,)."""
     names, prior = grid.library.kinds, grid.prior
     rare = 0.5 * min((share for _, share in prior.kinds), default=1.0)

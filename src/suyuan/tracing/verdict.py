@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from suyuan.tracing.anew import pairs_anew, singles_anew
+from suyuan.tracing.anew import singles_anew
+from suyuan.tracing.pairs import pairs_anew
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
-from suyuan.tracing.responses import expected_plumes
+from suyuan.tracing.responses import expected_plumes, responses
 from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.search import Explanations, Problem, explain, joined, lifted, narrowed
 
@@ -69,7 +70,7 @@ def weigh(problem: Problem) -> Verdict:
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
-    somebody = claimed.log_density() + np.logaddexp(*_log_counts(exact, prior))
+    somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
     p_nobody = float(expit(nobody - somebody))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
@@ -126,8 +127,10 @@ def _anew(
 
     def of_member(member: int) -> tuple[Explanations, Explanations, Explanations]:
         tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        alone = singles_anew(problem, tables[0], ground=ground)
-        return (alone, *pairs_anew(problem, claimed, tables=tables, ground=ground))
+        source = np.concatenate([table.source for table in tables])
+        seen = responses(problem, member, source=source)
+        alone = singles_anew(problem, tables[0], seen=seen, ground=ground)
+        return (alone, *pairs_anew(problem, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
 
     with ThreadPoolExecutor(problem.workers) as pool:
         parts = list(pool.map(of_member, range(len(problem.matrices))))
