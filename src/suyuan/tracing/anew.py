@@ -21,25 +21,25 @@ from suyuan.tracing.shapes import Neighbourhood
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-PICKS = 6
+PICKS = 5
 """Explanations of a source that are weighed anew at first."""
 
-SOURCES_ANEW = 16
+SOURCES_ANEW = 24
 """Sources of a flow member of which that is done, the leading ones of the scan."""
 
-NEAR_LOG = 12.0
+NEAR_LOG = 9.0
 """Sources within this (log) of the best have the neighbours of their best histories weighed too."""
 
-SOURCES_SEARCHED = 8
+SOURCES_SEARCHED = 6
 """But of no more sources than these."""
 
-NEIGHBOURS = 30
+NEIGHBOURS = 24
 """Neighbours of a source that are weighed, at least where there are so many worth it."""
 
 WORTH_FOLLOWING = 5.0
 """The neighbours of a history this far (log) below the best of its source are not weighed."""
 
-ROUNDS = 3
+ROUNDS = 2
 """How often plumes are moved to where they fit best before they are weighed."""
 
 

@@ -26,10 +26,10 @@ PLUMES_TO_PAIR = 20
 PLUMES_A_SOURCE = 4
 """Of one source no more than these."""
 
-PAIRS_ANEW = 40
+PAIRS_ANEW = 24
 """Leading pairs of a flow member that are weighed anew."""
 
-PAIRS_SETTLED = 16
+PAIRS_SETTLED = 12
 """Of these, so many are moved to where they fit best and kept."""
 
 

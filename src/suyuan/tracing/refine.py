@@ -12,7 +12,7 @@ from suyuan.tracing.evidence import AMPLITUDE_ERROR
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.responses import Responses
 from suyuan.tracing.search import Explanations, Problem
-from suyuan.tracing.settle import settle
+from suyuan.tracing.settle import error_memory, settle
 from suyuan.transport.matrix import Receptors
 
 Array = NDArray[np.float64]
@@ -40,8 +40,8 @@ class Ground:
 
     `precision` (substance, receptor, receptor) is that of the background with noise, `score` (substance, receptor) the
     precision times what the readings lie above the level; `log_density` that of the readings if there is no plume.
-    `station` (receptor,), `time` (receptor,) [s], and the
-    length of a release bin [s].
+    `station` (receptor,), `time` (receptor,) [s], `memory` as of error_memory,
+    and the length of a release bin [s].
     """
 
     precision: Array
@@ -49,6 +49,7 @@ class Ground:
     log_density: float
     station: Index
     time: Array
+    memory: Array
     bin_s: float
 
 
@@ -68,7 +69,7 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
         log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum() + background.log_prior
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s") - 0.5 * receptors.duration_s
     station = np.unique(receptors.station, return_inverse=True)[1].astype(np.int64)
-    return Ground(precision, score, float(log_density), station, time, bin_s)
+    return Ground(precision, score, float(log_density), station, time, error_memory(station, time, bin_s), bin_s)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def settled(problem: Problem, ground: Ground, *, seen: Responses, found: Explana
         np.linalg.inv(prior),
         ground.station,
         ground.time,
+        ground.memory,
         ground.bin_s,
         rounds,
     )

@@ -29,6 +29,12 @@ FAR_LOG = 30.0
 
 SOURCES_AT_ONCE = 32
 
+OTHER_WATER = {"storm": 0.4, "other": 0.4}
+"""Prior that what comes out of an outfall is not the water of its declared kind: storm sewers are often misconnected."""
+
+RARELY_OTHER = 0.05
+"""The same of every other kind."""
+
 
 def log_sum(values: Array) -> float:
     """Return log(sum(exp(values))), -inf for none."""
@@ -117,7 +123,9 @@ def kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     weights = []
     for source in matrix.sources:
         kind = source.candidate if source.candidate in names else own.get(source.candidate, "")
-        share = np.array([float(kind == name) for name in names]) if kind in names else common
+        other = 0.0 if kind == source.candidate else OTHER_WATER.get(kind, RARELY_OTHER)
+        named = np.array([float(kind == name) for name in names])
+        share = (1.0 - other) * named + other * common if kind in names else common
         with np.errstate(divide="ignore"):
             weights.append(np.log(share))
     return weights

@@ -27,6 +27,12 @@ AMPLITUDE_STEPS = 12
 COMMON = 0.5
 """Share of the variance of lateness that stations below the same release have in common."""
 
+TAIL, TAIL_BINS = 0.15, 6.0
+"""At the feet of a plume its error is that of this share of the highest within so many release bins."""
+
+WANDERING, WANDERING_S = 0.35, 24.0 * 3600.0
+"""Share of the variance of lateness that changes in the course of days, as discharge errs differently in rain and drought."""
+
 MOST_LATE = 2.5
 """No plume is moved by more than this many standard deviations of its lateness."""
 
@@ -55,37 +61,68 @@ def released(total: Array, history: Index, late: Array) -> Array:  # pragma: no 
 
 
 @nb.njit(cache=True, nogil=True)
-def error_covariance(
-    plume: Array, bend: Array, rows: Index, doubt: Array, station: Index, time: Array, lasting: float
-) -> Array:  # pragma: no cover - compiled
-    """Return the covariance (row, row) of what a plume (receptor,) gets wrong, at `rows`.
+def error_memory(station: Index, time: Array, bin_s: float) -> Array:  # pragma: no cover - compiled
+    """Return how errors of a plume at two receptors go together, (2, receptor, receptor): of its share, and of its lateness.
 
-    `bend` (2, receptor) is its slope [per s of lateness] and its change with the variance of its travel time [per s2]; `doubt`
-    (3, station) are the standard deviations of lateness [s], of that variance [s2] and of the share that arrives at all. Beside
-    these a share MODEL_ERROR of the plume errs, correlated over `lasting` [s] within a station. Lateness is common to
-    stations to the share COMMON of its variance, the variance of travel time altogether.
+    The share errs by MODEL_ERROR, correlated over LASTING_BINS within a station. Lateness is common to stations to the share
+    COMMON of its variance, and wanders in the course of days.
+    """
+    size = len(station)
+    memory = np.zeros((2, size, size))
+    for a in range(size):
+        for b in range(size):
+            lag = abs(time[a] - time[b])
+            together = 1.0 if station[a] == station[b] else COMMON
+            memory[1, a, b] = together * (1.0 - WANDERING + WANDERING * np.exp(-lag / WANDERING_S))
+            if station[a] == station[b]:
+                memory[0, a, b] = MODEL_ERROR**2 * np.exp(-lag / (LASTING_BINS * bin_s))
+    return memory
+
+
+@nb.njit(cache=True, nogil=True)
+def hull_of(plume: Array, station: Index, time: Array, reach: float) -> Array:  # pragma: no cover - compiled
+    """Return the highest that a plume (receptor,) stands at its station within `reach` [s], (receptor,)."""
+    hull = np.zeros(len(plume))
+    for a in range(len(plume)):
+        for b in range(len(plume)):
+            if station[a] == station[b] and abs(time[a] - time[b]) <= reach:
+                hull[a] = max(hull[a], abs(plume[b]))
+    return hull
+
+
+@nb.njit(cache=True, nogil=True)
+def error_covariance(
+    plume: Array, bend: Array, hull: Array, rows: Index, doubt: Array, station: Index, memory: Array
+) -> Array:  # pragma: no cover - compiled
+    """Return the covariance (row, row) of what a plume (receptor,) gets wrong, at `rows`; `memory` as of error_memory.
+
+    `bend` (2, receptor) is its slope [per s of lateness] and its change with the variance of its travel time [per s2], `hull`
+    as of hull_of; `doubt` (3, station) are the standard deviations of lateness [s], of that variance [s2] and of the share
+    that arrives at all.
     """
     size = len(rows)
     covariance = np.zeros((size, size))
+    late, spread, errs = np.empty(size), np.empty(size), np.empty(size)
+    for i in range(size):
+        a = rows[i]
+        late[i] = doubt[0, station[a]] * bend[0, a]
+        spread[i] = doubt[1, station[a]] * bend[1, a]
+        errs[i] = plume[a] + TAIL * hull[a]
     for i in range(size):
         a = rows[i]
         for j in range(i + 1):
             b = rows[j]
-            p, q = station[a], station[b]
-            late = doubt[0, p] * bend[0, a] * doubt[0, q] * bend[0, b]
-            covariance[i, j] = doubt[1, p] * bend[1, a] * doubt[1, q] * bend[1, b]
-            if p == q:
-                share = MODEL_ERROR**2 * np.exp(-abs(time[a] - time[b]) / lasting) + doubt[2, p] ** 2
-                covariance[i, j] += share * plume[a] * plume[b] + late
-            else:
-                covariance[i, j] += COMMON * late
-            covariance[j, i] = covariance[i, j]
+            total = spread[i] * spread[j] + memory[1, a, b] * late[i] * late[j]
+            if station[a] == station[b]:
+                total += memory[0, a, b] * errs[i] * errs[j] + doubt[2, station[a]] ** 2 * plume[a] * plume[b]
+            covariance[i, j] = total
+            covariance[j, i] = total
     return covariance
 
 
 @nb.njit(cache=True, nogil=True)
 def erring_rows(
-    response: Array, bend: Array, doubt: Array, station: Index
+    response: Array, bend: Array, hull: Array, doubt: Array, station: Index
 ) -> tuple[Index, Index]:  # pragma: no cover - compiled
     """Return the receptors at which plumes (plume, receptor) err, and the plume of each."""
     rows = np.empty(response.size, np.int64)
@@ -94,7 +131,7 @@ def erring_rows(
     for p in range(len(response)):
         highest = np.abs(response[p]).max()
         for r in range(response.shape[1]):
-            reach = abs(response[p, r]) + doubt[p, 0, station[r]] * abs(bend[p, 0, r])
+            reach = abs(response[p, r]) + TAIL * hull[p, r] + doubt[p, 0, station[r]] * abs(bend[p, 0, r])
             if highest > 0.0 and reach > SUPPORT * highest:
                 rows[count], owner[count] = r, p
                 count += 1
@@ -105,12 +142,12 @@ def erring_rows(
 def error_root(
     response: Array,
     bend: Array,
+    hull: Array,
     doubt: Array,
     rows: Index,
     owner: Index,
     station: Index,
-    time: Array,
-    lasting: float,
+    memory: Array,
 ) -> Array:  # pragma: no cover - compiled
     """Return the lower Cholesky factor (row, row) of what plumes (plume, receptor) get wrong, of independent errors each."""
     root = np.zeros((len(rows), len(rows)))
@@ -120,7 +157,7 @@ def error_root(
             continue
         highest = np.abs(response[p]).max()  # plumes may be as small as 1e-150
         covariance = error_covariance(
-            response[p] / highest, bend[p] / highest, rows[own], doubt[p], station, time, lasting
+            response[p] / highest, bend[p] / highest, hull[p] / highest, rows[own], doubt[p], station, memory
         )
         for i in range(len(own)):
             covariance[i, i] = covariance[i, i] * (1.0 + 1e-6) + 1e-12
@@ -184,24 +221,24 @@ def weigh_plumes(
     score: Array,
     response: Array,
     bend: Array,
+    hull: Array,
     late: Array,
     doubt: Array,
     log_amplitude: Array,
     centre: Array,
     prior_precision: Array,
     station: Index,
-    time: Array,
-    lasting: float,
+    memory: Array,
 ) -> tuple[float, Array, Array, Array]:  # pragma: no cover - compiled
     """Return log evidence against no plume, likeliest log amplitudes, their information and the mean lateness.
 
-    `response` (plume, substance, receptor), `bend` (plume, 2, receptor), `late` (plume, station), `doubt` (plume, 3, station). Amplitudes are
+    `response` (plume, substance, receptor), `bend` (plume, 2, receptor), `hull` (plume, receptor), `late` (plume, station), `doubt` (plume, 3, station). Amplitudes are
     flat, (plume x substance,): `log_amplitude` those of which the errors are a share; `centre` and `prior_precision` are
     of their logs. The information (amplitude, amplitude) is that of the amplitudes themselves.
     """
     plumes, substances = response.shape[:2]
-    rows, owner = erring_rows(response[:, 0], bend, doubt, station)
-    root = error_root(response[:, 0], bend, doubt, rows, owner, station, time, lasting)
+    rows, owner = erring_rows(response[:, 0], bend, hull, doubt, station)
+    root = error_root(response[:, 0], bend, hull, doubt, rows, owner, station, memory)
     mean, ratio = moved(response, bend, late, station)
     size, amplitudes = len(rows), plumes * substances
     shared = np.zeros((size, size))
@@ -250,7 +287,7 @@ def weigh_plumes(
         pull_of[p, s] += doubt[p, 0, s] * bend[p, 0, rows[i]] * left[i]
     found = np.zeros(late.shape)
     for p in range(plumes):
-        found[p] = doubt[p, 0] * ((1.0 - COMMON) * pull_of[p] + COMMON * pull_of[p].sum())
+        found[p] = (1.0 - WANDERING) * doubt[p, 0] * ((1.0 - COMMON) * pull_of[p] + COMMON * pull_of[p].sum())
     return gain, x, information, found
 
 
@@ -286,6 +323,7 @@ def settle(
     prior_precision: Array,
     station: Index,
     time: Array,
+    memory: Array,
     bin_s: float,
     rounds: int,
 ) -> tuple[float, Array, Array, Array]:  # pragma: no cover - compiled
@@ -296,7 +334,7 @@ def settle(
     """
     plumes, substances, receptors = total.shape[:3]
     response = np.empty((plumes, substances, receptors))
-    bend = np.empty((plumes, 2, receptors))
+    bend, hull = np.empty((plumes, 2, receptors)), np.empty((plumes, receptors))
     late = np.zeros(doubt[:, 0].shape)
     later = late.copy()
     x, gain, information = begin.copy(), 0.0, np.zeros((len(begin), len(begin)))
@@ -309,19 +347,20 @@ def settle(
             before = released(total[p, :1], history[p], by - 1.0)
             bend[p, 0] = (after[0] - before[0]) / (2.0 * bin_s)
             bend[p, 1] = 0.5 * (after[0] - 2.0 * response[p, 0] + before[0]) / bin_s**2
+            hull[p] = hull_of(response[p, 0], station, time, TAIL_BINS * bin_s)
         gain, x, information, later = weigh_plumes(
             precision,
             score,
             response,
             bend,
+            hull,
             late,
             doubt,
             x,
             centre,
             prior_precision,
             station,
-            time,
-            LASTING_BINS * bin_s,
+            memory,
         )
         later = np.minimum(np.maximum(later, -MOST_LATE * doubt[:, 0]), MOST_LATE * doubt[:, 0])
     a = np.exp(x)

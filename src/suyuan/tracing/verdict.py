@@ -32,6 +32,12 @@ SEEK_ROUNDS = 2
 LEAST_MEMBERS = 3.0
 """Flow members that must carry weight (effective sample size) before probabilities are believed."""
 
+ALIKE = 0.5
+"""Correlation of the backgrounds of different substances."""
+
+LEAST_SHARE = 0.6
+"""Nor need more than this share of all members, of which there may be few."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -71,11 +77,20 @@ def weigh(problem: Problem) -> Verdict:
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
     somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
-    p_nobody = float(expit(nobody - somebody))
+    p_nobody = float(expit(_discounted(nobody - somebody, substances=len(problem.blocks))))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
     return Verdict(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, *warm, claimed)
+
+
+def _discounted(log_odds: float, *, substances: int) -> float:
+    """Return the log odds of nobody, where the readings speak against it counted for as many substances as there are in effect.
+
+    Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
+    moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
+    """
+    return log_odds if log_odds > 0.0 else log_odds / (1.0 + (substances - 1.0) * ALIKE)
 
 
 def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:
@@ -109,7 +124,7 @@ def temperature_of(found: Explanations, members: int) -> float:
     """
     for temperature in 1.15 ** np.arange(0, 60):
         warm = replace(found, temperature=float(temperature))
-        if effective_members(warm, members) >= min(LEAST_MEMBERS, members) - 1e-9:
+        if effective_members(warm, members) >= max(1.0, min(LEAST_MEMBERS, LEAST_SHARE * members)) - 1e-9:
             break
     return float(temperature)
 
