@@ -205,6 +205,12 @@ def test_an_english_run_opens_in_english(tmp_path: Path):
 def test_an_invented_river_is_declared_on_top_of_the_page(tmp_path: Path):
     results = _written(tmp_path / "invented", made_up.trace(), replace(made_up.run(), is_invented=True))
     assert "invented, for demonstration only" in _page(results).text
+    assert json.loads((results / "trace.json").read_text("utf-8"))["invented"] is True
+
+
+def test_a_real_river_is_not_called_invented(results: Path):
+    assert 'class="invented"' not in (results / "report.html").read_text("utf-8")
+    assert json.loads((results / "trace.json").read_text("utf-8"))["invented"] is False
 
 
 def test_many_stations_stay_under_two_megabytes(tmp_path: Path):

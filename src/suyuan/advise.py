@@ -70,7 +70,10 @@ def advise_folder(
     """Return advice on the project in `folder`; write it to `out`, if given. `now` is the time that the page bears."""
     project = read_project(folder)
     ready, advice = advise_project(project, ask, sampling=sampling, progress=progress)
-    plan = PlanInfo(project.name, project.zone, now.astimezone(project.zone), ask.seed, ask.lang)
+    made = now.astimezone(project.zone)
+    plan = PlanInfo(
+        project.name, project.zone, made, ask.seed, lang=ask.lang, is_invented=project.is_invented
+    )
     progress("writing the plan", 0.96)
     files = write_advice(advice, ready.network, flow=ready.flow, plan=plan, out=out) if out else ()
     progress("done", 1.0)

@@ -112,12 +112,10 @@ def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
         ) from None
 
 
-def trace_folder(
-    folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress, is_invented: bool = False
-) -> Done:
+def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress) -> Done:
     """Trace the project in `folder`, write the results to `out` (`folder`/results if None), and return both.
 
-    `now` is the time that the page bears, with its offset. `is_invented` marks the page as a demonstration.
+    `now` is the time that the page bears, with its offset.
     """
     began = time.perf_counter()
     project = read_project(folder)
@@ -138,7 +136,7 @@ def trace_folder(
         versions=versions(),
         made=now.astimezone(project.zone),
         lang=ask.lang,
-        is_invented=is_invented,
+        is_invented=project.is_invented,
     )
     files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
     progress("done", 1.0)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -27,6 +27,9 @@ from suyuan.report.words import (
     start_words,
 )
 from suyuan.tracing.result import BlindSpot, Finding, Trace
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 BLIND_ROWS = 30
 """Most candidates in the figure of blind hours, the blindest first; the others are named."""
@@ -74,14 +77,10 @@ class Drawn:
 
 def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
     """Return the report as one HTML text that needs nothing else: style, figures, language toggle inside."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_shipped("page.html"))
-    return template.render(
+    return template("page.html").render(
         run=run,
         run_determinand=trace.determinand,
-        style=Markup(_shipped("page.css")),
+        style=Markup(shipped("page.css")),
         window=_window(run),
         zone_name=str(run.zone),
         stations=[network.station(s).name or s for s in run.stations],
@@ -121,7 +120,18 @@ def partly_blind(trace: Trace) -> tuple[BlindSpot, ...]:
     return tuple(sorted(spots, key=lambda s: (-float(s.is_blind.mean()), s.candidate)))
 
 
-def _shipped(name: str) -> str:
+def template(name: str) -> Template:
+    """Return one of the pages shipped with suyuan, to be filled in; what pages share is in shared.html."""
+    from jinja2 import Environment, FunctionLoader
+
+    loader = FunctionLoader(shipped)
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
+        name
+    )
+
+
+def shipped(name: str) -> str:
+    """Return the text of a file that is shipped with the reports."""
     return files("suyuan.report").joinpath(name).read_text("utf-8")
 
 
