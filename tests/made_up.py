@@ -9,7 +9,9 @@ import numpy as np
 
 from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.network import Network, Node, Outfall, Reach, Station
-from suyuan.report.page import RunInfo
+from suyuan.report import PlanInfo, RunInfo
+from suyuan.tracing.advice import Advice, Stop
+from suyuan.tracing.places import Place
 from suyuan.tracing.result import BlindSpot, Candidate, Finding, Fit, Interval, TimeInterval, Trace
 
 START = np.datetime64("2024-07-19T16:00:00")
@@ -130,3 +132,41 @@ def run(lang: str = "zh") -> RunInfo:
         made=datetime(2024, 7, 24, 1, 2, tzinfo=UTC).astimezone(CHINA),
         lang="zh" if lang == "zh" else "en",
     )
+
+
+def advice() -> Advice:
+    """One kit at 10:00 above S1, which would tell O1 from O2."""
+    now = START + np.timedelta64(60, "h")
+    nothing = float("nan")
+    stop = Stop(
+        crew=1,
+        number=1,
+        place=Place("R3+400", "open", "R3", 400.0),
+        time=now + np.timedelta64(2, "h"),
+        known_at=now + np.timedelta64(2, "h"),
+        method="kit",
+        gain=0.7,
+        cost=80.0,
+        chance_yes=0.6,
+        expected=(nothing, nothing, nothing),
+        if_high=("O1", 0.9),
+        if_low=("O2", 0.7),
+    )
+    return Advice(
+        question="who",
+        now=now,
+        until=now + np.timedelta64(24, "h"),
+        determinand="NH3-N",
+        unit="mg/L",
+        kit_limit=1.1,
+        stops=(stop,),
+        leading=("O1", 0.6),
+        unsure=1.0,
+        unsure_after=0.3,
+        surest_after=0.85,
+        cost=80.0,
+    )
+
+
+def plan(lang: str = "zh") -> PlanInfo:
+    return PlanInfo("wujin", CHINA, run().made, 7, lang="zh" if lang == "zh" else "en")

@@ -6,6 +6,7 @@ import csv
 import html.parser
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from suyuan.network import Network, Node, Reach
 from suyuan.plot import drawn_lines, network_map, percent, point_at
-from suyuan.report import RunInfo, trace_dict, write_results
+from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
 from suyuan.report.words import headline, likelihood, mass_words, shares
 from suyuan.tracing.result import Trace
 
@@ -24,6 +25,11 @@ from suyuan.tracing.result import Trace
 def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
     write_results(trace, made_up.network(), flow=made_up.flow(), run=run or made_up.run(), out=folder)
     return folder
+
+
+def _planned(folder: Path, plan: PlanInfo) -> str:
+    write_advice(made_up.advice(), made_up.network(), flow=made_up.flow(), plan=plan, out=folder)
+    return (folder / "next.html").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +206,28 @@ def test_an_english_run_opens_in_english(tmp_path: Path):
     results = _written(tmp_path / "en", made_up.trace(), made_up.run("en"))
     assert 'data-lang="en"' in (results / "report.html").read_text("utf-8")
     assert "observed" in (results / "figures/readings-S1.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("lang", "marked"), [("zh", ["true", "false", "false"]), ("en", ["false", "true", "false"])]
+)
+def test_report_and_plan_mark_the_language_they_open_in(lang: str, marked: list[str], tmp_path: Path):
+    _written(tmp_path / "report", made_up.trace(), made_up.run(lang))
+    _planned(tmp_path / "plan", made_up.plan(lang))
+    switches = []
+    for name in ("report/report.html", "plan/next.html"):
+        source = (tmp_path / name).read_text("utf-8")
+        assert f'<html lang="{lang}" data-lang="{lang}">' in source
+        assert re.findall(r'<button[^>]*aria-pressed="(\w+)"', source) == marked
+        switches.append(re.findall(r"<script>.*?</script>", source, re.DOTALL))
+    assert switches[0] == switches[1]
+    assert len(switches[0]) == 1
+
+
+def test_an_invented_plan_is_declared_on_top_of_its_page(tmp_path: Path):
+    invented = replace(made_up.plan(), is_invented=True)
+    assert "invented, for demonstration only" in _planned(tmp_path / "invented", invented)
+    assert "invented, for demonstration only" not in _planned(tmp_path / "real", made_up.plan())
 
 
 def test_an_invented_river_is_declared_on_top_of_the_page(tmp_path: Path):
