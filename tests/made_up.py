@@ -13,6 +13,7 @@ from suyuan.report import PlanInfo, RunInfo
 from suyuan.tracing.advice import Advice, Stop
 from suyuan.tracing.places import Place
 from suyuan.tracing.result import BlindSpot, Candidate, Finding, Fit, Interval, TimeInterval, Trace
+from suyuan.tracing.statements import Assumption, Note
 
 START = np.datetime64("2024-07-19T16:00:00")
 BINS = 96
@@ -110,10 +111,10 @@ def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
         members=8,
         effective_members=5.2,
         assumptions=(
-            ("decay of NH3-N", "0.08 per day"),
-            ("velocity error", "0.15 log-sd common, 0.15 per reach"),
+            Assumption("nobody", {"share": "0.10"}),
+            Assumption("readings", {"determinand": "EC", "noise": "2.1%", "decay": "0", "count": "96"}),
         ),
-        notes=("The fingerprints fit badly: their spread was doubled.",),
+        notes=(Note("two sources"),),
     )
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import html.parser
 import io
 import json
 import re
+import string
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import made_up
 import numpy as np
 import pytest
 
+import suyuan
 from suyuan.network import Network, Node, Reach
 from suyuan.plot import drawn_lines, network_map, percent, point_at
 from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
+from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
 from suyuan.report.words import headline, likelihood, mass_words, shares
 from suyuan.tracing.result import Trace
+from suyuan.tracing.statements import ASSUMPTIONS, NOTES
 
 
 def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
@@ -101,6 +107,49 @@ def test_the_page_says_everything_in_both_languages(results: Path):
     ]:
         assert zh in text
         assert en in text
+
+
+@pytest.mark.parametrize(("english", "chinese"), [(ASSUMPTIONS, ASSUMPTIONS_ZH), (NOTES, NOTES_ZH)])
+def test_every_assumption_and_note_is_said_in_both_languages_with_the_same_gaps(
+    english: dict[str, Any], chinese: dict[str, Any]
+):
+    assert chinese.keys() == english.keys()
+    for key, text in english.items():
+        ours, theirs = ("".join(t) for t in (text, chinese[key]))
+        assert _gaps(ours) == _gaps(theirs), key
+        assert not re.search("[\u4e00-\u9fff]", ours), key
+        assert re.search("[\u4e00-\u9fff]", theirs), key
+
+
+def _gaps(text: str) -> set[str | None]:
+    return {gap for _, gap, *_ in string.Formatter().parse(text)} - {None}
+
+
+def test_no_statement_is_made_that_has_no_text():
+    """Keys stand in the code as plain words: each that is used must be in the tables, and each there is used."""
+    used: dict[str, set[str]] = {"Assumption": set(), "Note": set()}
+    for path in Path(suyuan.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in used:
+                keys = [c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)]
+                used[ast.unparse(node.func)] |= {key for key in keys if isinstance(key, str)}
+    assert used == {"Assumption": set(ASSUMPTIONS), "Note": set(NOTES)}
+
+
+def test_assumptions_and_notes_stand_in_the_page_in_both_languages_and_in_json_in_english(results: Path):
+    text = _page(results).text
+    for said in (
+        "无人排放的先验概率",
+        "prior of nobody",
+        "噪声 2.1%",
+        "noise 2.1%",
+        "两个污染源比一个更能解释读数。",
+    ):
+        assert said in text
+    found = json.loads((results / "trace.json").read_text("utf-8"))
+    assert found["assumptions"]["prior of nobody"] == "0.10"
+    assert found["assumptions"]["EC"] == "noise 2.1%, decay 0 per day, 96 readings"
+    assert found["notes"] == ["Two sources explain the readings better than one."]
 
 
 def test_names_from_the_project_cannot_become_markup(results: Path):

@@ -26,11 +26,10 @@ from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.predictions import Horizon
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.recommend import advise
+from suyuan.tracing.statements import Note
 from suyuan.tracing.verdict import weigh
 
 MOST_AHEAD_H = 240
-
-HELD = "The given flow ends at {end}; after that its last day is taken to repeat itself."
 
 
 @dataclass(frozen=True)
@@ -195,6 +194,6 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
             rng=ready.rng,
         )
     if ready.flow_until < found.until:
-        note = HELD.format(end=iso(ready.flow_until, zone))
+        note = Note("flow ends", {"end": iso(ready.flow_until, zone)})
         found = replace(found, notes=(*found.notes, note))
     return found

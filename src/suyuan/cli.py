@@ -259,6 +259,7 @@ def _show(done: Done) -> None:
     """Print the headline, the ranking, what must be known, the water balance and the files to open."""
     from rich.console import Console
 
+    from suyuan.report.statements import note_words
     from suyuan.report.table import balance_words, ranking_table
     from suyuan.report.words import headline
 
@@ -268,7 +269,7 @@ def _show(done: Done) -> None:
     typer.echo(headline(traced.trace, traced.network, zone=zone)._asdict()[done.run.lang])
     console.print(ranking_table(traced.trace, traced.network, zone=zone))
     for line in (
-        *traced.trace.notes,
+        *(note_words(note)._asdict()[done.run.lang] for note in traced.trace.notes),
         balance_words(traced.flow.balance),
         *(f"open {p}" for p in done.files[:4]),
     ):
@@ -295,14 +296,17 @@ def _show_plan(advised: Advised) -> None:
     from rich.console import Console
 
     from suyuan.report import plan_headline, stops_table
+    from suyuan.report.statements import assumption_words, note_words
 
-    advice, zone = advised.advice, advised.plan.zone
+    advice, zone, lang = advised.advice, advised.plan.zone, advised.plan.lang
     _declare(advised.plan.is_invented)
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    typer.echo(plan_headline(advice)._asdict()[advised.plan.lang])
+    typer.echo(plan_headline(advice)._asdict()[lang])
     console.print(stops_table(advice, advised.network, zone=zone))
-    for line in (*advice.notes, *(f"{name}: {value}" for name, value in advice.assumptions)):
-        typer.echo(line)
+    for note in advice.notes:
+        typer.echo(note_words(note)._asdict()[lang])
+    for name, value in map(assumption_words, advice.assumptions):
+        typer.echo(f"{name._asdict()[lang]}: {value._asdict()[lang]}")
     for path in advised.files:
         typer.echo(f"open {path}")
 

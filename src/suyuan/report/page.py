@@ -15,6 +15,7 @@ from suyuan.flow import BalancedFlow, WaterBalance
 from suyuan.network import Network
 from suyuan.plot import WORTH_SHOWING, local, percent
 from suyuan.report.figures import Lang, inline
+from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.words import (
     LIKELIHOOD,
     Words,
@@ -95,12 +96,12 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         nobody_label=percent(trace.no_source_probability),
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
-        notes=trace.notes,
+        notes=[note_words(note) for note in trace.notes],
         figures=_figures(drawn, network),
         left_out=len(drawn.readings) - len(_on_page(drawn)),
         blind=_blind(trace),
         balance=_balance(flow.balance),
-        assumptions=trace.assumptions,
+        assumptions=[assumption_words(a) for a in trace.assumptions],
         scale=LIKELIHOOD,
         made=run.made.isoformat(sep=" ", timespec="minutes"),
         members=f"{trace.members} ({trace.effective_members:.1f})",

@@ -20,6 +20,7 @@ from suyuan.plot import local, percent, plan_map
 from suyuan.report.figures import Lang, inline, standalone, svg
 from suyuan.report.page import shipped, template
 from suyuan.report.results import iso, without_nan
+from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.words import Words
 from suyuan.tracing.advice import Advice, Stop
 
@@ -188,8 +189,8 @@ def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str) -> st
         zone_name=str(plan.zone),
         stops=[_row(s, advice, network=network, zone=plan.zone) for s in advice.stops],
         map=inline(drawn, alt=Words("采样点地图", "Map of the stops")),
-        notes=advice.notes,
-        assumptions=advice.assumptions,
+        notes=[note_words(note) for note in advice.notes],
+        assumptions=[assumption_words(a) for a in advice.assumptions],
         made=plan.made.isoformat(sep=" ", timespec="minutes"),
     )
 

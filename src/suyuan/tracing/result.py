@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.tracing.statements import Assumption, Note
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -101,8 +103,8 @@ class Trace:
     `start` is datetime64[s] UTC and `edges` (bin + 1,) seconds from it: the bins of the release histories.
     `credible_set` is the smallest set of candidates that holds the source with 90 % probability, ties kept whole.
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
-    `effective_members` how many of them carried weight. `assumptions` maps the name of each number that was assumed to
-    its value in words. `notes` are sentences a reader must know (for example that the fingerprints did not fit).
+    `effective_members` how many of them carried weight. `assumptions` are the numbers that were assumed, `notes`
+    are sentences a reader must know (for example that flow members disagree).
     """
 
     determinand: str
@@ -117,8 +119,8 @@ class Trace:
     blind_spots: tuple[BlindSpot, ...] = ()
     members: int = 1
     effective_members: float = 1.0
-    assumptions: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def ranking(self) -> pd.DataFrame:
         """Return one row a candidate: rank, id, kind, reach, probability, mass [kg] and start (UTC) with intervals."""
@@ -148,8 +150,8 @@ class Trace:
             ],
             "members": self.members,
             "effective_members": self.effective_members,
-            "assumptions": dict(self.assumptions),
-            "notes": list(self.notes),
+            "assumptions": {a.name: a.value for a in self.assumptions},
+            "notes": [str(note) for note in self.notes],
         }
 
     def __str__(self) -> str:
