@@ -129,6 +129,7 @@ def run(lang: str = "zh") -> RunInfo:
         stations=("S1", "S2"),
         determinands=("NH3-N", "EC"),
         readings=3 * BINS,
+        means=2 * BINS,
         versions=(("suyuan", "0.1.0"), ("numpy", "2.1")),
         made=datetime(2024, 7, 24, 1, 2, tzinfo=UTC).astimezone(CHINA),
         lang="zh" if lang == "zh" else "en",

@@ -148,8 +148,16 @@ def test_assumptions_and_notes_stand_in_the_page_in_both_languages_and_in_json_i
         assert said in text
     found = json.loads((results / "trace.json").read_text("utf-8"))
     assert found["assumptions"]["prior of nobody"] == "0.10"
-    assert found["assumptions"]["EC"] == "noise 2.1%, decay 0 per day, 96 readings"
+    assert found["assumptions"]["EC"] == "noise 2.1%, decay 0 per day, 96 values weighed"
     assert found["notes"] == ["Two sources explain the readings better than one."]
+
+
+def test_the_page_tells_readings_from_the_means_they_were_averaged_to(results: Path):
+    text = _page(results).text
+    assert "读数 288 个，合并为 192 个均值" in text
+    assert "288 readings, averaged to 192 means" in text
+    found = json.loads((results / "trace.json").read_text("utf-8"))
+    assert (found["readings"], found["means"]) == (288, 192)
 
 
 def test_names_from_the_project_cannot_become_markup(results: Path):

@@ -71,12 +71,13 @@ class Ask:
 
 @dataclass(frozen=True)
 class Traced:
-    """A trace with what it was made from: the readings used and the window [datetime64[s] UTC]."""
+    """A trace with what it was made from: the means used, of how many readings, and the window [datetime64[s] UTC]."""
 
     trace: Trace
     network: Network
     flow: BalancedFlow
     observations: Observations
+    readings: int
     since: np.datetime64
     until: np.datetime64
 
@@ -132,7 +133,8 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
         zone=project.zone,
         stations=tuple(dict.fromkeys(traced.observations.station.tolist())),
         determinands=tuple(dict.fromkeys(traced.observations.determinand.tolist())),
-        readings=len(traced.observations),
+        readings=traced.readings,
+        means=int(traced.observations.is_usable.sum()),
         versions=versions(),
         made=now.astimezone(project.zone),
         lang=ask.lang,
@@ -147,6 +149,7 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
 class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
+    `observations` are means of `readings` usable readings, and the unusable ones.
     `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
     """
 
@@ -155,6 +158,7 @@ class Prepared:
     members: tuple[FlowMember, ...]
     matrices: tuple[SourceReceptorMatrix, ...]
     observations: Observations
+    readings: int
     substances: tuple[Substance, ...]
     fingerprints: Fingerprints
     since: np.datetime64
@@ -175,7 +179,15 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
         prior=default_prior(ready.network, ready.flow),
         rng=ready.rng,
     )
-    return Traced(found, ready.network, ready.flow, ready.observations, ready.since, ready.until)
+    return Traced(
+        found,
+        ready.network,
+        ready.flow,
+        ready.observations,
+        readings=ready.readings,
+        since=ready.since,
+        until=ready.until,
+    )
 
 
 def prepare(
@@ -214,6 +226,7 @@ def prepare(
         members=members,
         matrices=matrices,
         observations=observations,
+        readings=int(chosen.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
         since=since,

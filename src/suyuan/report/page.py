@@ -43,8 +43,8 @@ PANELS_ON_PAGE = 24
 class RunInfo:
     """What was run, when, by what: everything in the report that the trace itself does not know.
 
-    `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written.
-    `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
+    `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written. `readings` were
+    used, averaged to `means`. `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
     """
 
     project: str
@@ -56,6 +56,7 @@ class RunInfo:
     stations: tuple[str, ...]
     determinands: tuple[str, ...]
     readings: int
+    means: int
     versions: tuple[tuple[str, str], ...]
     made: datetime
     lang: Lang = "zh"

@@ -71,6 +71,8 @@ def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
         "until": iso(run.until, run.zone),
         "stations": list(run.stations),
         "determinands": list(run.determinands),
+        "readings": run.readings,
+        "means": run.means,
         "seed": run.seed,
         "versions": dict(run.versions),
         "seconds": round(run.seconds, 3),

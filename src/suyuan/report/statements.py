@@ -11,7 +11,7 @@ ASSUMPTIONS_ZH = {
     "rate": AssumptionText("排放强度的先验中位数与 90 % 区间", "{middle} g/s（{low} 至 {high}）"),
     "members": AssumptionText("流场成员数", "{count}"),
     "temperature": AssumptionText("证据减弱的倍数", "{temperature}"),
-    "readings": AssumptionText("{determinand}", "噪声 {noise}，衰减每天 {decay}，{count} 个读数"),
+    "readings": AssumptionText("{determinand}", "噪声 {noise}，衰减每天 {decay}，参与计算的值 {count} 个"),
     "scenarios": AssumptionText("情景数", "{count}"),
     "background": AssumptionText("背景", "{level} ± {sd} {unit}"),
     "travel": AssumptionText("路程", "{speed} km/h，道路长度为直线距离的 {factor} 倍"),

@@ -23,7 +23,9 @@ ASSUMPTIONS = {
     "rate": AssumptionText("release rate, median and 90 % range a priori", "{middle} g/s ({low} to {high})"),
     "members": AssumptionText("flow members", "{count}"),
     "temperature": AssumptionText("evidence divided by", "{temperature}"),
-    "readings": AssumptionText("{determinand}", "noise {noise}, decay {decay} per day, {count} readings"),
+    "readings": AssumptionText(
+        "{determinand}", "noise {noise}, decay {decay} per day, {count} values weighed"
+    ),
     "scenarios": AssumptionText("scenarios", "{count}"),
     "background": AssumptionText("background", "{level} +- {sd} {unit}"),
     "travel": AssumptionText("travel", "{speed} km/h, roads {factor} times the straight line"),
