@@ -90,9 +90,9 @@ def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
         Finding(Candidate("O3", "outfall", "R3", 800.0, "$x_1$ 雨水口"), 0.01 * rest),
     )
     blind = (
-        BlindSpot("O1", 50.0, np.arange(BINS) % 12 < 3),
-        BlindSpot("O3", 50.0, np.ones(BINS, bool)),
-        BlindSpot("reach:R1", 50.0, np.zeros(BINS, bool)),
+        BlindSpot("O1", 50.0, np.where(np.arange(BINS) % 12 < 3, 1.0, 0.0)),
+        BlindSpot("O3", 50.0, np.ones(BINS)),
+        BlindSpot("reach:R1", 50.0, np.full(BINS, 0.25)),
     )
     return Trace(
         determinand="NH3-N",

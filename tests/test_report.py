@@ -190,7 +190,16 @@ def test_trace_json_has_local_times_and_only_plain_numbers(results: Path):
     assert found["no_source_probability"] == pytest.approx(0.01)
     assert found["seconds"] == pytest.approx(3.21)
     assert found["seed"] == 7
-    assert found["blind_spots"][1] == {"id": "O3", "test_mass_kg": 50.0, "blind_share": 1.0}
+    throughout, in_part = found["blind_spots"][1:]
+    assert throughout == {"id": "O3", "test_mass_kg": 50.0, "blind_share": 1.0, "unseen_share": 1.0}
+    assert in_part == {"id": "reach:R1", "test_mass_kg": 50.0, "blind_share": 1.0, "unseen_share": 0.25}
+
+
+def test_a_reach_of_which_a_part_is_unseen_is_drawn_and_not_called_unseen_throughout(results: Path):
+    assert "Unseen throughout: O3</p>" in re.sub(
+        "</?span[^>]*>", "", (results / "report.html").read_text("utf-8")
+    )
+    assert "reach:R1  25 %" in (results / "figures/blind-spots.svg").read_text("utf-8")
 
 
 def test_trace_json_writes_missing_numbers_as_null():

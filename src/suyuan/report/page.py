@@ -117,9 +117,9 @@ def shown(trace: Trace) -> tuple[Finding, ...]:
 
 
 def partly_blind(trace: Trace) -> tuple[BlindSpot, ...]:
-    """Return the blind spots that are blind in some hours but not in all, the blindest first."""
-    spots = [s for s in trace.blind_spots if 0.0 < s.is_blind.mean() < 1.0]
-    return tuple(sorted(spots, key=lambda s: (-float(s.is_blind.mean()), s.candidate)))
+    """Return the blind spots that are unseen in some hours or in part but not throughout, the blindest first."""
+    spots = [s for s in trace.blind_spots if 0.0 < s.unseen_share < 1.0]
+    return tuple(sorted(spots, key=lambda s: (-s.unseen_share, s.candidate)))
 
 
 def template(name: str) -> Template:
@@ -198,7 +198,7 @@ def _blind(trace: Trace) -> dict[str, Any]:
     return {
         "count": len(trace.blind_spots),
         "mass": f"{masses[0]} - {masses[-1]}" if len(masses) > 1 else "".join(masses),
-        "always": sorted(s.candidate for s in trace.blind_spots if s.is_blind.all()),
+        "always": sorted(s.candidate for s in trace.blind_spots if s.unseen.min() == 1.0),
         "left_out": [s.candidate for s in partly[BLIND_ROWS:]],
     }
 

@@ -72,7 +72,7 @@ def trace(
         credible_set=credible_set(findings),
         pairs=_pairs(problem, verdict),
         fits=fits_of(problem, verdict, observations=observations),
-        blind_spots=blind_spots(problem),
+        blind_spots=blind_spots(problem, verdict.claimed),
         members=len(matrices),
         effective_members=effective_members(verdict.single, len(matrices))
         if len(verdict.single.source)

@@ -88,12 +88,23 @@ class Fit:
 class BlindSpot:
     """Hours of the window in which a test release of `test_mass_kg` in one hour would have stayed unseen everywhere.
 
-    `is_blind` has shape (bin,).
+    `unseen` (bin,) is the part of the candidate that stays unseen: 0 or 1 of an outfall or boundary, of a reach the share
+    of its length.
     """
 
     candidate: str
     test_mass_kg: float
-    is_blind: NDArray[np.bool_]
+    unseen: Array
+
+    @property
+    def is_blind(self) -> NDArray[np.bool_]:
+        """Whether any part of the candidate stays unseen, (bin,)."""
+        return np.asarray(self.unseen > 0.0)
+
+    @property
+    def unseen_share(self) -> float:
+        """Share of the hours, and of a reach of hours and length, that stays unseen."""
+        return float(self.unseen.mean())
 
 
 @dataclass(frozen=True)
@@ -145,6 +156,7 @@ class Trace:
                     "id": spot.candidate,
                     "test_mass_kg": spot.test_mass_kg,
                     "blind_share": float(spot.is_blind.mean()),
+                    "unseen_share": spot.unseen_share,
                 }
                 for spot in self.blind_spots
             ],
