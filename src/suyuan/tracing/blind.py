@@ -23,18 +23,18 @@ def blind_spots(problem: Problem, claimed: Claim) -> tuple[BlindSpot, ...]:
 
     The test release is what the median release a priori lets out in TEST_HOURS, rounded to one figure. It is seen where it
     reaches SHOWS_AT over all readings of the traced substance together, as any release must to count in the trace: under
-    the noise of the readings and the background that the trace found, with nothing claimed. Every point of a candidate
+    the noise of the readings and the background that the trace found with the `claimed` plumes taken out (left in, they
+    would pass for a restless background and hide everything). Every point of a candidate
     is judged for itself. The assumption that hurts most: the first flow member is the true flow.
     """
     matrix, block = problem.matrices[0], problem.blocks[0]
     mass_g = _one_figure(math.exp(problem.grid.strength.log_rate) * 3600.0 * TEST_HOURS)
     lag = np.maximum(matrix.lag_s()[block.receptor], 0.0)
     rate = mass_g / np.diff(matrix.edges) * np.exp(-block.substance.decay_per_s * lag)
-    factor = np.linalg.cholesky(claimed.backgrounds[0].covariance)
+    factor = np.asarray(np.linalg.cholesky(claimed.backgrounds[0].covariance), dtype=float)
     unseen: dict[str, list[NDArray[np.bool_]]] = {}
     for s, source in enumerate(matrix.sources):
-        rise = np.asarray(matrix.values[block.receptor, s, :] * rate, dtype=float)
-        ratio = signal_to_noise(rise, factor)
+        ratio = signal_to_noise(matrix.values[block.receptor, s, :] * rate, factor)
         unseen.setdefault(source.candidate, []).append(ratio < SHOWS_AT)
     shares = {name: np.mean(points, axis=0) for name, points in unseen.items()}
     return tuple(BlindSpot(name, mass_g / 1000.0, share) for name, share in shares.items() if share.any())
