@@ -17,11 +17,13 @@ from typing import Any
 import made_up
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
 import suyuan
 from suyuan.network import Network, Node, Reach
-from suyuan.plot import drawn_lines, network_map, percent, point_at
+from suyuan.plot import CHINESE_FONTS, drawn_lines, network_map, percent, point_at
 from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
+from suyuan.report.figures import FONTS, svg
 from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
 from suyuan.report.words import headline, likelihood, mass_words, shares
 from suyuan.tracing.result import Trace
@@ -346,6 +348,24 @@ def test_a_network_without_coordinates_is_still_drawn():
     assert len({tuple(line.ravel()) for line in lines.values()}) == 3
     nobody = replace(made_up.trace(), findings=(), fits=(), blind_spots=())
     assert len(network_map(nobody, bare).axes) == 1
+
+
+def test_figures_are_drawn_in_a_chinese_font_where_there_is_one_and_their_svg_names_many(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    fonts = font_manager.fontManager.ttflist
+    bare = [f for f in fonts if f.name not in CHINESE_FONTS]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", bare)
+    without = network_map(made_up.trace(), made_up.network())
+    assert without.axes[0].texts[0].get_fontfamily() == ["DejaVu Sans"]
+    path = font_manager.findfont("DejaVu Sans")
+    added = [font_manager.FontEntry(fname=path, name=name) for name in ("SimHei", "WenQuanYi Zen Hei")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*bare, *added])
+    there = network_map(made_up.trace(), made_up.network())
+    assert there.axes[0].texts[0].get_fontfamily() == ["DejaVu Sans", "WenQuanYi Zen Hei"]
+    families = set(re.findall('font-family: ([^;"]*)', svg(there, "map")))
+    assert families == {FONTS} == set(re.findall('font-family: ([^;"]*)', svg(without, "map")))
+    assert ">姚巷 Yaoxiang</text>" in svg(there, "map")
 
 
 def test_probability_words_never_claim_certainty():
