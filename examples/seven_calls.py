@@ -8,7 +8,7 @@ import numpy as np
 import suyuan as sy
 from suyuan.io.new_project import new_project
 
-with tempfile.TemporaryDirectory() as spare:  # the example project; put your own folder here
+with tempfile.TemporaryDirectory() as spare:  # an invented example; put your own folder here
     new_project(f"{spare}/river")
     folder, zone = Path(spare, "river", "example"), "Asia/Shanghai"
 
@@ -33,5 +33,6 @@ found = sy.trace(  # 6
     prior=sy.default_prior(network, flow),
     rng=rng,
 )
+print("All data of the example are invented.")
 print(found)  # the first eight, and nobody
 print(found.ranking().head(3))  # 7: a table with every candidate

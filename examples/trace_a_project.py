@@ -17,6 +17,8 @@ def main(folder: Path, out: Path) -> None:
     done = trace_folder(
         folder, Ask(seed=1, lang="en"), out=out, now=datetime.now(UTC), progress=lambda *_: None
     )
+    if done.run.is_invented:
+        print("All data of this project are invented.")
     print(done.traced.trace)
     print(f"the page to open: {done.files[0]}")
 

@@ -9,8 +9,11 @@ import numpy as np
 
 from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.network import Network, Node, Outfall, Reach, Station
-from suyuan.report.page import RunInfo
+from suyuan.report import PlanInfo, RunInfo
+from suyuan.tracing.advice import Advice, Stop
+from suyuan.tracing.places import Place
 from suyuan.tracing.result import BlindSpot, Candidate, Finding, Fit, Interval, TimeInterval, Trace
+from suyuan.tracing.statements import Assumption, Note
 
 START = np.datetime64("2024-07-19T16:00:00")
 BINS = 96
@@ -87,9 +90,9 @@ def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
         Finding(Candidate("O3", "outfall", "R3", 800.0, "$x_1$ 雨水口"), 0.01 * rest),
     )
     blind = (
-        BlindSpot("O1", 50.0, np.arange(BINS) % 12 < 3),
-        BlindSpot("O3", 50.0, np.ones(BINS, bool)),
-        BlindSpot("reach:R1", 50.0, np.zeros(BINS, bool)),
+        BlindSpot("O1", 50.0, np.where(np.arange(BINS) % 12 < 3, 1.0, 0.0)),
+        BlindSpot("O3", 50.0, np.ones(BINS)),
+        BlindSpot("reach:R1", 50.0, np.full(BINS, 0.25)),
     )
     return Trace(
         determinand="NH3-N",
@@ -108,10 +111,10 @@ def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
         members=8,
         effective_members=5.2,
         assumptions=(
-            ("decay of NH3-N", "0.08 per day"),
-            ("velocity error", "0.15 log-sd common, 0.15 per reach"),
+            Assumption("nobody", {"share": "0.10"}),
+            Assumption("readings", {"determinand": "EC", "noise": "2.1%", "decay": "0", "count": "96"}),
         ),
-        notes=("The fingerprints fit badly: their spread was doubled.",),
+        notes=(Note("two sources"),),
     )
 
 
@@ -126,7 +129,46 @@ def run(lang: str = "zh") -> RunInfo:
         stations=("S1", "S2"),
         determinands=("NH3-N", "EC"),
         readings=3 * BINS,
+        means=2 * BINS,
         versions=(("suyuan", "0.1.0"), ("numpy", "2.1")),
         made=datetime(2024, 7, 24, 1, 2, tzinfo=UTC).astimezone(CHINA),
         lang="zh" if lang == "zh" else "en",
     )
+
+
+def advice() -> Advice:
+    """One kit at 10:00 above S1, which would tell O1 from O2."""
+    now = START + np.timedelta64(60, "h")
+    nothing = float("nan")
+    stop = Stop(
+        crew=1,
+        number=1,
+        place=Place("R3+400", "open", "R3", 400.0),
+        time=now + np.timedelta64(2, "h"),
+        known_at=now + np.timedelta64(2, "h"),
+        method="kit",
+        gain=0.7,
+        cost=80.0,
+        chance_yes=0.6,
+        expected=(nothing, nothing, nothing),
+        if_high=("O1", 0.9),
+        if_low=("O2", 0.7),
+    )
+    return Advice(
+        question="who",
+        now=now,
+        until=now + np.timedelta64(24, "h"),
+        determinand="NH3-N",
+        unit="mg/L",
+        kit_limit=1.1,
+        stops=(stop,),
+        leading=("O1", 0.6),
+        unsure=1.0,
+        unsure_after=0.3,
+        surest_after=0.85,
+        cost=80.0,
+    )
+
+
+def plan(lang: str = "zh") -> PlanInfo:
+    return PlanInfo("wujin", CHINA, run().made, 7, lang="zh" if lang == "zh" else "en")

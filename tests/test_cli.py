@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typer.testing import CliRunner, Result
 
 from suyuan import __version__
 from suyuan.cli import app
+
+INVENTED = "All data of this project are invented. 本项目的全部数据均为虚构。"
 
 FILES = ("report.html", "trace.json", "ranking.csv", "release.csv", "figures/map.svg")
 
@@ -40,6 +43,17 @@ def traced(river: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Resul
 def test_a_new_project_names_its_files_and_its_example_passes_the_check(river: Path):
     result = _suyuan("check", river)
     assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == INVENTED
+    assert json.loads(_suyuan("check", river, "--json").stdout)["invented"] is True
+
+
+def test_data_that_the_project_does_not_call_invented_are_not_called_so(river: Path, tmp_path: Path):
+    real = tmp_path / "real"
+    shutil.copytree(river, real)
+    settings = (real / "suyuan.toml").read_text("utf-8")
+    (real / "suyuan.toml").write_text(settings.replace("invented = true\n", ""), "utf-8")
+    assert INVENTED not in _suyuan("check", real).output
+    assert json.loads(_suyuan("check", real, "--json").stdout)["invented"] is False
 
 
 def test_a_new_project_never_overwrites_another(river: Path):
@@ -77,6 +91,8 @@ def test_a_missing_project_is_one_sentence_and_no_traceback(tmp_path: Path):
 def test_tracing_prints_the_ranking_and_writes_the_files(traced: tuple[Result, Path]):
     result, out = traced
     assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == INVENTED
+    assert "invented, for demonstration only" in (out / "report.html").read_text("utf-8")
     assert "nobody" in result.stdout
     assert "water balance" in result.stdout
     assert str(out / "report.html") in result.stdout.replace("\n", "")
@@ -96,6 +112,7 @@ def test_json_on_stdout_is_the_file_that_was_written(river: Path, tmp_path: Path
     result = _suyuan("trace", river, "--out", tmp_path / "json", "--json")
     assert json.loads(result.stdout) == json.loads((tmp_path / "json/trace.json").read_text("utf-8"))
     found = json.loads(result.stdout)
+    assert found["invented"] is True
     assert 0.0 <= found["no_source_probability"] <= 1.0
     assert all(0.0 <= c["probability"] <= 1.0 for c in found["candidates"])
 

@@ -146,7 +146,7 @@ def test_unknown_stations_come_to_light_with_the_network(project: Path):
 def test_a_missing_file_is_named_with_its_line_in_the_settings(project: Path):
     (project / "flow.csv").rename(project / "flow2.csv")
     assert (
-        only(project) == "suyuan.toml, row 8: flow 'flow.csv' is not in the folder; did you mean 'flow2.csv'?"
+        only(project) == "suyuan.toml, row 9: flow 'flow.csv' is not in the folder; did you mean 'flow2.csv'?"
     )
 
 

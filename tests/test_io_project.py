@@ -115,6 +115,16 @@ def test_a_network_must_be_named(tmp_path: Path):
     )
 
 
+def test_a_project_may_say_that_it_is_invented(tmp_path: Path):
+    assert not read_project(folder_with(tmp_path, WHOLE)).is_invented
+    said = WHOLE.replace("[files]", "invented = true\n[files]")
+    assert read_project(folder_with(tmp_path, said)).is_invented
+    assert refused(tmp_path, said.replace("= true", '= "yes"')) == [
+        "suyuan.toml, row 5: invented in [project] is 'yes', neither true nor false; "
+        "write invented = true, or leave it out"
+    ]
+
+
 def test_text_that_is_not_toml_names_its_line(tmp_path: Path):
     fault = refused(tmp_path, "[project]\nname = wujin\n")[0]
     assert fault.startswith("suyuan.toml, row 2: Invalid value")

@@ -243,6 +243,9 @@ def test_the_plan_is_printed_and_written(planned: tuple[Result, Path]):
         assert (out / name).stat().st_size > 0
     page = (out / "next.html").read_text("utf-8")
     assert "采样建议" in page
+    assert result.stdout.startswith("All data of this project are invented.")
+    assert "invented, for demonstration only" in page
+    assert json.loads((out / "next.json").read_text("utf-8"))["invented"] is True
     assert "Next samples" in page
     assert "http" not in page.replace("http://www.w3.org", "")
 

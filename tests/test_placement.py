@@ -561,6 +561,8 @@ def test_suyuan_place_prints_the_stations_and_writes_the_files(river: Path, tmp_
     found = json.loads((out / "placement.json").read_text("utf-8"))
     for station in found["stations"]:
         assert station["id"] in result.stdout
+    assert result.stdout.startswith("All data of this project are invented.")
+    assert found["invented"] is True
     assert "With 2 new stations" in result.stdout
     assert "new station" in (out / "placement.svg").read_text("utf-8")
     rows = (out / "placement.csv").read_text("utf-8-sig").splitlines()

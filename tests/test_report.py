@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import html.parser
 import io
 import json
+import re
+import string
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import made_up
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
+import suyuan
 from suyuan.network import Network, Node, Reach
-from suyuan.plot import drawn_lines, network_map, percent, point_at
-from suyuan.report import RunInfo, trace_dict, write_results
+from suyuan.plot import CHINESE_FONTS, drawn_lines, network_map, percent, point_at
+from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
+from suyuan.report.figures import FONTS, svg
+from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
 from suyuan.report.words import headline, likelihood, mass_words, shares
 from suyuan.tracing.result import Trace
+from suyuan.tracing.statements import ASSUMPTIONS, NOTES
 
 
 def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
     write_results(trace, made_up.network(), flow=made_up.flow(), run=run or made_up.run(), out=folder)
     return folder
+
+
+def _planned(folder: Path, plan: PlanInfo) -> str:
+    write_advice(made_up.advice(), made_up.network(), flow=made_up.flow(), plan=plan, out=folder)
+    return (folder / "next.html").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +111,57 @@ def test_the_page_says_everything_in_both_languages(results: Path):
         assert en in text
 
 
+@pytest.mark.parametrize(("english", "chinese"), [(ASSUMPTIONS, ASSUMPTIONS_ZH), (NOTES, NOTES_ZH)])
+def test_every_assumption_and_note_is_said_in_both_languages_with_the_same_gaps(
+    english: dict[str, Any], chinese: dict[str, Any]
+):
+    assert chinese.keys() == english.keys()
+    for key, text in english.items():
+        ours, theirs = ("".join(t) for t in (text, chinese[key]))
+        assert _gaps(ours) == _gaps(theirs), key
+        assert not re.search("[\u4e00-\u9fff]", ours), key
+        assert re.search("[\u4e00-\u9fff]", theirs), key
+
+
+def _gaps(text: str) -> set[str | None]:
+    return {gap for _, gap, *_ in string.Formatter().parse(text)} - {None}
+
+
+def test_no_statement_is_made_that_has_no_text():
+    """Keys stand in the code as plain words: each that is used must be in the tables, and each there is used."""
+    used: dict[str, set[str]] = {"Assumption": set(), "Note": set()}
+    for path in Path(suyuan.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in used:
+                keys = [c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)]
+                used[ast.unparse(node.func)] |= {key for key in keys if isinstance(key, str)}
+    assert used == {"Assumption": set(ASSUMPTIONS), "Note": set(NOTES)}
+
+
+def test_assumptions_and_notes_stand_in_the_page_in_both_languages_and_in_json_in_english(results: Path):
+    text = _page(results).text
+    for said in (
+        "无人排放的先验概率",
+        "prior of nobody",
+        "噪声 2.1%",
+        "noise 2.1%",
+        "两个污染源比一个更能解释读数。",
+    ):
+        assert said in text
+    found = json.loads((results / "trace.json").read_text("utf-8"))
+    assert found["assumptions"]["prior of nobody"] == "0.10"
+    assert found["assumptions"]["EC"] == "noise 2.1%, decay 0 per day, 96 values weighed"
+    assert found["notes"] == ["Two sources explain the readings better than one."]
+
+
+def test_the_page_tells_readings_from_the_means_they_were_averaged_to(results: Path):
+    text = _page(results).text
+    assert "读数 288 个，合并为 192 个均值" in text
+    assert "288 readings, averaged to 192 means" in text
+    found = json.loads((results / "trace.json").read_text("utf-8"))
+    assert (found["readings"], found["means"]) == (288, 192)
+
+
 def test_names_from_the_project_cannot_become_markup(results: Path):
     source = (results / "report.html").read_text("utf-8")
     assert "染厂<b>" not in source
@@ -127,7 +192,16 @@ def test_trace_json_has_local_times_and_only_plain_numbers(results: Path):
     assert found["no_source_probability"] == pytest.approx(0.01)
     assert found["seconds"] == pytest.approx(3.21)
     assert found["seed"] == 7
-    assert found["blind_spots"][1] == {"id": "O3", "test_mass_kg": 50.0, "blind_share": 1.0}
+    throughout, in_part = found["blind_spots"][1:]
+    assert throughout == {"id": "O3", "test_mass_kg": 50.0, "blind_share": 1.0, "unseen_share": 1.0}
+    assert in_part == {"id": "reach:R1", "test_mass_kg": 50.0, "blind_share": 1.0, "unseen_share": 0.25}
+
+
+def test_a_reach_of_which_a_part_is_unseen_is_drawn_and_not_called_unseen_throughout(results: Path):
+    assert "Unseen throughout: O3</p>" in re.sub(
+        "</?span[^>]*>", "", (results / "report.html").read_text("utf-8")
+    )
+    assert "reach:R1  25 %" in (results / "figures/blind-spots.svg").read_text("utf-8")
 
 
 def test_trace_json_writes_missing_numbers_as_null():
@@ -202,9 +276,37 @@ def test_an_english_run_opens_in_english(tmp_path: Path):
     assert "observed" in (results / "figures/readings-S1.svg").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("lang", "marked"), [("zh", ["true", "false", "false"]), ("en", ["false", "true", "false"])]
+)
+def test_report_and_plan_mark_the_language_they_open_in(lang: str, marked: list[str], tmp_path: Path):
+    _written(tmp_path / "report", made_up.trace(), made_up.run(lang))
+    _planned(tmp_path / "plan", made_up.plan(lang))
+    switches = []
+    for name in ("report/report.html", "plan/next.html"):
+        source = (tmp_path / name).read_text("utf-8")
+        assert f'<html lang="{lang}" data-lang="{lang}">' in source
+        assert re.findall(r'<button[^>]*aria-pressed="(\w+)"', source) == marked
+        switches.append(re.findall(r"<script>.*?</script>", source, re.DOTALL))
+    assert switches[0] == switches[1]
+    assert len(switches[0]) == 1
+
+
+def test_an_invented_plan_is_declared_on_top_of_its_page(tmp_path: Path):
+    invented = replace(made_up.plan(), is_invented=True)
+    assert "invented, for demonstration only" in _planned(tmp_path / "invented", invented)
+    assert "invented, for demonstration only" not in _planned(tmp_path / "real", made_up.plan())
+
+
 def test_an_invented_river_is_declared_on_top_of_the_page(tmp_path: Path):
     results = _written(tmp_path / "invented", made_up.trace(), replace(made_up.run(), is_invented=True))
     assert "invented, for demonstration only" in _page(results).text
+    assert json.loads((results / "trace.json").read_text("utf-8"))["invented"] is True
+
+
+def test_a_real_river_is_not_called_invented(results: Path):
+    assert 'class="invented"' not in (results / "report.html").read_text("utf-8")
+    assert json.loads((results / "trace.json").read_text("utf-8"))["invented"] is False
 
 
 def test_many_stations_stay_under_two_megabytes(tmp_path: Path):
@@ -246,6 +348,24 @@ def test_a_network_without_coordinates_is_still_drawn():
     assert len({tuple(line.ravel()) for line in lines.values()}) == 3
     nobody = replace(made_up.trace(), findings=(), fits=(), blind_spots=())
     assert len(network_map(nobody, bare).axes) == 1
+
+
+def test_figures_are_drawn_in_a_chinese_font_where_there_is_one_and_their_svg_names_many(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    fonts = font_manager.fontManager.ttflist
+    bare = [f for f in fonts if f.name not in CHINESE_FONTS]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", bare)
+    without = network_map(made_up.trace(), made_up.network())
+    assert without.axes[0].texts[0].get_fontfamily() == ["DejaVu Sans"]
+    path = font_manager.findfont("DejaVu Sans")
+    added = [font_manager.FontEntry(fname=path, name=name) for name in ("SimHei", "WenQuanYi Zen Hei")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*bare, *added])
+    there = network_map(made_up.trace(), made_up.network())
+    assert there.axes[0].texts[0].get_fontfamily() == ["DejaVu Sans", "WenQuanYi Zen Hei"]
+    families = set(re.findall('font-family: ([^;"]*)', svg(there, "map")))
+    assert families == {FONTS} == set(re.findall('font-family: ([^;"]*)', svg(without, "map")))
+    assert ">姚巷 Yaoxiang</text>" in svg(there, "map")
 
 
 def test_probability_words_never_claim_certainty():

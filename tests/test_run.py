@@ -9,7 +9,8 @@ import pytest
 
 from suyuan.errors import InputError
 from suyuan.io.new_project import new_project
-from suyuan.run import Ask, trace_folder
+from suyuan.io.project import read_project
+from suyuan.run import Ask, prepare, trace_folder
 
 
 @pytest.fixture
@@ -29,6 +30,21 @@ def _heard_before_refusal(folder: Path, out: Path, *, match: str) -> list[str]:
             progress=lambda what, _: heard.append(what),
         )
     return heard
+
+
+def test_readings_are_counted_as_given_beside_the_means_they_were_averaged_to(river: Path):
+    """73 hourly times at S1 and 19 four-hourly ones at S2, three determinands each, two of them flagged away; two hours
+    hold two of the hourly readings, so 37 means at S1 and 19 at S2."""
+    table = river / "observations.csv"
+    lines = table.read_text("utf-8").splitlines()
+    bad = [i for i, line in enumerate(lines) if ",S2,EC," in line][:2]
+    for i in bad:
+        assert ",uS/cm,,1," in lines[i]
+        lines[i] = lines[i].replace(",uS/cm,,1,", ",uS/cm,,4,")
+    table.write_text("\n".join(lines) + "\n", "utf-8")
+    ready = prepare(read_project(river), Ask(), progress=lambda *_: None)
+    assert ready.readings == 3 * (73 + 19) - 2
+    assert int(ready.observations.is_usable.sum()) == 3 * (37 + 19) - 2
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_is_read(river: Path, tmp_path: Path):

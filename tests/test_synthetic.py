@@ -435,6 +435,7 @@ def test_an_event_written_as_a_project_reads_back_as_it_was(demo: Event, tmp_pat
     np.testing.assert_allclose(readings.value, demo.observations.value)
     np.testing.assert_array_equal(library.median, demo.fingerprints.median)
     assert (project.trace.since, project.trace.until) == (demo.since, demo.until)
+    assert project.is_invented
     for name in ("suyuan.toml", "observations.csv", "fingerprints.csv"):
         assert NOTICE in (tmp_path / "county" / name).read_text("utf-8").splitlines()[0]
     truth = json.loads((tmp_path / "county" / "truth.json").read_text("utf-8"))

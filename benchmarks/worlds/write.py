@@ -36,6 +36,7 @@ from suyuan.network import Network
 PROJECT = """[project]
 name = "{name}"
 timezone = "Asia/Shanghai"
+invented = true
 
 [files]
 network = "network.gpkg"

@@ -26,11 +26,10 @@ from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.predictions import Horizon
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.recommend import advise
+from suyuan.tracing.statements import Note
 from suyuan.tracing.verdict import weigh
 
 MOST_AHEAD_H = 240
-
-HELD = "The given flow ends at {end}; after that its last day is taken to repeat itself."
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,10 @@ def advise_folder(
     """Return advice on the project in `folder`; write it to `out`, if given. `now` is the time that the page bears."""
     project = read_project(folder)
     ready, advice = advise_project(project, ask, sampling=sampling, progress=progress)
-    plan = PlanInfo(project.name, project.zone, now.astimezone(project.zone), ask.seed, ask.lang)
+    made = now.astimezone(project.zone)
+    plan = PlanInfo(
+        project.name, project.zone, made, ask.seed, lang=ask.lang, is_invented=project.is_invented
+    )
     progress("writing the plan", 0.96)
     files = write_advice(advice, ready.network, flow=ready.flow, plan=plan, out=out) if out else ()
     progress("done", 1.0)
@@ -192,6 +194,6 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
             rng=ready.rng,
         )
     if ready.flow_until < found.until:
-        note = HELD.format(end=iso(ready.flow_until, zone))
+        note = Note("flow ends", {"end": iso(ready.flow_until, zone)})
         found = replace(found, notes=(*found.notes, note))
     return found

@@ -78,6 +78,7 @@ def check(*, folder: Folder = Path(), as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
     else:
+        _declare(found.is_invented)
         typer.echo(str(found))
     if found.faults:
         raise typer.Exit(1)
@@ -208,7 +209,6 @@ def demo(
     from suyuan.demo import demonstrate
     from suyuan.run import Ask
 
-    typer.echo("All data of this demo are invented. 本演示的全部数据均为虚构。")
     ask = Ask(seed=seed, lang=_language(lang))
     with _progress() as progress:
         done, truth = demonstrate(folder, ask, now=_now(), is_forced=force, progress=progress)
@@ -249,19 +249,27 @@ def _language(lang: str) -> Lang:
     return "zh" if spoken.startswith("zh") else "en"
 
 
+def _declare(is_invented: bool) -> None:
+    """Say before anything else that the data are invented, where the project says so."""
+    if is_invented:
+        typer.echo("All data of this project are invented. 本项目的全部数据均为虚构。")
+
+
 def _show(done: Done) -> None:
     """Print the headline, the ranking, what must be known, the water balance and the files to open."""
     from rich.console import Console
 
+    from suyuan.report.statements import note_words
     from suyuan.report.table import balance_words, ranking_table
     from suyuan.report.words import headline
 
     traced, zone = done.traced, done.run.zone
+    _declare(done.run.is_invented)
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     typer.echo(headline(traced.trace, traced.network, zone=zone)._asdict()[done.run.lang])
     console.print(ranking_table(traced.trace, traced.network, zone=zone))
     for line in (
-        *traced.trace.notes,
+        *(note_words(note)._asdict()[done.run.lang] for note in traced.trace.notes),
         balance_words(traced.flow.balance),
         *(f"open {p}" for p in done.files[:4]),
     ):
@@ -275,6 +283,7 @@ def _show_placed(placed: Placed, lang: Lang) -> None:
     from suyuan.report.placement import blind_words, placement_headline, placement_table
 
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    _declare(placed.is_invented)
     typer.echo(placement_headline(placed.placement)._asdict()[lang])
     console.print(placement_table(placed.placement, lang))
     for line in (blind_words(placed.placement)._asdict()[lang], *(f"open {p}" for p in placed.files)):
@@ -287,13 +296,17 @@ def _show_plan(advised: Advised) -> None:
     from rich.console import Console
 
     from suyuan.report import plan_headline, stops_table
+    from suyuan.report.statements import assumption_words, note_words
 
-    advice, zone = advised.advice, advised.plan.zone
+    advice, zone, lang = advised.advice, advised.plan.zone, advised.plan.lang
+    _declare(advised.plan.is_invented)
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    typer.echo(plan_headline(advice)._asdict()[advised.plan.lang])
+    typer.echo(plan_headline(advice)._asdict()[lang])
     console.print(stops_table(advice, advised.network, zone=zone))
-    for line in (*advice.notes, *(f"{name}: {value}" for name, value in advice.assumptions)):
-        typer.echo(line)
+    for note in advice.notes:
+        typer.echo(note_words(note)._asdict()[lang])
+    for name, value in map(assumption_words, advice.assumptions):
+        typer.echo(f"{name._asdict()[lang]}: {value._asdict()[lang]}")
     for path in advised.files:
         typer.echo(f"open {path}")
 

@@ -37,7 +37,7 @@ def demonstrate(
     found = check(folder)
     if found.faults:
         raise InputError.of(found.faults)
-    done = trace_folder(folder, ask, out=None, now=now, progress=progress, is_invented=True)
+    done = trace_folder(folder, ask, out=None, now=now, progress=progress)
     return done, truth_words(event.truth.to_dict()["sources"], done.traced.trace)
 
 

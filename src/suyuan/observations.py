@@ -48,6 +48,11 @@ class Observations:
     def __len__(self) -> int:
         return len(self.time)
 
+    @property
+    def is_usable(self) -> NDArray[np.bool_]:
+        """Whether each reading has a value and is not flagged FAIL or MISSING, (reading,)."""
+        return np.asarray(np.isfinite(self.value) & (self.flag != FAIL) & (self.flag != MISSING))
+
     def select(
         self,
         *,

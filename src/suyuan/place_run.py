@@ -61,12 +61,13 @@ class PlaceAsk:
 
 @dataclass(frozen=True)
 class Placed:
-    """A finished run: where stations should stand, on which water, and the files it wrote."""
+    """A finished run: where stations should stand, on which water (invented or not), and the files it wrote."""
 
     placement: Placement
     network: Network
     flow: BalancedFlow
     files: tuple[Path, ...]
+    is_invented: bool = False
 
 
 def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, progress: Progress) -> Placed:
@@ -86,6 +87,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     )
     about = {
         "project": project.name,
+        "invented": project.is_invented,
         "seed": ask.seed,
         "versions": dict(versions()),
         "seconds": round(time.perf_counter() - began, 3),
@@ -94,7 +96,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     to = out or Path(folder) / "results"
     files = write_placement(placement, network, flow=flow, about=about, lang=lang, out=to)
     progress("done", 1.0)
-    return Placed(placement, network, flow, files)
+    return Placed(placement, network, flow, files, is_invented=project.is_invented)
 
 
 def asked_places(network: Network, ask: PlaceAsk) -> Places:

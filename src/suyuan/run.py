@@ -71,12 +71,13 @@ class Ask:
 
 @dataclass(frozen=True)
 class Traced:
-    """A trace with what it was made from: the readings used and the window [datetime64[s] UTC]."""
+    """A trace with what it was made from: the means used, of how many readings, and the window [datetime64[s] UTC]."""
 
     trace: Trace
     network: Network
     flow: BalancedFlow
     observations: Observations
+    readings: int
     since: np.datetime64
     until: np.datetime64
 
@@ -112,12 +113,10 @@ def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
         ) from None
 
 
-def trace_folder(
-    folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress, is_invented: bool = False
-) -> Done:
+def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress) -> Done:
     """Trace the project in `folder`, write the results to `out` (`folder`/results if None), and return both.
 
-    `now` is the time that the page bears, with its offset. `is_invented` marks the page as a demonstration.
+    `now` is the time that the page bears, with its offset.
     """
     began = time.perf_counter()
     project = read_project(folder)
@@ -134,11 +133,12 @@ def trace_folder(
         zone=project.zone,
         stations=tuple(dict.fromkeys(traced.observations.station.tolist())),
         determinands=tuple(dict.fromkeys(traced.observations.determinand.tolist())),
-        readings=len(traced.observations),
+        readings=traced.readings,
+        means=int(traced.observations.is_usable.sum()),
         versions=versions(),
         made=now.astimezone(project.zone),
         lang=ask.lang,
-        is_invented=is_invented,
+        is_invented=project.is_invented,
     )
     files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
     progress("done", 1.0)
@@ -149,6 +149,7 @@ def trace_folder(
 class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
+    `observations` are means of `readings` usable readings, and the unusable ones.
     `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
     """
 
@@ -157,6 +158,7 @@ class Prepared:
     members: tuple[FlowMember, ...]
     matrices: tuple[SourceReceptorMatrix, ...]
     observations: Observations
+    readings: int
     substances: tuple[Substance, ...]
     fingerprints: Fingerprints
     since: np.datetime64
@@ -177,7 +179,15 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
         prior=default_prior(ready.network, ready.flow),
         rng=ready.rng,
     )
-    return Traced(found, ready.network, ready.flow, ready.observations, ready.since, ready.until)
+    return Traced(
+        found,
+        ready.network,
+        ready.flow,
+        ready.observations,
+        readings=ready.readings,
+        since=ready.since,
+        until=ready.until,
+    )
 
 
 def prepare(
@@ -216,6 +226,7 @@ def prepare(
         members=members,
         matrices=matrices,
         observations=observations,
+        readings=int(chosen.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
         since=since,

@@ -30,11 +30,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Check:
-    """What was found: `faults` must be mended, `notes` are worth knowing, `summary` says what is there."""
+    """What was found: `faults` must be mended, `notes` are worth knowing, `summary` says what is there.
+
+    `is_invented` says that the project declares its data invented.
+    """
 
     faults: tuple[Fault, ...]
     notes: tuple[Fault, ...] = ()
     summary: Mapping[str, str] = field(default_factory=dict)
+    is_invented: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -44,7 +48,8 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and texts, for JSON."""
         found = {"faults": self.faults, "notes": self.notes}
-        return {**{k: [asdict(f) for f in v] for k, v in found.items()}, "summary": dict(self.summary)}
+        listed = {k: [asdict(f) for f in v] for k, v in found.items()}
+        return {"invented": self.is_invented, **listed, "summary": dict(self.summary)}
 
     def __str__(self) -> str:
         """Return the summary, the notes and the faults, a line each."""
@@ -78,7 +83,7 @@ def check(folder: str | Path) -> Check:
     summary = {"project": f"{project.name}, times in {project.timezone}"}
     for each in ([_described(network)] if network else []) + found:
         summary |= dict(each.summary)
-    return Check(tuple(sorted(set(faults))), tuple(sorted(set(notes))), summary)
+    return Check(tuple(sorted(set(faults))), tuple(sorted(set(notes))), summary, project.is_invented)
 
 
 def _tried(faults: list[Fault], read: Callable[[], T]) -> T | None:

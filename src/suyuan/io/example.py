@@ -39,6 +39,7 @@ _AGRICULTURAL = {"NH3-N": 6.0, "TP": 1.8, "EC": 90.0}
 _SETTINGS = """[project]
 name = "example"
 timezone = "Asia/Shanghai"
+invented = true
 
 [files]
 network = "network.gpkg"

@@ -22,7 +22,7 @@ from suyuan.substances import determinand
 SETTINGS = "suyuan.toml"
 
 KEYS = {
-    "project": ("name", "timezone"),
+    "project": ("name", "timezone", "invented"),
     "files": ("network", "flow", "observations", "fingerprints"),
     "trace": ("determinand", "since", "until"),
 }
@@ -52,7 +52,10 @@ class TraceSettings:
 
 @dataclass(frozen=True)
 class Project:
-    """What suyuan.toml says. `decay_per_day` is the best guess per determinand id [1/d]."""
+    """What suyuan.toml says. `decay_per_day` is the best guess per determinand id [1/d].
+
+    `is_invented` says that the data are made up: then everything shown of them says so first.
+    """
 
     folder: Path
     name: str
@@ -60,6 +63,7 @@ class Project:
     files: Files
     trace: TraceSettings = field(default_factory=TraceSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
+    is_invented: bool = False
 
     @property
     def zone(self) -> tzinfo:
@@ -104,6 +108,7 @@ def project_and_faults(folder: str | Path) -> tuple[Project, list[Fault]]:
         files=found.files(tables.get("files", {}), folder),
         trace=found.trace(tables.get("trace", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
+        is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
     )
     return project, found.faults
 
@@ -148,6 +153,15 @@ class _Finder:
             return value.strip()
         self.fault(key, f"{key} in [{name}] is {value!r}, not text", remedy="put it in quotes")
         return ""
+
+    def is_true(self, table: Any, name: str, *, key: str) -> bool:
+        """Return whether a key is set to true, False where it is not given."""
+        value = table.get(key, False) if isinstance(table, dict) else False
+        if isinstance(value, bool):
+            return value
+        remedy = f"write {key} = true, or leave it out"
+        self.fault(key, f"{key} in [{name}] is {value!r}, neither true nor false", remedy=remedy)
+        return False
 
     def zone_name(self, table: Any) -> str:
         """Return the name of the timezone, UTC where none is given or it is not known."""

@@ -49,6 +49,7 @@ def _settings(event: Event, name: str) -> str:
 [project]
 name = {json.dumps(name, ensure_ascii=False)}
 timezone = "{ZONE}"
+invented = true
 
 [files]
 network = "network.gpkg"

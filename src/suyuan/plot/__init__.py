@@ -14,6 +14,8 @@ from suyuan.plot.series import leading as leading
 from suyuan.plot.series import readings as readings
 from suyuan.plot.series import release_histories as release_histories
 from suyuan.plot.series import release_unit as release_unit
+from suyuan.plot.style import CHINESE_FONTS as CHINESE_FONTS
+from suyuan.plot.style import LATIN_FONT as LATIN_FONT
 from suyuan.plot.style import WORDS_ZH as WORDS_ZH
 from suyuan.plot.style import WORTH_SHOWING as WORTH_SHOWING
 from suyuan.plot.style import local as local

@@ -79,7 +79,8 @@ def readings(fits: Sequence[Fit], *, zone: tzinfo, thinned: int = 1000) -> Figur
 
 @styled
 def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Figure:
-    """Return one strip a candidate, dark in the hours in which its test release would have stayed unseen."""
+    """Return one strip a candidate, dark in the hours in which its test release would have stayed unseen, grey where only
+    on a part of the reach."""
     from matplotlib.dates import date2num
     from matplotlib.figure import Figure
 
@@ -89,11 +90,12 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
     )
     edges = date2num(local(trace.start + np.round(trace.edges).astype("timedelta64[s]"), zone))  # type: ignore[no-untyped-call]
     for row, spot in enumerate(spots):
-        change = np.flatnonzero(np.diff(np.concatenate([[0], spot.is_blind.astype(int), [0]])))
-        runs = [(edges[a], edges[b] - edges[a]) for a, b in zip(change[::2], change[1::2], strict=True)]
         axes.broken_barh([(edges[0], edges[-1] - edges[0])], (row - 0.4, 0.8), color="#eef2f5")
-        axes.broken_barh(runs, (row - 0.4, 0.8), color="#52606d")
-    axes.set_yticks(range(len(spots)), [f"{s.candidate}  {percent(float(s.is_blind.mean()))}" for s in spots])
+        for where, colour in ((spot.is_blind, "#a3b1bf"), (spot.unseen == 1.0, "#52606d")):
+            change = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(int), [0]])))
+            runs = [(edges[a], edges[b] - edges[a]) for a, b in zip(change[::2], change[1::2], strict=True)]
+            axes.broken_barh(runs, (row - 0.4, 0.8), color=colour)
+    axes.set_yticks(range(len(spots)), [f"{s.candidate}  {percent(s.unseen_share)}" for s in spots])
     axes.set_ylim(len(spots) - 0.4, -0.6)
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis_date()

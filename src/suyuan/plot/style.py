@@ -51,9 +51,26 @@ WORDS_ZH = {
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
+LATIN_FONT = "DejaVu Sans"
+
+CHINESE_FONTS = (
+    "Noto Sans SC",
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "SimHei",
+    "Noto Sans CJK JP",
+    "Droid Sans Fallback",
+)
+"""Fonts with Chinese characters that systems come with, the first the best; matplotlib finds Noto's collection as JP."""
+
 STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "text.parse_math": False,
     "axes.spines.top": False,
@@ -67,18 +84,30 @@ WIDTH = 9.4
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Return `draw` under this module's style, whatever the user's own matplotlib style is."""
+    """Return `draw` under this module's style, whatever the user's own matplotlib style is.
+
+    What `LATIN_FONT` lacks is drawn in the first of CHINESE_FONTS that this machine has; without any, Chinese names are boxes
+    in a picture of pixels (matplotlib warns), while the words of the figure itself are English. SVG is not concerned.
+    """
 
     @wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
         import matplotlib as mpl
 
-        with mpl.rc_context(STYLE), warnings.catch_warnings():
+        with mpl.rc_context({**STYLE, "font.family": font_families()}), warnings.catch_warnings():
             # The font that measures the text lacks Chinese; the reader's own fonts draw it.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             return draw(*args, **kwargs)
 
     return inner
+
+
+def font_families() -> list[str]:
+    """Return the fonts to draw with on this machine: the Latin one, and the best Chinese one there is."""
+    from matplotlib.font_manager import fontManager
+
+    there = set(fontManager.get_font_names())
+    return [LATIN_FONT, *[name for name in CHINESE_FONTS if name in there][:1]]
 
 
 def local(times: NDArray[np.datetime64], zone: tzinfo) -> NDArray[np.datetime64]:

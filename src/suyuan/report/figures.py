@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from markupsafe import Markup, escape
 
-from suyuan.plot import WORDS_ZH
+from suyuan.plot import CHINESE_FONTS, LATIN_FONT, WORDS_ZH
 from suyuan.report.words import Words
 
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 Lang = Literal["zh", "en"]
 
-FONTS = (
-    "'Noto Sans SC', 'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', 'PingFang SC', 'Heiti SC', "
-    "'WenQuanYi Micro Hei', 'DejaVu Sans', sans-serif"
-)
+FONTS = ", ".join([*(f"'{name}'" for name in (*CHINESE_FONTS, LATIN_FONT)), "sans-serif"])
 """Fonts that readers have: with them the reader's machine draws the text, Chinese included."""
 
 HALO = "<style>svg text{paint-order:stroke;stroke:#fff;stroke-width:2.5px;stroke-linejoin:round}</style>"
@@ -76,5 +73,6 @@ def svg(figure: Figure, salt: str) -> str:
     drawn = re.sub(r'<g id="[^"]*">', "<g>", drawn)
     drawn = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag[0]), drawn)
     drawn = re.sub(r"<!--.*?-->", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r">\s+<", "><", drawn).replace("'DejaVu Sans'", FONTS)
+    drawn = re.sub(r">\s+<", "><", drawn)
+    drawn = re.sub(f"'{LATIN_FONT}'[^;\"]*", FONTS, drawn)  # whatever fonts this machine has
     return re.sub(r"(<svg[^>]*>)", lambda m: m[1] + HALO, drawn, count=1)

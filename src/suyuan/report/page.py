@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -15,6 +15,7 @@ from suyuan.flow import BalancedFlow, WaterBalance
 from suyuan.network import Network
 from suyuan.plot import WORTH_SHOWING, local, percent
 from suyuan.report.figures import Lang, inline
+from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.words import (
     LIKELIHOOD,
     Words,
@@ -28,6 +29,9 @@ from suyuan.report.words import (
 )
 from suyuan.tracing.result import BlindSpot, Finding, Trace
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 BLIND_ROWS = 30
 """Most candidates in the figure of blind hours, the blindest first; the others are named."""
 
@@ -39,8 +43,8 @@ PANELS_ON_PAGE = 24
 class RunInfo:
     """What was run, when, by what: everything in the report that the trace itself does not know.
 
-    `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written.
-    `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
+    `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written. `readings` were
+    used, averaged to `means`. `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
     """
 
     project: str
@@ -52,6 +56,7 @@ class RunInfo:
     stations: tuple[str, ...]
     determinands: tuple[str, ...]
     readings: int
+    means: int
     versions: tuple[tuple[str, str], ...]
     made: datetime
     lang: Lang = "zh"
@@ -74,14 +79,10 @@ class Drawn:
 
 def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
     """Return the report as one HTML text that needs nothing else: style, figures, language toggle inside."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_shipped("page.html"))
-    return template.render(
+    return template("page.html").render(
         run=run,
         run_determinand=trace.determinand,
-        style=Markup(_shipped("page.css")),
+        style=Markup(shipped("page.css")),
         window=_window(run),
         zone_name=str(run.zone),
         stations=[network.station(s).name or s for s in run.stations],
@@ -96,12 +97,12 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         nobody_label=percent(trace.no_source_probability),
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
-        notes=trace.notes,
+        notes=[note_words(note) for note in trace.notes],
         figures=_figures(drawn, network),
         left_out=len(drawn.readings) - len(_on_page(drawn)),
         blind=_blind(trace),
         balance=_balance(flow.balance),
-        assumptions=trace.assumptions,
+        assumptions=[assumption_words(a) for a in trace.assumptions],
         scale=LIKELIHOOD,
         made=run.made.isoformat(sep=" ", timespec="minutes"),
         members=f"{trace.members} ({trace.effective_members:.1f})",
@@ -116,12 +117,23 @@ def shown(trace: Trace) -> tuple[Finding, ...]:
 
 
 def partly_blind(trace: Trace) -> tuple[BlindSpot, ...]:
-    """Return the blind spots that are blind in some hours but not in all, the blindest first."""
-    spots = [s for s in trace.blind_spots if 0.0 < s.is_blind.mean() < 1.0]
-    return tuple(sorted(spots, key=lambda s: (-float(s.is_blind.mean()), s.candidate)))
+    """Return the blind spots that are unseen in some hours or in part but not throughout, the blindest first."""
+    spots = [s for s in trace.blind_spots if 0.0 < s.unseen_share < 1.0]
+    return tuple(sorted(spots, key=lambda s: (-s.unseen_share, s.candidate)))
 
 
-def _shipped(name: str) -> str:
+def template(name: str) -> Template:
+    """Return one of the pages shipped with suyuan, to be filled in; what pages share is in shared.html."""
+    from jinja2 import Environment, FunctionLoader
+
+    loader = FunctionLoader(shipped)
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
+        name
+    )
+
+
+def shipped(name: str) -> str:
+    """Return the text of a file that is shipped with the reports."""
     return files("suyuan.report").joinpath(name).read_text("utf-8")
 
 
@@ -186,7 +198,7 @@ def _blind(trace: Trace) -> dict[str, Any]:
     return {
         "count": len(trace.blind_spots),
         "mass": f"{masses[0]} - {masses[-1]}" if len(masses) > 1 else "".join(masses),
-        "always": sorted(s.candidate for s in trace.blind_spots if s.is_blind.all()),
+        "always": sorted(s.candidate for s in trace.blind_spots if s.unseen.min() == 1.0),
         "left_out": [s.candidate for s in partly[BLIND_ROWS:]],
     }
 

@@ -7,7 +7,6 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,9 @@ from suyuan.io.atomic import result_folder
 from suyuan.network import Network
 from suyuan.plot import local, percent, plan_map
 from suyuan.report.figures import Lang, inline, standalone, svg
+from suyuan.report.page import shipped, template
 from suyuan.report.results import iso, without_nan
+from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.words import Words
 from suyuan.tracing.advice import Advice, Stop
 
@@ -35,13 +36,14 @@ METHOD_WORDS = {
 
 @dataclass(frozen=True)
 class PlanInfo:
-    """What a plan does not know itself: project, its zone, when it was made, seed, language."""
+    """What a plan does not know itself: project, its zone, when it was made, seed, language, whether all is invented."""
 
     project: str
     zone: tzinfo
     made: datetime
     seed: int
     lang: Lang = "zh"
+    is_invented: bool = False
 
 
 def write_advice(
@@ -68,7 +70,8 @@ def advice_dict(advice: Advice, plan: PlanInfo) -> dict[str, Any]:
     for entry, stop in zip(whole["stops"], advice.stops, strict=True):
         entry["time"], entry["known_at"] = iso(stop.time, plan.zone), iso(stop.known_at, plan.zone)
     whole["now"], whole["until"] = iso(advice.now, plan.zone), iso(advice.until, plan.zone)
-    clean: dict[str, Any] = without_nan({"project": plan.project, "seed": plan.seed, **whole})
+    about = {"project": plan.project, "invented": plan.is_invented, "seed": plan.seed}
+    clean: dict[str, Any] = without_nan({**about, **whole})
     return clean
 
 
@@ -177,22 +180,17 @@ def _clock(time: np.datetime64, zone: tzinfo) -> str:
 
 
 def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str) -> str:
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    shipped = files("suyuan.report")
-    template = environment.from_string(shipped.joinpath("plan.html").read_text("utf-8"))
-    return template.render(
+    return template("plan.html").render(
         plan=plan,
-        style=Markup(shipped.joinpath("page.css").read_text("utf-8")),
+        style=Markup(shipped("page.css")),
         headline=plan_headline(advice),
         now=_clock(advice.now, plan.zone),
         until=_clock(advice.until, plan.zone),
         zone_name=str(plan.zone),
         stops=[_row(s, advice, network=network, zone=plan.zone) for s in advice.stops],
         map=inline(drawn, alt=Words("采样点地图", "Map of the stops")),
-        notes=advice.notes,
-        assumptions=advice.assumptions,
+        notes=[note_words(note) for note in advice.notes],
+        assumptions=[assumption_words(a) for a in advice.assumptions],
         made=plan.made.isoformat(sep=" ", timespec="minutes"),
     )
 

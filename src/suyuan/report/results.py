@@ -66,10 +66,13 @@ def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
             entry["start"] = {q: iso(getattr(finding.start, q), run.zone) for q in ("q05", "q50", "q95")}
     about = {
         "project": run.project,
+        "invented": run.is_invented,
         "since": iso(run.since, run.zone),
         "until": iso(run.until, run.zone),
         "stations": list(run.stations),
         "determinands": list(run.determinands),
+        "readings": run.readings,
+        "means": run.means,
         "seed": run.seed,
         "versions": dict(run.versions),
         "seconds": round(run.seconds, 3),

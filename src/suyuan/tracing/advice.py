@@ -9,6 +9,7 @@ import numpy as np
 
 from suyuan.tracing.methods import MethodName
 from suyuan.tracing.places import Place
+from suyuan.tracing.statements import Assumption, Note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +63,8 @@ class Advice:
     surest_after: float
     cost: float
     substances: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-    assumptions: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Note, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a stop, times in UTC."""
@@ -86,8 +87,8 @@ class Advice:
             "unsure_after_bits": self.unsure_after,
             "surest_after": self.surest_after,
             "cost": self.cost,
-            "notes": list(self.notes),
-            "assumptions": dict(self.assumptions),
+            "notes": [str(note) for note in self.notes],
+            "assumptions": {a.name: a.value for a in self.assumptions},
         }
 
     def __str__(self) -> str:
@@ -101,7 +102,7 @@ class Advice:
             row = f"{s.crew:>4}{s.number:>5}  {when:<17}{s.place.id:<14}{s.method:<7}{s.gain:5.2f}{s.cost:7.0f}  {yes}"
             lines.append(row)
         lines.append(f"unsure now {self.unsure:.2f} bits, expected after {self.unsure_after:.2f}")
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *map(str, self.notes)])
 
 
 def _row(stop: Stop) -> dict[str, Any]:

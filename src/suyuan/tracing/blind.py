@@ -5,32 +5,51 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
+from suyuan.tracing.evidence import SHOWS_AT
+from suyuan.tracing.plume import Claim
 from suyuan.tracing.result import BlindSpot
 from suyuan.tracing.search import Problem
 
-SEEN_AT = 3.0
-"""A release counts as seen where it lifts any reading by this many standard deviations of its noise."""
+Array = NDArray[np.float64]
 
 TEST_HOURS = 4.0
 
 
-def blind_spots(problem: Problem) -> tuple[BlindSpot, ...]:
+def blind_spots(problem: Problem, claimed: Claim) -> tuple[BlindSpot, ...]:
     """Return, for every candidate with blind hours, those in which a test release within the hour stays unseen.
 
-    The test release is what the median release a priori lets out in TEST_HOURS, rounded to one figure. A candidate of
-    several points is blind where all of them are.
+    The test release is what the median release a priori lets out in TEST_HOURS, rounded to one figure. It is seen where it
+    reaches SHOWS_AT over all readings of the traced substance together, as any release must to count in the trace: under
+    the noise of the readings and the background that the trace found with the `claimed` plumes taken out (left in, they
+    would pass for a restless background and hide everything). Every point of a candidate
+    is judged for itself. The assumption that hurts most: the first flow member is the true flow.
     """
     matrix, block = problem.matrices[0], problem.blocks[0]
     mass_g = _one_figure(math.exp(problem.grid.strength.log_rate) * 3600.0 * TEST_HOURS)
     lag = np.maximum(matrix.lag_s()[block.receptor], 0.0)
-    decay = np.exp(-block.substance.decay_per_s * lag) / block.noise_sd[:, None]
-    rate = mass_g / np.diff(matrix.edges)
-    seen: dict[str, np.ndarray] = {}
+    rate = mass_g / np.diff(matrix.edges) * np.exp(-block.substance.decay_per_s * lag)
+    factor = np.asarray(np.linalg.cholesky(claimed.backgrounds[0].covariance), dtype=float)
+    unseen: dict[str, list[NDArray[np.bool_]]] = {}
     for s, source in enumerate(matrix.sources):
-        rise = (matrix.values[block.receptor, s, :] * decay).max(axis=0) * rate
-        seen[source.candidate] = seen.get(source.candidate, np.zeros(len(rise), bool)) | (rise >= SEEN_AT)
-    return tuple(BlindSpot(name, mass_g / 1000.0, ~ok) for name, ok in seen.items() if not ok.all())
+        ratio = signal_to_noise(matrix.values[block.receptor, s, :] * rate, factor)
+        unseen.setdefault(source.candidate, []).append(ratio < SHOWS_AT)
+    shares = {name: np.mean(points, axis=0) for name, points in unseen.items()}
+    return tuple(BlindSpot(name, mass_g / 1000.0, share) for name, share in shares.items() if share.any())
+
+
+def signal_to_noise(rise: Array, factor: Array) -> Array:
+    """Return sqrt(g' C^-1 g) of each column g of `rise` (reading, bin), (bin,); `factor` is the lower Cholesky factor of C.
+
+    Two readings raised by 3 and 4 standard deviations of their independent noise:
+
+    >>> signal_to_noise(np.array([[3.0], [8.0]]), np.diag([1.0, 2.0])).tolist()
+    [5.0]
+    """
+    white = solve_triangular(factor, rise, lower=True, check_finite=False)
+    return np.asarray(np.sqrt((white**2).sum(axis=0)))
 
 
 def _one_figure(value: float) -> float:

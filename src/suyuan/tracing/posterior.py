@@ -23,6 +23,7 @@ from suyuan.tracing.result import Finding, Trace
 from suyuan.tracing.scan import Grid
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
+from suyuan.tracing.statements import Assumption, Note
 from suyuan.tracing.verdict import Verdict, effective_members, weigh
 from suyuan.transport.matrix import SourceReceptorMatrix
 
@@ -71,7 +72,7 @@ def trace(
         credible_set=credible_set(findings),
         pairs=_pairs(problem, verdict),
         fits=fits_of(problem, verdict, observations=observations),
-        blind_spots=blind_spots(problem),
+        blind_spots=blind_spots(problem, verdict.claimed),
         members=len(matrices),
         effective_members=effective_members(verdict.single, len(matrices))
         if len(verdict.single.source)
@@ -190,42 +191,41 @@ def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], 
     return tuple(leading[:10])
 
 
-def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
     prior, strength = problem.grid.prior, problem.grid.strength
-    rows = [
-        ("prior of nobody", f"{prior.nobody:.2f}"),
-        ("prior of two sources", f"{prior.pair:.2f}"),
-        ("release rate, median and 90 % range a priori", _range(strength.log_rate, strength.log_sd)),
-        ("flow members", f"{len(problem.matrices)}"),
-        ("evidence divided by", f"{verdict.single.temperature:.2f}"),
-    ]
-    for block in problem.blocks:
-        noise = float(np.median(block.noise_sd / np.maximum(np.abs(block.value), 1e-12)))
-        decay = block.substance.decay_per_s * 86400.0
-        rows.append(
-            (
-                block.substance.determinand.id,
-                f"noise {noise:.1%}, decay {decay:.3g} per day, {len(block.value)} readings",
-            )
-        )
-    return tuple(rows)
+    return (
+        Assumption("nobody", {"share": f"{prior.nobody:.2f}"}),
+        Assumption("pair", {"share": f"{prior.pair:.2f}"}),
+        Assumption("rate", _range(strength.log_rate, strength.log_sd)),
+        Assumption("members", {"count": f"{len(problem.matrices)}"}),
+        Assumption("temperature", {"temperature": f"{verdict.single.temperature:.2f}"}),
+        *(Assumption("readings", _described(block)) for block in problem.blocks),
+    )
 
 
-def _range(log_median: float, log_sd: float) -> str:
-    low, middle, high = np.exp(log_median + log_sd * np.array([-1.645, 0.0, 1.645]))
-    return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
+def _range(log_median: float, log_sd: float) -> dict[str, str]:
+    quantiles = np.exp(log_median + log_sd * np.array([-1.645, 0.0, 1.645]))
+    return {name: f"{q:.3g}" for name, q in zip(("low", "middle", "high"), quantiles, strict=True)}
 
 
-def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[str, ...]:
+def _described(block: Block) -> dict[str, str]:
+    noise = float(np.median(block.noise_sd / np.maximum(np.abs(block.value), 1e-12)))
+    return {
+        "determinand": block.substance.determinand.id,
+        "noise": f"{noise:.1%}",
+        "decay": f"{block.substance.decay_per_s * 86400.0:.3g}",
+        "count": f"{len(block.value)}",
+    }
+
+
+def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[Note, ...]:
     notes = []
     if len(problem.matrices) < 4:
-        notes.append("Fewer than four flow members: travel time errors are hardly accounted for.")
+        notes.append(Note("few members"))
     if verdict.single.temperature > 3.0:
-        notes.append(
-            "Flow members disagree strongly about the readings; the evidence was weakened until three of them carry weight."
-        )
+        notes.append(Note("members disagree"))
     if len(problem.blocks) > 1 and not fingerprints.kinds:
-        notes.append("No fingerprints: which water it was played no part.")
+        notes.append(Note("no fingerprints"))
     if verdict.two > 0.5:
-        notes.append("Two sources explain the readings better than one.")
+        notes.append(Note("two sources"))
     return tuple(notes)

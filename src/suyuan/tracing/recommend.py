@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from suyuan.tracing.places import road_distances
 from suyuan.tracing.predictions import Horizon, rises
 from suyuan.tracing.scenarios import Scenario, draw_scenarios, expected_water, substances_of
 from suyuan.tracing.search import Problem
+from suyuan.tracing.statements import Assumption, Note
 from suyuan.tracing.verdict import Verdict
 from suyuan.transport.operator import TransportOperator
 
@@ -188,35 +189,40 @@ def _quantiles(value: Array, weight: Array) -> tuple[float, float, float]:
     return float(value[rows[0]]), float(value[rows[1]]), float(value[rows[2]])
 
 
-def _notes(found: Plan, offered: Offered, *, wanted: Wanted, unsure: float) -> tuple[str, ...]:
+def _notes(found: Plan, offered: Offered, *, wanted: Wanted, unsure: float) -> tuple[Note, ...]:
     notes = []
-    if not found.choices and unsure < CERTAIN_BITS:
-        notes.append("Nothing is unsure: no sample would change the answer.")
-    elif not found.choices:
-        notes.append("No sample within reach, hours and budget would tell anything about who did it.")
+    if not found.choices:
+        notes.append(Note("sure" if unsure < CERTAIN_BITS else "no sample"))
     if any(wanted.places[offered.options[c.option].place].kind == "mouth" for c in found.choices):
-        notes.append(
-            "A kit at an outfall's mouth is judged on the spot; suyuan trace reads samples of river and pipe water only."
-        )
+        notes.append(Note("mouth"))
     return tuple(notes)
 
 
-def _assumptions(world: World, unit: str) -> tuple[tuple[str, str], ...]:
+def _assumptions(world: World, unit: str) -> tuple[Assumption, ...]:
     wanted, water, prices = world.wanted, world.water, world.wanted.prices
-    kit, strip, grab = wanted.methods.kit, wanted.methods.strip, wanted.methods.grab
-    rows = [
-        ("scenarios", f"{len(world.scenarios)}"),
-        ("background", f"{water.level[0]:.3g} +- {water.sd[0]:.2g} {unit}"),
-        ("travel", f"{wanted.speed * 3.6:g} km/h, roads {wanted.road_factor:g} times the straight line"),
-        ("at a stop", f"{wanted.handling_s / 60.0:g} min"),
-        ("prices", f"{prices.crew_h:g} a crew hour, {prices.answer_h:g} an hour without the answer"),
-    ]
-    if kit:
-        wrong = f"{kit.false_positive:.0%} false yes, {kit.false_negative:.0%} false no"
-        rows.append(("kit", f"yes from {world.kit_limit():.3g} {unit}, {wrong}, {kit.price:g} each"))
-    if strip:
-        rows.append(("strip", f"{strip.relative:.0%} of the concentration, {strip.price:g} each"))
-    if grab:
-        hours = f"result after {grab.delay_s / 3600.0:g} h"
-        rows.append(("laboratory", f"{grab.relative:.0%} of the concentration, {hours}, {grab.price:g} each"))
-    return tuple(rows)
+    background = {"level": f"{water.level[0]:.3g}", "sd": f"{water.sd[0]:.2g}", "unit": unit}
+    travel = {"speed": f"{wanted.speed * 3.6:g}", "factor": f"{wanted.road_factor:g}"}
+    return (
+        Assumption("scenarios", {"count": f"{len(world.scenarios)}"}),
+        Assumption("background", background),
+        Assumption("travel", travel),
+        Assumption("stop", {"minutes": f"{wanted.handling_s / 60.0:g}"}),
+        Assumption("prices", {"crew": f"{prices.crew_h:g}", "answer": f"{prices.answer_h:g}"}),
+        *_ways(world, unit),
+    )
+
+
+def _ways(world: World, unit: str) -> Iterator[Assumption]:
+    """Yield what each way of looking at water is taken to be worth and to cost."""
+    methods = world.wanted.methods
+    if kit := methods.kit:
+        wrong = {"yes": f"{kit.false_positive:.0%}", "no": f"{kit.false_negative:.0%}"}
+        said = {"limit": f"{world.kit_limit():.3g}", "unit": unit, "price": f"{kit.price:g}"}
+        yield Assumption("kit", said | wrong)
+    if strip := methods.strip:
+        yield Assumption("strip", {"error": f"{strip.relative:.0%}", "price": f"{strip.price:g}"})
+    if grab := methods.grab:
+        hours = f"{grab.delay_s / 3600.0:g}"
+        yield Assumption(
+            "grab", {"error": f"{grab.relative:.0%}", "hours": hours, "price": f"{grab.price:g}"}
+        )

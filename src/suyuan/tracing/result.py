@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.tracing.statements import Assumption, Note
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -86,12 +88,23 @@ class Fit:
 class BlindSpot:
     """Hours of the window in which a test release of `test_mass_kg` in one hour would have stayed unseen everywhere.
 
-    `is_blind` has shape (bin,).
+    `unseen` (bin,) is the part of the candidate that stays unseen: 0 or 1 of an outfall or boundary, of a reach the share
+    of its length.
     """
 
     candidate: str
     test_mass_kg: float
-    is_blind: NDArray[np.bool_]
+    unseen: Array
+
+    @property
+    def is_blind(self) -> NDArray[np.bool_]:
+        """Whether any part of the candidate stays unseen, (bin,)."""
+        return np.asarray(self.unseen > 0.0)
+
+    @property
+    def unseen_share(self) -> float:
+        """Share of the hours, and of a reach of hours and length, that stays unseen."""
+        return float(self.unseen.mean())
 
 
 @dataclass(frozen=True)
@@ -101,8 +114,8 @@ class Trace:
     `start` is datetime64[s] UTC and `edges` (bin + 1,) seconds from it: the bins of the release histories.
     `credible_set` is the smallest set of candidates that holds the source with 90 % probability, ties kept whole.
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
-    `effective_members` how many of them carried weight. `assumptions` maps the name of each number that was assumed to
-    its value in words. `notes` are sentences a reader must know (for example that the fingerprints did not fit).
+    `effective_members` how many of them carried weight. `assumptions` are the numbers that were assumed, `notes`
+    are sentences a reader must know (for example that flow members disagree).
     """
 
     determinand: str
@@ -117,8 +130,8 @@ class Trace:
     blind_spots: tuple[BlindSpot, ...] = ()
     members: int = 1
     effective_members: float = 1.0
-    assumptions: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def ranking(self) -> pd.DataFrame:
         """Return one row a candidate: rank, id, kind, reach, probability, mass [kg] and start (UTC) with intervals."""
@@ -143,13 +156,14 @@ class Trace:
                     "id": spot.candidate,
                     "test_mass_kg": spot.test_mass_kg,
                     "blind_share": float(spot.is_blind.mean()),
+                    "unseen_share": spot.unseen_share,
                 }
                 for spot in self.blind_spots
             ],
             "members": self.members,
             "effective_members": self.effective_members,
-            "assumptions": dict(self.assumptions),
-            "notes": list(self.notes),
+            "assumptions": {a.name: a.value for a in self.assumptions},
+            "notes": [str(note) for note in self.notes],
         }
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Station
-from suyuan.tracing.blind import SEEN_AT, TEST_HOURS
+from suyuan.tracing.blind import TEST_HOURS
 from suyuan.tracing.library import Strength
 from suyuan.tracing.placement.worth import SeenAndApart
 from suyuan.tracing.prior import Prior, candidate_sources
@@ -25,6 +25,10 @@ from suyuan.transport.runs import Releases, forward
 Array = NDArray[np.float64]
 
 HOUR_S = 3600.0
+
+SEEN_AT = 3.0
+"""A release counts as seen where it lifts any reading by this many standard deviations of its noise."""
+
 HELD_BYTES = 60_000_000
 """Memory for the readings of all places and hours, of as many sources as are followed together."""
 

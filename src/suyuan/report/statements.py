@@ -1,0 +1,51 @@
+"""What results assumed and what a reader must know, in Chinese and English; the English is the results' own."""
+
+from __future__ import annotations
+
+from suyuan.report.words import Words
+from suyuan.tracing.statements import Assumption, AssumptionText, Note
+
+ASSUMPTIONS_ZH = {
+    "nobody": AssumptionText("无人排放的先验概率", "{share}"),
+    "pair": AssumptionText("两处同时排放的先验概率", "{share}"),
+    "rate": AssumptionText("排放强度的先验中位数与 90 % 区间", "{middle} g/s（{low} 至 {high}）"),
+    "members": AssumptionText("流场成员数", "{count}"),
+    "temperature": AssumptionText("证据减弱的倍数", "{temperature}"),
+    "readings": AssumptionText("{determinand}", "噪声 {noise}，衰减每天 {decay}，参与计算的值 {count} 个"),
+    "scenarios": AssumptionText("情景数", "{count}"),
+    "background": AssumptionText("背景", "{level} ± {sd} {unit}"),
+    "travel": AssumptionText("路程", "{speed} km/h，道路长度为直线距离的 {factor} 倍"),
+    "stop": AssumptionText("每站停留", "{minutes} 分钟"),
+    "prices": AssumptionText("费用", "每组每小时 {crew}，结果每晚一小时 {answer}"),
+    "kit": AssumptionText("试剂盒", "{limit} {unit} 起呈阳性，误报 {yes}，漏报 {no}，每次 {price}"),
+    "strip": AssumptionText("试纸", "误差为浓度的 {error}，每次 {price}"),
+    "grab": AssumptionText("实验室", "误差为浓度的 {error}，{hours} 小时后出结果，每样 {price}"),
+}
+"""Chinese of every entry of ASSUMPTIONS, with the same gaps."""
+
+NOTES_ZH = {
+    "few members": "流场成员少于四个：几乎没有考虑传播时间的误差。",
+    "members disagree": "各流场成员对读数的解释相差很大；证据已被减弱，直到有三个成员起作用。",
+    "no fingerprints": "没有水质指纹：未用水质特征判断是哪一类污水。",
+    "two sources": "两个污染源比一个更能解释读数。",
+    "sure": "已无悬念：采任何样都不会改变结论。",
+    "no sample": "在路程、工作时间和预算之内，没有样品能说明是谁排放的。",
+    "mouth": "排口处的试剂盒结果须现场判断；suyuan trace 只读取河水和管道水的样品。",
+    "flow ends": "给定的流量到 {end} 为止；此后假定其最后一天重复出现。",
+}
+"""Chinese of every entry of NOTES, with the same gaps."""
+
+
+def note_words(note: Note) -> Words:
+    """Return a sentence that a reader must know.
+
+    >>> note_words(Note("two sources")).zh
+    '两个污染源比一个更能解释读数。'
+    """
+    return Words(NOTES_ZH[note.key].format(**note.values), str(note))
+
+
+def assumption_words(assumption: Assumption) -> tuple[Words, Words]:
+    """Return what was assumed, its name and its value."""
+    name, value = (text.format(**assumption.values) for text in ASSUMPTIONS_ZH[assumption.key])
+    return Words(name, assumption.name), Words(value, assumption.value)

@@ -1,0 +1,91 @@
+"""What a result says in words: the key of a text and what fills its gaps, so that it can be said in any language.
+
+English stands here, for Python and the JSON files; other languages stand with the reports, under the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class AssumptionText(NamedTuple):
+    """The name of what was assumed and its value, both texts with gaps."""
+
+    name: str
+    value: str
+
+
+ASSUMPTIONS = {
+    "nobody": AssumptionText("prior of nobody", "{share}"),
+    "pair": AssumptionText("prior of two sources", "{share}"),
+    "rate": AssumptionText("release rate, median and 90 % range a priori", "{middle} g/s ({low} to {high})"),
+    "members": AssumptionText("flow members", "{count}"),
+    "temperature": AssumptionText("evidence divided by", "{temperature}"),
+    "readings": AssumptionText(
+        "{determinand}", "noise {noise}, decay {decay} per day, {count} values weighed"
+    ),
+    "scenarios": AssumptionText("scenarios", "{count}"),
+    "background": AssumptionText("background", "{level} +- {sd} {unit}"),
+    "travel": AssumptionText("travel", "{speed} km/h, roads {factor} times the straight line"),
+    "stop": AssumptionText("at a stop", "{minutes} min"),
+    "prices": AssumptionText("prices", "{crew} a crew hour, {answer} an hour without the answer"),
+    "kit": AssumptionText("kit", "yes from {limit} {unit}, {yes} false yes, {no} false no, {price} each"),
+    "strip": AssumptionText("strip", "{error} of the concentration, {price} each"),
+    "grab": AssumptionText(
+        "laboratory", "{error} of the concentration, result after {hours} h, {price} each"
+    ),
+}
+"""Every number that a trace or an advice may say it assumed."""
+
+NOTES = {
+    "few members": "Fewer than four flow members: travel time errors are hardly accounted for.",
+    "members disagree": "Flow members disagree strongly about the readings; the evidence was weakened until three of them "
+    "carry weight.",
+    "no fingerprints": "No fingerprints: which water it was played no part.",
+    "two sources": "Two sources explain the readings better than one.",
+    "sure": "Nothing is unsure: no sample would change the answer.",
+    "no sample": "No sample within reach, hours and budget would tell anything about who did it.",
+    "mouth": "A kit at an outfall's mouth is judged on the spot; suyuan trace reads samples of river and pipe water only.",
+    "flow ends": "The given flow ends at {end}; after that its last day is taken to repeat itself.",
+}
+"""Every sentence that a trace or an advice may want read."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A number that was assumed: its key in ASSUMPTIONS, and the `values` that fill the gaps.
+
+    >>> nobody = Assumption("nobody", {"share": "0.10"})
+    >>> nobody.name, nobody.value
+    ('prior of nobody', '0.10')
+    """
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return what was assumed, in English."""
+        return ASSUMPTIONS[self.key].name.format(**self.values)
+
+    @property
+    def value(self) -> str:
+        """Return the value, in English."""
+        return ASSUMPTIONS[self.key].value.format(**self.values)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence that a reader must know: its key in NOTES, and the `values` that fill the gaps.
+
+    >>> print(Note("flow ends", {"end": "2024-07-28"}))
+    The given flow ends at 2024-07-28; after that its last day is taken to repeat itself.
+    """
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return NOTES[self.key].format(**self.values)
