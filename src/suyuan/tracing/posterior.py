@@ -25,6 +25,7 @@ from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
 from suyuan.tracing.statements import Assumption, Note
 from suyuan.tracing.verdict import Verdict, effective_members, weigh
+from suyuan.tracing.why import why_of
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -79,6 +80,7 @@ def trace(
         else 0.0,
         assumptions=_assumptions(problem, verdict),
         notes=_notes(problem, verdict, fingerprints=fingerprints),
+        why=why_of(problem, verdict),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.tracing.reasons import Contest
 from suyuan.tracing.statements import Assumption, Note
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class Trace:
     `credible_set` is the smallest set of candidates that holds the source with 90 % probability, ties kept whole.
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
     `effective_members` how many of them carried weight. `assumptions` are the numbers that were assumed, `notes`
-    are sentences a reader must know (for example that flow members disagree).
+    are sentences a reader must know (for example that flow members disagree). `why` holds the leading suspicion against each
+    of its rivals, the most probable first.
     """
 
     determinand: str
@@ -132,6 +134,7 @@ class Trace:
     effective_members: float = 1.0
     assumptions: tuple[Assumption, ...] = ()
     notes: tuple[Note, ...] = ()
+    why: tuple[Contest, ...] = ()
 
     def ranking(self) -> pd.DataFrame:
         """Return one row a candidate: rank, id, kind, reach, probability, mass [kg] and start (UTC) with intervals."""
@@ -164,6 +167,7 @@ class Trace:
             "effective_members": self.effective_members,
             "assumptions": {a.name: a.value for a in self.assumptions},
             "notes": [str(note) for note in self.notes],
+            "why": [contest.to_dict() for contest in self.why],
         }
 
     def __str__(self) -> str:
