@@ -14,6 +14,7 @@ from suyuan.plot.series import leading as leading
 from suyuan.plot.series import readings as readings
 from suyuan.plot.series import release_histories as release_histories
 from suyuan.plot.series import release_unit as release_unit
+from suyuan.plot.speeches import speeches as speeches
 from suyuan.plot.style import CHINESE_FONTS as CHINESE_FONTS
 from suyuan.plot.style import LATIN_FONT as LATIN_FONT
 from suyuan.plot.style import WORDS_ZH as WORDS_ZH

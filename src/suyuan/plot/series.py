@@ -44,7 +44,7 @@ def release_histories(trace: Trace, *, zone: tzinfo) -> Figure:
         axes.set_ylabel(f"release, {release_unit(trace.unit)}")
         axes.set_ylim(0.0, max(float(high.max()), 1e-9) * 1.08)
         axes.set_xlim(edges[0], edges[-1])
-        _dated(axes)
+        dated(axes)
     finish(figure, panels[0], rows=len(panels))
     return figure
 
@@ -99,7 +99,7 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
     axes.set_ylim(len(spots) - 0.4, -0.6)
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis_date()
-    _dated(axes)
+    dated(axes)
     return figure
 
 
@@ -124,7 +124,7 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     axes.set_title(f"{fit.determinand}, {fit.unit}", loc="left")
     if fit.determinand != "EC":  # conductivity moves by a tenth of its level: from zero nothing would be seen
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(low, initial=0.0))))
-    _dated(axes)
+    dated(axes)
 
 
 def _with_gaps(time: NDArray[np.datetime64], lines: Array) -> tuple[NDArray[np.datetime64], Array]:
@@ -141,7 +141,7 @@ def _with_gaps(time: NDArray[np.datetime64], lines: Array) -> tuple[NDArray[np.d
     return np.insert(time, gaps, time[gaps - 1] + np.median(step)), np.insert(lines, gaps, np.nan, axis=1)
 
 
-def _dated(axes: Axes) -> None:
+def dated(axes: Axes) -> None:
     """Write dates as month-day (and hour where days are few): readable in every language."""
     from matplotlib.dates import AutoDateLocator, DateFormatter
 

@@ -48,6 +48,7 @@ WORDS_ZH = {
     "strip": "试纸",
     "grab sample": "采样送检",
     "route": "路线",
+    "log ratio": "对数比",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 

@@ -16,6 +16,7 @@ from suyuan.network import Network
 from suyuan.plot import WORTH_SHOWING, local, percent
 from suyuan.report.figures import Lang, inline
 from suyuan.report.statements import assumption_words, note_words
+from suyuan.report.why import why_words
 from suyuan.report.words import (
     LIKELIHOOD,
     Words,
@@ -75,6 +76,7 @@ class Drawn:
     readings: Mapping[str, str]
     panels: Mapping[str, int]
     blind: str
+    why: str = ""
 
 
 def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
@@ -98,6 +100,7 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
         notes=[note_words(note) for note in trace.notes],
+        why=why_words(trace, network, zone=run.zone),
         figures=_figures(drawn, network),
         left_out=len(drawn.readings) - len(_on_page(drawn)),
         blind=_blind(trace),
@@ -175,6 +178,10 @@ def _figures(drawn: Drawn, network: Network) -> dict[str, Any]:
         "blind": (
             drawn.blind,
             Words("各候选看不见的时段", "Hours in which each candidate would stay unseen"),
+        ),
+        "why": (
+            drawn.why,
+            Words("各站各时段的读数支持谁", "Whom the readings of each station and hour speak for"),
         ),
     }
     made: dict[str, Any] = {k: inline(f, alt=alt) if f else "" for k, (f, alt) in draw.items()}

@@ -14,7 +14,7 @@ import numpy as np
 from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import result_folder
 from suyuan.network import Network
-from suyuan.plot import blind_hours, leading, network_map, readings, release_histories
+from suyuan.plot import blind_hours, leading, network_map, readings, release_histories, speeches
 from suyuan.report.figures import standalone, svg
 from suyuan.report.page import BLIND_ROWS, Drawn, RunInfo, page, partly_blind
 from suyuan.tracing.result import Trace
@@ -55,6 +55,7 @@ def draw(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo) ->
         readings={s: svg(readings(fits, zone=run.zone), s) for s, fits in stations.items()},
         panels={s: len(fits) for s, fits in stations.items()},
         blind=svg(blind_hours(blind, trace, zone=run.zone), "blind") if blind else "",
+        why=svg(speeches(trace.why[0], trace, zone=run.zone), "why") if trace.why else "",
     )
 
 
@@ -122,7 +123,7 @@ def release_csv(trace: Trace, zone: tzinfo) -> str:
 
 
 def _named(drawn: Drawn) -> dict[str, str]:
-    single = {"map": drawn.network, "releases": drawn.releases, "blind-spots": drawn.blind}
+    single = {"map": drawn.network, "releases": drawn.releases, "blind-spots": drawn.blind, "why": drawn.why}
     by_station = {f"readings-{_file_name(station)}": figure for station, figure in drawn.readings.items()}
     return {name: figure for name, figure in {**single, **by_station}.items() if figure}
 

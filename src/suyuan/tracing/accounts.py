@@ -1,8 +1,9 @@
 """What one explanation says of every reading: expected from those before it, and from all the others.
 
 An explanation is held at its likeliest amplitudes and lateness. The errors of its plumes, shared by the substances, and the
-backgrounds make all readings jointly normal; their density is then a product of the densities of each reading given those before it
-(chain rule; Rasmussen and Williams, 2006, eq. A.6), and what each says given all others follows from the inverse covariance (ibid., eq. 5.12).
+backgrounds make all readings jointly normal; their density is then a product of the densities of each reading given those
+before it (chain rule: Rasmussen and Williams, 2006, appendix A), and what each says given all others follows from the inverse
+covariance (ibid., eq. 5.12).
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class Account:
 class Plumes:
     """One or two plumes that have settled.
 
-    `mean` (plume, substance, receptor) [g/m3] and `errors` (substance, receptor, error), what it gets wrong for independent standard normal errors;
-    `late_s` and `doubt_s` (plume, station), `passes` (plume, station) whether it shows there; `water` is the log of how
-    usual the amplitudes are, integrated about the likeliest.
+    `mean` (plume, substance, receptor) [g/m3] and `errors` (substance, receptor, error), what it gets wrong for independent
+    standard normal errors; `late_s` and `doubt_s` (plume, station), `passes` (plume, station) whether it shows there; `water`
+    is the log of how usual the amplitudes are, integrated about the likeliest.
     """
 
     mean: Array
@@ -109,7 +110,7 @@ def settled_plumes(problem: Problem, ground: Ground, *, seen: Responses, found: 
         [doubt_of(*seen.travel_s(source, shape), bin_s=ground.bin_s) for source, shape in releases]
     )
     total, history = seen.total[seen.place[found.source]], seen.history[found.shape]
-    precision = np.linalg.inv(prior)
+    precision = np.asarray(np.linalg.inv(prior), dtype=float)
     reach = 2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape)
     _, x, information, late = settle(
         total,

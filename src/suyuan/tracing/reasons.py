@@ -9,6 +9,12 @@ import numpy as np
 
 NOBODY = "nobody"
 
+HOURS = 6
+"""What readings say is summed over so many hours of a station and determinand."""
+
+LEAST_SAID, LEAST_SHARE = 0.05, 0.02
+"""Log ratio, and share of the largest, below which what readings say is not written to files."""
+
 
 @dataclass(frozen=True)
 class Delay:
@@ -46,9 +52,9 @@ class Suspicion:
 class Speech:
     """What the readings of one determinand at one station within some hours say.
 
-    `log_ratio` above 0 speaks for the one, below 0 for its rival. `since` and `until` (datetime64[s] UTC) are the first and last
-    reading; `observed`, `expected` and `rival_expected` their means: as read, and as the one and its rival expected them from all that
-    was read before those hours.
+    `log_ratio` above 0 speaks for the one, below 0 for its rival. `since` and `until` (datetime64[s] UTC) are the first and
+    last reading; `observed`, `expected` and `rival_expected` their means: as read, and as the one and its rival expected them
+    from all that was read before those hours.
     """
 
     station: str
@@ -69,8 +75,9 @@ Side = Literal["or less", "or more", "about"]
 class Overturn:
     """The reading that, had it been `value` instead of `observed`, would have made the one and its rival equally probable.
 
-    Of all readings the one for which this is least surprising: `value` lies `surprise` standard deviations from `expected`, which is
-    what all other readings let the more probable of the two expect there. `side` says which values beyond overturn too.
+    Of all readings the one for which this is least surprising: `value` lies `surprise` standard deviations from `expected`,
+    which is what all other readings let the more probable of the two expect there. `side` says which values beyond overturn
+    too.
     """
 
     station: str
@@ -89,11 +96,11 @@ class Overturn:
 class Contest:
     """Why the leading suspicion `one` is believed rather than its `rival`, in natural logs.
 
-    `log_odds` of their probabilities is the sum of `speeches` (the readings, in hours of a station and determinand), `water` (how usual
-    strength and mix of substances are for the kind of water), `prior` (of place, kind and release history before any reading) and `others`
-    (all other histories, flows and backgrounds in which either may have done it). The first three compare the leading explanation
-    of either alone; they are weakened by `tempering` as the probabilities are. `overturn` is None where no plausible reading would change
-    the order.
+    `log_odds` of their probabilities is the sum of `speeches` (the readings, in hours of a station and determinand), `water`
+    (how usual strength and mix of substances are for the kind of water), `prior` (of place, kind and release history before
+    any reading) and `others` (all other histories, flows and backgrounds in which either may have done it). The first three
+    compare the leading explanation of either alone; readings and water are weakened by `tempering`, as the probabilities
+    are. `overturn` is None where no plausible reading would change the order.
     """
 
     one: Suspicion
@@ -112,7 +119,8 @@ class Contest:
         return float(sum(speech.log_ratio for speech in self.speeches))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and strings, times in UTC; readings that say less than 0.05 are left out of the list."""
+        """Return plain numbers and strings, times in UTC; what says little is left out of the list."""
+        least = max(LEAST_SAID, LEAST_SHARE * max((abs(s.log_ratio) for s in self.speeches), default=0.0))
         return {
             "one": _suspicion(self.one),
             "rival": _suspicion(self.rival),
@@ -125,7 +133,7 @@ class Contest:
             "parts": [
                 {**_plain(speech), "since": f"{speech.since}Z", "until": f"{speech.until}Z"}
                 for speech in self.speeches
-                if abs(speech.log_ratio) >= 0.05
+                if abs(speech.log_ratio) >= least
             ],
             "overturn": {**_plain(self.overturn), "time": f"{self.overturn.time}Z"}
             if self.overturn

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from suyuan.tracing.accounts import Account, Plumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.readings import Block
-from suyuan.tracing.reasons import Contest, Delay, Overturn, Side, Speech, Suspicion
+from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Side, Speech, Suspicion
 from suyuan.tracing.refine import Ground, ground_of
 from suyuan.tracing.responses import responses
 from suyuan.tracing.search import Explanations, Problem, joined
@@ -23,9 +23,6 @@ MOST_RIVALS = 3
 
 WORTH_ASKING = 0.01
 """Probability from which a suspicion is."""
-
-HOURS = 6
-"""What readings say is summed over so many hours of a station and determinand."""
 
 FARTHEST = 6.0
 """No reading further than this many standard deviations from what is expected is thought of to overturn the order."""
@@ -148,7 +145,7 @@ def _case(
     found: Pick | None,
 ) -> Case:
     """Return one suspicion made out in full; nobody is judged under the background that is found where nothing is claimed."""
-    who, probability = chance
+    probability = chance[1]
     if found is None:
         quiet = problem.claim([np.zeros(len(block.value)) for block in problem.blocks])
         normal = normal_of(problem.blocks, quiet.backgrounds)
