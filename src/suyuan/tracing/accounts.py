@@ -15,16 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, solve_triangular
 
-from suyuan.tracing.anew import ROUNDS
 from suyuan.tracing.background import Background
+from suyuan.tracing.evidence import SHOWS_AT
 from suyuan.tracing.readings import Block
 from suyuan.tracing.refine import Ground, amplitude_covariance, doubt_of, first_guesses
 from suyuan.tracing.responses import Responses
 from suyuan.tracing.search import Explanations, Problem
-from suyuan.tracing.settle import TAIL_BINS, erring_rows, error_root, hull_of, moved, released, settle
+from suyuan.tracing.settle import (
+    TAIL_BINS,
+    erring_rows,
+    error_root,
+    hull_of,
+    least_signal,
+    moved,
+    released,
+    settle,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+
+ROUNDS_TO_REST = 6
+"""How often a plume is moved to where it fits best: until it rests, unlike in the search, where two rounds must do."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Plumes:
 
     `mean` (plume, substance, receptor) [g/m3] and `errors` (substance, receptor, error), what it gets wrong for independent
     standard normal errors; `late_s` and `doubt_s` (plume, station), `passes` (plume, station) whether it shows there; `water`
-    is the log of how usual the amplitudes are, integrated about the likeliest.
+    is the log of how usual the amplitudes are, integrated about the likeliest, and of how far they show at all.
     """
 
     mean: Array
@@ -125,12 +138,15 @@ def settled_plumes(problem: Problem, ground: Ground, *, seen: Responses, found: 
         ground.time,
         ground.memory,
         ground.bin_s,
-        ROUNDS,
+        ROUNDS_TO_REST,
     )
     a, off = np.exp(x), x - centre.ravel()
     curve = precision + information * np.outer(a, a)
-    water = -0.5 * off @ precision @ off + 0.5 * (
-        np.linalg.slogdet(precision)[1] - np.linalg.slogdet(curve)[1]
+    shown = a @ information @ a if len(releases) == 1 else least_signal(a, information, len(releases))
+    water = (
+        -0.5 * off @ precision @ off
+        + 0.5 * (np.linalg.slogdet(precision)[1] - np.linalg.slogdet(curve)[1])
+        + np.log(1.0 - np.exp(-0.5 * min(shown, 1e6) / SHOWS_AT**2) + 1e-9)
     )
     mean, errors, passes = _errors(ground, total=total, history=history, late=late, doubt=doubt, amplitude=a)
     return Plumes(mean, errors, late, doubt[:, 0], passes, float(water))

@@ -12,7 +12,7 @@ NOBODY = "nobody"
 HOURS = 6
 """What readings say is summed over so many hours of a station and determinand."""
 
-LEAST_SAID, LEAST_SHARE = 0.05, 0.02
+LEAST_SAID, LEAST_SHARE = 0.05, 0.05
 """Log ratio, and share of the largest, below which what readings say is not written to files."""
 
 
@@ -97,7 +97,7 @@ class Contest:
     """Why the leading suspicion `one` is believed rather than its `rival`, in natural logs.
 
     `log_odds` of their probabilities is the sum of `speeches` (the readings, in hours of a station and determinand), `water`
-    (how usual strength and mix of substances are for the kind of water), `prior` (of place, kind and release history before
+    (how usual strength and mix of substances are for the kind of water, and that they show), `prior` (of place, kind and release history before
     any reading) and `others` (all other histories, flows and backgrounds in which either may have done it). The first three
     compare the leading explanation of either alone; readings and water are weakened by `tempering`, as the probabilities
     are. `overturn` is None where no plausible reading would change the order.
@@ -150,8 +150,8 @@ def _plain(thing: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(thing).items()}
 
 
-QUIET = 0.1
-"""Speeches that say less than this (log) are joined to no other."""
+QUIET_SHARE = 0.1
+"""Speeches that say less than this share of what the loudest says are joined to no other."""
 
 LONGEST = np.timedelta64(24, "h")
 """Speeches are joined over no more than this."""
@@ -162,9 +162,10 @@ def spells(contest: Contest) -> tuple[Speech, ...]:
 
     Means are over the joined speeches, each counted once.
     """
+    quiet = QUIET_SHARE * max((abs(s.log_ratio) for s in contest.speeches), default=0.0)
     groups: list[list[Speech]] = []
     for speech in sorted(contest.speeches, key=lambda s: (s.station, s.determinand, s.since)):
-        if groups and _go_on(groups[-1], speech):
+        if groups and _go_on(groups[-1], speech) and _least(groups[-1][-1], speech) >= quiet:
             groups[-1].append(speech)
         else:
             groups.append([speech])
@@ -177,9 +178,12 @@ def _go_on(group: list[Speech], speech: Speech) -> bool:
     return (
         (last.station, last.determinand) == (speech.station, speech.determinand)
         and last.log_ratio * speech.log_ratio > 0.0
-        and min(abs(speech.log_ratio), abs(last.log_ratio)) >= QUIET
         and bool(speech.until - first.since <= LONGEST)
     )
+
+
+def _least(*both: Speech) -> float:
+    return min(abs(speech.log_ratio) for speech in both)
 
 
 def _joined(parts: list[Speech]) -> Speech:

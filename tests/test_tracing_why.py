@@ -1,0 +1,301 @@
+"""Why: what readings say adds up, looks no further ahead than it may, and names the reading that would overturn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+import tracing_worlds as worlds
+from scipy.stats import multivariate_normal
+
+from suyuan.tracing.accounts import Normal, account_of, normal_of, settled_plumes
+from suyuan.tracing.posterior import problem_of
+from suyuan.tracing.reasons import Contest, Speech, Suspicion, spells
+from suyuan.tracing.refine import ground_of, settled
+from suyuan.tracing.responses import responses
+from suyuan.tracing.search import Problem
+from suyuan.tracing.verdict import Verdict, weigh
+from suyuan.tracing.why import overturn_of, readings_of, why_of
+
+ONE = {"O1": (worlds.history(40, 12), worlds.rates("industrial", 2.0))}
+TWO = {
+    "O1": (worlds.history(40, 12), worlds.rates("industrial", 1.0)),
+    "O2": (worlds.history(60, 8), worlds.rates("domestic", 3.0)),
+}
+
+
+@dataclass(frozen=True)
+class Traced:
+    problem: Problem
+    verdict: Verdict
+    why: tuple[Contest, ...]
+
+
+def problem(observations) -> Problem:
+    world = worlds.meeting()
+    return problem_of(
+        observations,
+        (world.matrix,),
+        substances=worlds.substances(),
+        fingerprints=worlds.FINGERPRINTS,
+        prior=world.prior,
+    )
+
+
+def traced(observations) -> Traced:
+    given = problem(observations)
+    verdict = weigh(given)
+    return Traced(given, verdict, why_of(given, verdict))
+
+
+@cache
+def of_one() -> Traced:
+    return traced(worlds.read(worlds.meeting(), ONE))
+
+
+@cache
+def of_two() -> Traced:
+    return traced(worlds.read(worlds.meeting(), TWO))
+
+
+@cache
+def of_nobody() -> Traced:
+    return traced(worlds.read(worlds.meeting(), {}))
+
+
+def joint(found: Traced, suspicion: Suspicion) -> Normal:
+    """Return the normal of all readings under a suspicion's best explanation, found here by hand."""
+    given, verdict = found.problem, found.verdict
+    if not suspicion.candidates:
+        return normal_of(
+            given.blocks, given.claim([np.zeros(len(b.value)) for b in given.blocks]).backgrounds
+        )
+    names = np.array([s.candidate for s in given.matrices[0].sources])
+    best = max(
+        np.flatnonzero(names[verdict.single.source] == suspicion.candidates[0]),
+        key=verdict.single.weight.item,
+    )
+    rows = verdict.single.where(np.array([best]))
+    ground = ground_of(verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
+    seen = responses(given, 0, source=rows.source)
+    plumes = settled_plumes(given, ground, seen=seen, found=rows)
+    return normal_of(given.blocks, verdict.claimed.backgrounds, plumes=plumes)
+
+
+@pytest.mark.parametrize("found", [of_one, of_nobody])
+def test_what_the_readings_say_adds_up_to_the_ratio_of_their_densities(found):
+    found = found()
+    value = np.concatenate([block.value for block in found.problem.blocks])
+    assert len(found.why) >= 1
+    for contest in found.why:
+        one, rival = (joint(found, suspicion) for suspicion in (contest.one, contest.rival))
+        ratio = multivariate_normal.logpdf(value, one.mean, one.covariance) - multivariate_normal.logpdf(
+            value, rival.mean, rival.covariance
+        )
+        assert contest.readings * contest.tempering == pytest.approx(ratio, abs=1e-5)
+
+
+def gain_at_rest(found: Traced, candidate: str) -> float:
+    """Return the evidence that the verdict gives a candidate's best explanation, once its plume has come to rest."""
+    single = found.verdict.single
+    names = np.array([s.candidate for s in found.problem.matrices[0].sources])[single.source]
+    row = single.where(np.array([max(np.flatnonzero(names == candidate), key=single.weight.item)]))
+    receptors = found.problem.matrices[0].receptors
+    ground = ground_of(found.verdict.claimed, receptors, bin_s=found.problem.bin_s)
+    seen = responses(found.problem, 0, source=row.source)
+    return settled(found.problem, ground, seen=seen, found=row, rounds=12).log_gain
+
+
+def test_readings_and_water_are_what_the_verdict_weighs_the_leading_explanations_by():
+    found = of_one()
+    compared = 0
+    for contest in found.why:
+        if contest.rival.candidates:
+            one, rival = (gain_at_rest(found, s.candidates[0]) for s in (contest.one, contest.rival))
+            said = (contest.readings + contest.water) * contest.tempering
+            assert said == pytest.approx(one - rival, abs=0.01)
+            compared += 1
+    assert compared >= 2
+
+
+@pytest.mark.parametrize("found", [of_one, of_two, of_nobody])
+def test_the_parts_add_up_to_the_odds_of_the_probabilities(found):
+    for contest in found().why:
+        parts = contest.readings + contest.water + contest.prior + contest.others
+        odds = np.log(contest.one.probability) - np.log(max(contest.rival.probability, 1e-300))
+        assert parts == pytest.approx(contest.log_odds, abs=1e-9)
+        assert contest.log_odds == pytest.approx(odds)
+
+
+def test_nobody_is_always_asked_and_the_most_probable_stands_first():
+    for found in (of_one(), of_two(), of_nobody()):
+        rivals = [contest.rival for contest in found.why]
+        assert len({contest.one for contest in found.why}) == 1
+        assert sorted((r.probability for r in rivals), reverse=True) == [r.probability for r in rivals]
+        assert () in [found.why[0].one.candidates, *(r.candidates for r in rivals)]
+    assert of_nobody().why[0].one.label == "nobody"
+    assert set(of_two().why[0].one.candidates) == {"O1", "O2"}
+
+
+def random_normal(rng: np.random.Generator, size: int) -> Normal:
+    root = rng.standard_normal((size, size + 3))
+    return Normal(rng.standard_normal(size), root @ root.T)
+
+
+def test_what_all_other_readings_let_expect_is_the_conditional_normal():
+    rng = np.random.default_rng(5)
+    normal, value = random_normal(rng, 9), rng.standard_normal(9)
+    account = account_of(value, normal, order=rng.permutation(9), known=np.zeros(9, int))
+    for i in range(9):
+        rest = np.delete(np.arange(9), i)
+        gain = normal.covariance[i, rest] @ np.linalg.inv(normal.covariance[np.ix_(rest, rest)])
+        assert account.mean[i] == pytest.approx(normal.mean[i] + gain @ (value - normal.mean)[rest])
+        assert account.sd[i] ** 2 == pytest.approx(
+            normal.covariance[i, i] - gain @ normal.covariance[rest, i]
+        )
+
+
+def test_what_is_expected_rests_on_what_was_known_and_nothing_later():
+    rng = np.random.default_rng(6)
+    normal, value = random_normal(rng, 8), rng.standard_normal(8)
+    order, known = np.array([3, 1, 7, 0, 2, 6, 4, 5]), np.array([2, 0, 4, 0, 4, 4, 4, 2])
+    account = account_of(value, normal, order=order, known=known)
+    for i in range(8):
+        past = order[: known[i]]
+        gain = normal.covariance[i, past] @ np.linalg.inv(normal.covariance[np.ix_(past, past)])
+        assert account.ahead[i] == pytest.approx(normal.mean[i] + gain @ (value - normal.mean)[past])
+
+
+def test_readings_before_the_hours_of_a_cell_are_known_and_those_within_are_not():
+    readings = readings_of(of_one().problem)
+    place = np.argsort(readings.order)
+    for i in range(0, len(readings.value), 37):
+        inside = np.flatnonzero(readings.cell == readings.cell[i])
+        assert len({(readings.station[k], readings.block[k]) for k in inside}) == 1
+        assert place[inside].min() >= readings.known[i]
+        known = readings.order[: readings.known[i]]
+        assert known.size == 0 or readings.time[known].max() < readings.time[inside].min()
+
+
+def test_a_reading_of_the_overturning_value_would_have_made_both_equally_probable():
+    found = of_one()
+    readings = readings_of(found.problem)
+    checked = 0
+    for contest in found.why:
+        change = contest.overturn
+        if change is None:
+            continue
+        names = np.array([b.substance.determinand.id for b in found.problem.blocks])[readings.block]
+        at = (
+            (readings.station == change.station)
+            & (readings.time == change.time)
+            & (names == change.determinand)
+        )
+        assert at.sum() == 1
+        assert readings.value[at][0] == change.observed
+        after = np.where(at, change.value, readings.value)
+        one, rival = (joint(found, suspicion) for suspicion in (contest.one, contest.rival))
+        moved = sum(
+            sign * multivariate_normal.logpdf(value, normal.mean, normal.covariance)
+            for sign, normal, value in (
+                (1.0, one, after),
+                (-1.0, rival, after),
+                (-1.0, one, readings.value),
+                (1.0, rival, readings.value),
+            )
+        )
+        assert contest.log_odds + moved / contest.tempering == pytest.approx(0.0, abs=1e-4)
+        assert {"or less": change.value < change.observed, "or more": change.value > change.observed}.get(
+            change.side, True
+        )
+        checked += 1
+    assert checked
+
+
+def test_beyond_an_overturning_value_with_a_side_the_rival_leads():
+    readings = readings_of(of_one().problem)
+    rng, size = np.random.default_rng(8), len(readings.value)
+    tried = 0
+    for _ in range(20):
+        order, known = readings.order, readings.known
+        near, far = readings.value + 0.01 * rng.standard_normal((2, size))
+        one, rival = (
+            account_of(readings.value, Normal(mean, np.eye(size) * sd**2), order=order, known=known)
+            for mean, sd in ((near, 0.05), (far + 0.1, 0.05 + 0.02 * rng.random()))
+        )
+        odds = 3.0
+        change = overturn_of(readings, one, rival, log_odds=odds)
+        assert change is not None
+        if change.side == "about":
+            continue
+        tried += 1
+        i = int(np.flatnonzero(readings.value == change.observed)[0])
+        step = 0.02 if change.side == "or more" else -0.02
+        for value, leads in ((change.value + step, False), (change.value - step, True)):
+            density = [
+                -0.5 * ((v - m) / s) ** 2
+                for v, m, s in (
+                    (value, one.mean[i], one.sd[i]),
+                    (value, rival.mean[i], rival.sd[i]),
+                    (change.observed, one.mean[i], one.sd[i]),
+                    (change.observed, rival.mean[i], rival.sd[i]),
+                )
+            ]
+            assert (odds + density[0] - density[1] - density[2] + density[3] > 0.0) == leads
+    assert tried >= 5
+
+
+def test_readings_where_the_plume_passes_speak_against_nobody():
+    contest = next(c for c in of_one().why if c.rival.label == "nobody")
+    loudest = spells(contest)[0]
+    assert loudest.station == "T"
+    assert loudest.log_ratio > 10.0
+    assert abs(loudest.observed - loudest.expected) < abs(loudest.observed - loudest.rival_expected)
+    before = [s for s in contest.speeches if s.until < worlds.networks.START + np.timedelta64(38, "h")]
+    assert before
+    assert max(abs(s.log_ratio) for s in before) < 0.2 * loudest.log_ratio
+
+
+def test_a_plume_that_passed_a_station_late_is_said_to():
+    world = worlds.meeting()
+    observations = worlds.read(world, ONE)
+    value = observations.value.copy()
+    for name in worlds.NAMES:
+        rows = np.flatnonzero((observations.station == "S") & (observations.determinand == name))
+        value[rows[1:]] = value[rows[:-1]]
+    found = traced(replace(observations, value=value))
+    plain, late = (
+        {(d.candidate, d.station): d.hours for c in each.why for d in c.one.delays}
+        for each in (of_one(), found)
+    )
+    assert late["O1", "S"] - late["O1", "T"] > plain["O1", "S"] - plain["O1", "T"] + 0.4
+
+
+def speech(hour: int, log_ratio: float, determinand: str = "TP") -> Speech:
+    since = np.datetime64("2024-07-20T00:00:00") + np.timedelta64(hour, "h")
+    until = since + np.timedelta64(5, "h")
+    return Speech("S", determinand, "mg/L", since, until, log_ratio, 1.0, 1.1, 0.8)
+
+
+def test_speeches_for_the_same_side_are_joined_for_a_day_at_most_and_nothing_is_lost():
+    said = [speech(6 * k, 1.0) for k in range(6)] + [speech(36, -2.0), speech(42, 1.0), speech(0, 3.0, "EC")]
+    contest = Contest(Suspicion(("O1",), 0.7), Suspicion(("O2",), 0.3), 0.8, tuple(said), 0.0, 0.0, 0.0)
+    joined = spells(contest)
+    assert [(s.determinand, s.log_ratio) for s in joined] == [
+        ("TP", 4.0),
+        ("EC", 3.0),
+        ("TP", 2.0),
+        ("TP", -2.0),
+        ("TP", 1.0),
+    ]
+    assert sum(s.log_ratio for s in joined) == pytest.approx(contest.readings)
+    assert joined[0].until - joined[0].since <= np.timedelta64(24, "h")
+
+
+def test_without_any_explanation_there_is_nothing_to_ask():
+    found = of_one()
+    empty = found.verdict.single.where(np.empty(0, np.int64))
+    nothing = replace(found.verdict, nobody=1.0, one=0.0, two=0.0, single=empty, first=empty, second=empty)
+    assert why_of(found.problem, nothing) == ()
