@@ -12,6 +12,7 @@ from suyuan.network import Network, Node, Outfall, Reach, Station
 from suyuan.report import PlanInfo, RunInfo
 from suyuan.tracing.advice import Advice, Stop
 from suyuan.tracing.places import Place
+from suyuan.tracing.reasons import Contest, Delay, Overturn, Speech, Suspicion
 from suyuan.tracing.result import BlindSpot, Candidate, Finding, Fit, Interval, TimeInterval, Trace
 from suyuan.tracing.statements import Assumption, Note
 
@@ -80,6 +81,29 @@ def _finding(candidate: Candidate, probability: float, mass: float) -> Finding:
     return Finding(candidate, probability, Interval(0.5 * mass, mass, 1.8 * mass), start, release)
 
 
+def contests(top: float, rival: float, nobody: float) -> tuple[Contest, ...]:
+    """O1 against O2, told apart by S2 on its own reach and contradicted by S1; and against nobody."""
+
+    def speech(station: str, hour: int, log_ratio: float, expected: float) -> Speech:
+        since = START + np.timedelta64(hour, "h")
+        until = since + np.timedelta64(4, "h")
+        return Speech(station, "NH3-N", "mg/L", since, until, log_ratio, 1.43, expected, 0.81)
+
+    one = Suspicion(
+        ("O1",), top, ("industrial",), (Delay("O1", "S1", -3.2, 1.1), Delay("O1", "S2", 0.2, 0.6))
+    )
+    time = START + np.timedelta64(30, "h")
+    overturn = Overturn("S2", "NH3-N", "mg/L", time, 1.43, False, 0.4, "or less", 1.51, 2.6)
+    said = (speech("S1", 24, -0.8, 1.02), speech("S1", 30, 0.02, 1.0), speech("S2", 24, 4.1, 1.39))
+    odds = (float(np.log(max(top, 1e-300) / max(p, 1e-300))) for p in (rival, nobody))
+    return (
+        Contest(
+            one, Suspicion(("O2",), rival, ("domestic",)), next(odds), said, 0.3, -0.5, 0.1, 3.4, overturn
+        ),
+        Contest(one, Suspicion((), nobody), next(odds), (speech("S2", 24, 9.0, 1.39),), -2.0, -3.0, 1.0, 1.5),
+    )
+
+
 def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
     rest = 1.0 - top - nobody
     findings = (
@@ -115,6 +139,7 @@ def trace(top: float = 0.83, nobody: float = 0.01, unit: str = "mg/L") -> Trace:
             Assumption("readings", {"determinand": "EC", "noise": "2.1%", "decay": "0", "count": "96"}),
         ),
         notes=(Note("two sources"),),
+        why=contests(top, 0.5 * rest, nobody),
     )
 
 

@@ -25,7 +25,9 @@ from suyuan.plot import CHINESE_FONTS, drawn_lines, network_map, percent, point_
 from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
 from suyuan.report.figures import FONTS, svg
 from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
+from suyuan.report.why import why_words
 from suyuan.report.words import headline, likelihood, mass_words, shares
+from suyuan.tracing.reasons import Suspicion
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import ASSUMPTIONS, NOTES
 
@@ -102,6 +104,7 @@ def test_the_page_says_everything_in_both_languages(results: Path):
         ("盲区", "Blind spots"),
         ("水量平衡", "Water balance"),
         ("假定", "What was assumed"),
+        ("为什么", "Why"),
         ("没有人排放", "nobody"),
         ("名录外污染源", "an unlisted source"),
         ("不是定责的结论", "not a verdict"),
@@ -172,8 +175,8 @@ def test_names_from_the_project_cannot_become_markup(results: Path):
 
 def test_every_figure_has_a_text_for_those_who_cannot_see_it(results: Path):
     page = _page(results)
-    assert page.tags.count("svg") == 5
-    assert page.tags.count("title") == 1 + 5
+    assert page.tags.count("svg") == 6
+    assert page.tags.count("title") == 1 + 6
 
 
 def test_every_table_has_headers_for_columns_and_rows(results: Path):
@@ -387,3 +390,50 @@ def test_an_unknown_mass_is_left_blank():
 def test_the_made_up_run_has_a_time_with_an_offset():
     assert isinstance(made_up.run().made, datetime)
     assert made_up.run().made.utcoffset() is not None
+
+
+def test_the_page_says_which_readings_speak_for_and_against_and_which_one_would_overturn(results: Path):
+    text = _page(results).text
+    for said in (
+        "O1 (83 %) against O2 (8 %)",
+        "NH3-N at S2, 07-21 00:00–04:00 (+4.1): measured 1.43 mg/L in the mean; by what was read before, "
+        "1.39 was expected if O1, 0.81 if O2.",
+        "S2 的 NH3-N，07-21 00:00–04:00（+4.1）：平均实测 1.43 mg/L；按此前读数推算，若为 O1 应为 1.39，若为 O2 应为 0.81。",
+        "NH3-N at 姚巷 Yaoxiang, 07-21 00:00–04:00 (-0.80)",
+        "If it was O1, its plume must pass 姚巷 Yaoxiang 3.2 h earlier than the flow says",
+        "A reading of NH3-N of 0.4 mg/L or less at S2 on 07-21 06:00 would put O2 first, by the explanations found "
+        "(1.4 was measured; all other readings let 1.5 expect, 2.6 standard deviations away).",
+        "Flow members disagree, so the evidence was divided by 3.4.",
+        "若没有人排放应为 0.81",
+        "没有哪一个读数取另一个可信的值就能使没有人排放领先。",
+    ):
+        assert said in text
+    assert "S2 0.2 h later" not in text  # no delay worth saying
+    assert "(+0.02)" not in text
+
+
+def test_trace_json_says_why_in_local_time_and_without_what_says_little(results: Path):
+    first, second = json.loads((results / "trace.json").read_text("utf-8"))["why"]
+    assert first["one"]["candidates"] == ["O1"]
+    assert second["rival"]["candidates"] == []
+    assert [part["log_ratio"] for part in first["parts"]] == [-0.8, 4.1]
+    assert first["parts"][0]["since"] == "2024-07-21T00:00:00+08:00"
+    assert first["overturn"]["time"] == "2024-07-21T06:00:00+08:00"
+    assert second["overturn"] is None
+    assert first["readings"] == pytest.approx(-0.8 + 0.02 + 4.1)
+
+
+def test_pairs_and_unlisted_sources_are_called_by_words_in_the_reasons():
+    trace = made_up.trace()
+    pair = Suspicion(("O2", "reach:R1"), 0.08)
+    (said,) = why_words(
+        replace(trace, why=(replace(trace.why[0], rival=pair),)), made_up.network(), zone=made_up.CHINA
+    )
+    assert said.rival.en == "O2 and an unlisted source on reach 新河 New Canal together"
+    assert said.rival.zh == "O2 与 河段 新河 New Canal 上的名录外污染源 同时排放"
+
+
+def test_without_reasons_the_page_has_no_such_section(tmp_path: Path):
+    bare = _written(tmp_path / "bare", replace(made_up.trace(), why=()))
+    assert "为什么" not in _page(bare).text
+    assert not (bare / "figures/why.svg").exists()

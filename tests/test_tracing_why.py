@@ -11,13 +11,14 @@ import tracing_worlds as worlds
 from scipy.stats import multivariate_normal
 
 from suyuan.tracing.accounts import Normal, account_of, normal_of, settled_plumes
+from suyuan.tracing.overturn import FARTHEST, Forecast, Quiet, expected_of, overturning
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.reasons import Contest, Speech, Suspicion, spells
 from suyuan.tracing.refine import ground_of, settled
 from suyuan.tracing.responses import responses
 from suyuan.tracing.search import Problem, joined
 from suyuan.tracing.verdict import Verdict, weigh
-from suyuan.tracing.why import overturn_of, readings_of, why_of
+from suyuan.tracing.why import readings_of, why_of
 
 ONE = {"O1": (worlds.history(40, 12), worlds.rates("industrial", 2.0))}
 TWO = {
@@ -185,72 +186,109 @@ def test_readings_before_the_hours_of_a_cell_are_known_and_those_within_are_not(
         assert known.size == 0 or readings.time[known].max() < readings.time[inside].min()
 
 
-def test_a_reading_of_the_overturning_value_would_have_made_both_equally_probable():
+def test_what_all_other_readings_let_expect_of_plumes_is_the_conditional_normal_with_free_amplitudes():
+    found = of_two()
+    given, verdict = found.problem, found.verdict
+    best = np.array([int(np.argmax(verdict.first.weight))])
+    rows = joined([verdict.first.where(best), verdict.second.where(best)])
+    ground = ground_of(verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
+    plumes = settled_plumes(given, ground, seen=responses(given, 0, source=rows.source), found=rows)
+    quiet = Quiet.of_backgrounds(given.blocks, verdict.claimed.backgrounds)
+    mean, sd = expected_of(quiet, plumes)
+    bare = normal_of(given.blocks, verdict.claimed.backgrounds)
+    usual, errors, strengths = (
+        np.concatenate([part[d, b.receptor] for d, b in enumerate(given.blocks)])
+        for part in (plumes.usual, plumes.errors, plumes.strengths)
+    )
+    covariance = bare.covariance + errors @ errors.T + strengths @ strengths.T
+    value = np.concatenate([block.value for block in given.blocks])
+    for i in range(0, len(value), 61):
+        rest = np.delete(np.arange(len(value)), i)
+        gain = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, i])
+        assert mean[i] == pytest.approx(
+            bare.mean[i] + usual[i] + gain @ (value - bare.mean - usual)[rest], rel=1e-5
+        )
+        assert sd[i] ** 2 == pytest.approx(covariance[i, i] - gain @ covariance[rest, i], rel=1e-4)
+
+
+def test_plumes_are_linear_in_log_amplitudes_about_the_likeliest():
     found = of_one()
-    readings = readings_of(found.problem)
-    checked = 0
-    for contest in found.why:
-        change = contest.overturn
+    given, single = found.problem, found.verdict.single
+    row = single.where(np.array([int(np.argmax(single.weight))]))
+    ground = ground_of(found.verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
+    plumes = settled_plumes(given, ground, seen=responses(given, 0, source=row.source), found=row)
+    variance = (plumes.strengths**2).sum(axis=2)
+    log_sd = np.sqrt(given.grid.strength.log_sd**2 + given.grid.library.spread[row.kind[0]] ** 2 + 0.1**2)
+    assert np.sqrt(variance) == pytest.approx(log_sd[:, None] * np.abs(plumes.mean[0]))
+
+
+def forecasts(rng: np.random.Generator, observed: np.ndarray) -> tuple[Forecast, Forecast]:
+    """Return two suspicions of three histories each: the second expects the readings a little higher."""
+    each = []
+    for lift in (0.0, 0.05):
+        mean = observed + lift + 0.02 * rng.standard_normal((3, len(observed)))
+        each.append(
+            Forecast(mean, rng.uniform(0.04, 0.08, mean.shape), np.log(rng.dirichlet(np.ones(3))), 1.5, 1.0)
+        )
+    return each[0], each[1]
+
+
+def test_at_the_overturning_value_both_are_equally_probable_and_beyond_it_the_rival_leads():
+    tried = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        observed = rng.uniform(0.5, 1.0, 12)
+        leader, rival = forecasts(rng, observed)
+        change = overturning(observed, leader, rival=rival, log_odds=1.2)
         if change is None:
             continue
-        names = np.array([b.substance.determinand.id for b in found.problem.blocks])[readings.block]
+        tried += 1
+
+        def odds(
+            at: float, i: int = change.row, now: np.ndarray = observed, both: tuple = (leader, rival)
+        ) -> float:
+            density = [
+                np.exp(-0.5 * ((v - f.mean[:, i]) / f.sd[:, i]) ** 2) for f in both for v in (at, now[i])
+            ]
+            gains = [
+                np.log((np.exp(f.log_share) * (density[2 * k] / density[2 * k + 1]) ** (1 / 1.5)).sum())
+                for k, f in enumerate(both)
+            ]
+            return float(1.2 + gains[0] - gains[1])
+
+        assert odds(float(observed[change.row])) == pytest.approx(1.2)
+        assert odds(change.value) == pytest.approx(0.0, abs=0.02)
+        out = 1.0 if change.value > change.expected else -1.0
+        assert odds(change.value - 0.01 * out) > 0.0 > odds(change.value + 0.01 * out)
+        assert change.side in ("about", "or more" if out > 0 else "or less")
+    assert tried >= 10
+
+
+def test_no_value_that_would_surprise_beyond_belief_overturns():
+    rng = np.random.default_rng(3)
+    observed = rng.uniform(0.5, 1.0, 12)
+    leader, rival = forecasts(rng, observed)
+    assert overturning(observed, leader, rival=rival, log_odds=60.0) is None
+
+
+def test_the_overturning_reading_is_one_that_was_read():
+    rng = np.random.default_rng(0)
+    history = worlds.history(int(rng.integers(30, 70)), int(rng.integers(3, 20)))
+    releases = {"O1": (history, worlds.rates("industrial", float(np.exp(rng.normal(0.0, 0.7)))))}
+    found = traced(worlds.read(worlds.meeting(), releases, seed=0, noise=0.05))
+    readings = readings_of(found.problem)
+    names = np.array([b.substance.determinand.id for b in found.problem.blocks])[readings.block]
+    changes = [contest.overturn for contest in found.why if contest.overturn]
+    assert changes
+    for change in changes:
         at = (
             (readings.station == change.station)
             & (readings.time == change.time)
             & (names == change.determinand)
         )
-        assert at.sum() == 1
-        assert readings.value[at][0] == change.observed
-        after = np.where(at, change.value, readings.value)
-        one, rival = (joint(found, suspicion) for suspicion in (contest.one, contest.rival))
-        moved = sum(
-            sign * multivariate_normal.logpdf(value, normal.mean, normal.covariance)
-            for sign, normal, value in (
-                (1.0, one, after),
-                (-1.0, rival, after),
-                (-1.0, one, readings.value),
-                (1.0, rival, readings.value),
-            )
-        )
-        assert contest.log_odds + moved / contest.tempering == pytest.approx(0.0, abs=1e-4)
-        assert {"or less": change.value < change.observed, "or more": change.value > change.observed}.get(
-            change.side, True
-        )
-        checked += 1
-    assert checked
-
-
-def test_beyond_an_overturning_value_with_a_side_the_rival_leads():
-    readings = readings_of(of_one().problem)
-    rng, size = np.random.default_rng(8), len(readings.value)
-    tried = 0
-    for _ in range(20):
-        order, known = readings.order, readings.known
-        near, far = readings.value + 0.01 * rng.standard_normal((2, size))
-        one, rival = (
-            account_of(readings.value, Normal(mean, np.eye(size) * sd**2), order=order, known=known)
-            for mean, sd in ((near, 0.05), (far + 0.1, 0.05 + 0.02 * rng.random()))
-        )
-        odds = 3.0
-        change = overturn_of(readings, one, rival, log_odds=odds)
-        assert change is not None
-        if change.side == "about":
-            continue
-        tried += 1
-        i = int(np.flatnonzero(readings.value == change.observed)[0])
-        step = 0.02 if change.side == "or more" else -0.02
-        for value, leads in ((change.value + step, False), (change.value - step, True)):
-            density = [
-                -0.5 * ((v - m) / s) ** 2
-                for v, m, s in (
-                    (value, one.mean[i], one.sd[i]),
-                    (value, rival.mean[i], rival.sd[i]),
-                    (change.observed, one.mean[i], one.sd[i]),
-                    (change.observed, rival.mean[i], rival.sd[i]),
-                )
-            ]
-            assert (odds + density[0] - density[1] - density[2] + density[3] > 0.0) == leads
-    assert tried >= 5
+        assert readings.value[at].tolist() == [change.observed]
+        assert change.surprise <= FARTHEST
+        assert change.value >= 0.0
 
 
 def test_readings_where_the_plume_passes_speak_against_nobody():

@@ -65,6 +65,8 @@ def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
     for entry, finding in zip(whole["candidates"], trace.findings, strict=True):
         if finding.start:
             entry["start"] = {q: iso(getattr(finding.start, q), run.zone) for q in ("q05", "q50", "q95")}
+    for entry, contest in zip(whole["why"], trace.why, strict=True):
+        entry.update(contest.to_dict(written=lambda time: iso(time, run.zone)))
     about = {
         "project": run.project,
         "invented": run.is_invented,

@@ -240,10 +240,11 @@ def _overturn(contest: Contest, teller: Teller) -> Words:
         else (f"实测 {observed}", f"{observed} was measured")
     )
     return _said(
-        f"若 {name} 在 {when} 的 {found.determinand} 是 {value} {found.unit} {side.zh}，"
+        f"若 {name} 在 {when} 的 {found.determinand} 是 {value} {found.unit} {side.zh}，按现有的解释 "
         f"{behind.zh} 就会领先（{zh}；按其余读数应为 {expected}，相差 {found.surprise:.1f} 个标准差）。",
-        f"A reading of {found.determinand} of {value} {found.unit} {side.en} at {name} on {when} would put {behind.en} first "
-        f"({en}; all other readings let {expected} expect, {found.surprise:.1f} standard deviations away).",
+        f"A reading of {found.determinand} of {value} {found.unit} {side.en} at {name} on {when} would put {behind.en} first, "
+        f"by the explanations found ({en}; all other readings let {expected} expect, "
+        f"{found.surprise:.1f} standard deviations away).",
     )
 
 

@@ -68,7 +68,9 @@ class Plumes:
 
     `mean` (plume, substance, receptor) [g/m3] and `errors` (substance, receptor, error), what it gets wrong for independent
     standard normal errors; `late_s` and `doubt_s` (plume, station), `passes` (plume, station) whether it shows there; `water`
-    is the log of how usual the amplitudes are, integrated about the likeliest, and of how far they show at all.
+    is the log of how usual the amplitudes are, integrated about the likeliest, and of how far they show at all. Linear about
+    the likeliest log amplitudes, the plumes are `usual` (substance, receptor) before any reading, and `strengths` (substance,
+    receptor, amplitude) what amplitudes make of them for independent standard normal departures.
     """
 
     mean: Array
@@ -77,6 +79,8 @@ class Plumes:
     doubt_s: Array
     passes: NDArray[np.bool_]
     water: float
+    usual: Array
+    strengths: Array
 
 
 def account_of(value: Array, normal: Normal, *, order: Index, known: Index) -> Account:
@@ -149,7 +153,21 @@ def settled_plumes(problem: Problem, ground: Ground, *, seen: Responses, found: 
         + np.log(1.0 - np.exp(-0.5 * min(shown, 1e6) / SHOWS_AT**2) + 1e-9)
     )
     mean, errors, passes = _errors(ground, total=total, history=history, late=late, doubt=doubt, amplitude=a)
-    return Plumes(mean, errors, late, doubt[:, 0], passes, float(water))
+    root = np.asarray(np.linalg.cholesky(prior), dtype=float)
+    usual, strengths = _linear(mean, off.reshape(centre.shape), root=root)
+    return Plumes(mean, errors, late, doubt[:, 0], passes, float(water), usual, strengths)
+
+
+def _linear(mean: Array, off: Array, *, root: Array) -> tuple[Array, Array]:
+    """Return the plumes before any reading and what amplitudes make of them, linear about the likeliest.
+
+    `mean` (plume, substance, receptor), `off` (plume, substance) how far the likeliest log amplitudes are from the prior's
+    centre, `root` (amplitude, amplitude) of the prior's covariance.
+    """
+    plumes, substances = off.shape
+    usual = (mean * (1.0 - off[:, :, None])).sum(axis=0)
+    each = root.reshape(plumes, substances, -1)
+    return usual, np.asarray(np.einsum("pdr,pdk->drk", mean, each))
 
 
 def _errors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,8 +77,8 @@ class Overturn:
     """The reading that, had it been `value` instead of `observed`, would have made the one and its rival equally probable.
 
     Of all readings the one for which this is least surprising: `value` lies `surprise` standard deviations from `expected`,
-    which is what all other readings let the more probable of the two expect there. `side` says which values beyond overturn
-    too.
+    which is what all other readings let the one expect there. `side` says which values beyond overturn too. It holds for the
+    leading explanations found, under the same background: a new trace may find others.
     """
 
     station: str
@@ -118,8 +119,8 @@ class Contest:
         """Sum of what the readings say."""
         return float(sum(speech.log_ratio for speech in self.speeches))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and strings, times in UTC; what says little is left out of the list."""
+    def to_dict(self, written: Callable[[np.datetime64], str] = "{}Z".format) -> dict[str, Any]:
+        """Return plain numbers and strings, times as `written`, in UTC unless told; what says little is left out of the list."""
         least = max(LEAST_SAID, LEAST_SHARE * max((abs(s.log_ratio) for s in self.speeches), default=0.0))
         return {
             "one": _suspicion(self.one),
@@ -131,11 +132,11 @@ class Contest:
             "others": self.others,
             "tempering": self.tempering,
             "parts": [
-                {**_plain(speech), "since": f"{speech.since}Z", "until": f"{speech.until}Z"}
+                {**_plain(speech), "since": written(speech.since), "until": written(speech.until)}
                 for speech in self.speeches
                 if abs(speech.log_ratio) >= least
             ],
-            "overturn": {**_plain(self.overturn), "time": f"{self.overturn.time}Z"}
+            "overturn": {**_plain(self.overturn), "time": written(self.overturn.time)}
             if self.overturn
             else None,
         }

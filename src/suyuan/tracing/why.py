@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.tracing.accounts import Account, Plumes, account_of, normal_of, settled_plumes
+from suyuan.tracing.background import Background
+from suyuan.tracing.overturn import Change, Forecast, Quiet, expected_of, overturning
+from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.readings import Block
-from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Side, Speech, Suspicion
+from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Suspicion
 from suyuan.tracing.refine import Ground, ground_of
-from suyuan.tracing.responses import responses
+from suyuan.tracing.responses import Responses, responses
+from suyuan.tracing.scan import log_sum
 from suyuan.tracing.search import Explanations, Problem, joined
 from suyuan.tracing.verdict import ALIKE, Verdict
 
@@ -24,18 +29,44 @@ MOST_RIVALS = 3
 WORTH_ASKING = 0.01
 """Probability from which a suspicion is."""
 
-FARTHEST = 6.0
-"""No reading further than this many standard deviations from what is expected is thought of to overturn the order."""
+MOST_EXPLANATIONS = 12
+"""So many explanations of a suspicion, the leading ones, are asked what they would make of another reading."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A suspicion with its leading explanations, the best first.
+
+    `parts` has none for nobody, one table for one source, two of the same length for two; `log_prior` is that of the best.
+    """
+
+    who: tuple[str, ...]
+    probability: float
+    parts: tuple[Explanations, ...]
+    log_prior: float
 
 
 @dataclass(frozen=True)
 class Case:
-    """A suspicion made out in full: its leading explanation, with the log of its prior, and what that says of each reading."""
+    """A suspicion made out in full: `water` and `account` are of its leading explanation.
+
+    `mean`, `sd` (explanation, reading) are what each of its explanations lets expect of a reading from all others.
+    """
 
     suspicion: Suspicion
-    log_prior: float
+    pick: Pick
     water: float
     account: Account
+    mean: Array
+    sd: Array
+
+    def forecast(self, *, within: float, between: float) -> Forecast:
+        """Return what is expected of each reading, the explanations weighed with their evidence divided by `within`."""
+        if not self.pick.parts:
+            return Forecast(self.mean, self.sd, np.zeros(1), within, between)
+        table = self.pick.parts[0]
+        log_weight = table.log_prior + table.log_gain / within
+        return Forecast(self.mean, self.sd, log_weight - log_sum(log_weight), within, between)
 
 
 @dataclass(frozen=True)
@@ -55,24 +86,58 @@ class Readings:
     known: Index
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """All that suspicions are judged by; `seen` has what releases do in each flow member that is asked about."""
+
+    problem: Problem
+    verdict: Verdict
+    ground: Ground
+    readings: Readings
+    quiet: Quiet
+    seen: Mapping[int, Responses]
+
+    def plumes(self, pick: Pick, which: int) -> Plumes:
+        """Return the settled plumes of one of the explanations picked."""
+        rows = joined([part.where(np.array([which])) for part in pick.parts])
+        seen = self.seen[int(rows.member[0])]
+        return settled_plumes(self.problem, self.ground, seen=seen, found=rows)
+
+    def account(self, backgrounds: Sequence[Background], plumes: Plumes | None = None) -> Account:
+        """Return what the readings are to an explanation, or to nobody."""
+        normal = normal_of(self.problem.blocks, backgrounds, plumes=plumes)
+        return account_of(self.readings.value, normal, order=self.readings.order, known=self.readings.known)
+
+
 def why_of(problem: Problem, verdict: Verdict) -> tuple[Contest, ...]:
     """Return why the leading suspicion is believed rather than each of its rivals, the most probable first.
 
     Nobody is always among them. Each is judged by its leading explanation alone; what all others add is one number.
     """
-    chosen = _leading(problem, verdict)
-    if len(chosen) < 2:
+    picks = _leading(problem, verdict)
+    if len(picks) < 2:
         return ()
-    readings = readings_of(problem)
-    ground = ground_of(verdict.claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
-    cases = [
-        _case(problem, verdict, ground=ground, readings=readings, chance=chance, found=found)
-        for chance, found in chosen
-    ]
-    return tuple(
-        _contest(readings, cases[0], case, tempering=_tempering(problem, verdict, cases[0], rival=case))
-        for case in cases[1:]
+    claimed = verdict.claimed
+    hearing = Hearing(
+        problem,
+        verdict,
+        ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s),
+        readings_of(problem),
+        Quiet.of_backgrounds(problem.blocks, claimed.backgrounds),
+        _seen(problem, picks),
     )
+    cases = [_case(hearing, pick) for pick in picks]
+    return tuple(_contest(hearing, cases[0], rival=case) for case in cases[1:])
+
+
+def _seen(problem: Problem, picks: Sequence[Pick]) -> dict[int, Responses]:
+    """Return what the sources of these explanations do, by flow member."""
+    parts = [part for pick in picks for part in pick.parts]
+    table = joined(parts)
+    return {
+        int(m): responses(problem, int(m), source=table.source[table.member == m])
+        for m in np.unique(table.member)
+    }
 
 
 def readings_of(problem: Problem) -> Readings:
@@ -97,69 +162,47 @@ def readings_of(problem: Problem) -> Readings:
     )
 
 
-@dataclass(frozen=True)
-class Pick:
-    """The leading explanation of a suspicion: rows (one or two) of one table, and the log of their prior."""
-
-    found: Explanations
-    log_prior: float
-
-
-def _leading(problem: Problem, verdict: Verdict) -> list[tuple[tuple[tuple[str, ...], float], Pick | None]]:
-    """Return the leading suspicions as (candidates, probability) with their best explanation, nobody's None."""
+def _leading(problem: Problem, verdict: Verdict) -> list[Pick]:
+    """Return the leading suspicions, and nobody, the most probable first."""
     prior = problem.grid.prior
-    picks: dict[tuple[str, ...], Pick] = {}
-    chances: dict[tuple[str, ...], float] = {}
     names = np.array([s.candidate for s in problem.matrices[0].sources])
-    counts = (
+    picks: list[Pick] = []
+    for chance, tables, log_count in (
         (verdict.one, (verdict.single,), np.log(1.0 - prior.nobody - prior.pair)),
         (verdict.two, (verdict.first, verdict.second), np.log(prior.pair)),
-    )
-    for chance, tables, log_count in counts:
+    ):
         weight = tables[0].weight
+        rows_of: dict[tuple[str, ...], list[int]] = {}
         for row in np.argsort(-weight, kind="stable"):
             who = tuple(sorted(str(names[table.source[row]]) for table in tables))
-            chances[who] = chances.get(who, 0.0) + chance * float(weight[row])
-            if who not in picks:
-                rows = np.array([row])
-                picks[who] = Pick(
-                    joined([table.where(rows) for table in tables]),
-                    float(tables[0].log_prior[row] + log_count),
-                )
-    leading = sorted(chances, key=lambda who: -chances[who])[: MOST_RIVALS + 1]
-    kept = [who for i, who in enumerate(leading) if chances[who] >= WORTH_ASKING or i < 1]
-    ranked: list[tuple[tuple[tuple[str, ...], float], Pick | None]] = [
-        ((who, chances[who]), picks[who]) for who in kept
-    ]
-    ranked.append((((), verdict.nobody), None))
-    return sorted(ranked, key=lambda each: -each[0][1])
+            rows_of.setdefault(who, []).append(int(row))
+        for who, rows in rows_of.items():
+            best = np.array(rows[:MOST_EXPLANATIONS])
+            parts = tuple(table.where(best) for table in tables)
+            log_prior = float(parts[0].log_prior[0] + log_count)
+            picks.append(Pick(who, chance * float(weight[rows].sum()), parts, log_prior))
+    picks.sort(key=lambda pick: -pick.probability)
+    kept = [p for i, p in enumerate(picks[: MOST_RIVALS + 1]) if p.probability >= WORTH_ASKING or i < 1]
+    nobody = Pick((), verdict.nobody, (), float(np.log(prior.nobody)))
+    return sorted([*kept, nobody], key=lambda pick: -pick.probability)
 
 
-def _case(
-    problem: Problem,
-    verdict: Verdict,
-    *,
-    ground: Ground,
-    readings: Readings,
-    chance: tuple[tuple[str, ...], float],
-    found: Pick | None,
-) -> Case:
+def _case(hearing: Hearing, pick: Pick) -> Case:
     """Return one suspicion made out in full; nobody is judged under the background that is found where nothing is claimed."""
-    probability = chance[1]
-    if found is None:
-        quiet = problem.claim([np.zeros(len(block.value)) for block in problem.blocks])
-        normal = normal_of(problem.blocks, quiet.backgrounds)
-        account = account_of(readings.value, normal, order=readings.order, known=readings.known)
-        return Case(Suspicion((), probability), float(np.log(problem.grid.prior.nobody)), 0.0, account)
-    rows = found.found
-    seen = responses(problem, int(rows.member[0]), source=rows.source)
-    plumes = settled_plumes(problem, ground, seen=seen, found=rows)
-    normal = normal_of(problem.blocks, verdict.claimed.backgrounds, plumes=plumes)
-    names = tuple(problem.matrices[0].sources[s].candidate for s in rows.source)
-    waters = tuple(problem.grid.library.kinds[k] for k in rows.kind)
-    suspicion = Suspicion(names, probability, waters, _delays(problem, names, plumes=plumes))
-    account = account_of(readings.value, normal, order=readings.order, known=readings.known)
-    return Case(suspicion, found.log_prior, plumes.water, account)
+    problem = hearing.problem
+    if not pick.parts:
+        silent = problem.claim(no_plumes(problem.blocks)).backgrounds
+        mean, sd = expected_of(Quiet.of_backgrounds(problem.blocks, silent))
+        account = hearing.account(silent)
+        return Case(Suspicion((), pick.probability), pick, 0.0, account, mean[None], sd[None])
+    each = [hearing.plumes(pick, which) for which in range(len(pick.parts[0].source))]
+    expected = [expected_of(hearing.quiet, plumes) for plumes in each]
+    account = hearing.account(hearing.verdict.claimed.backgrounds, each[0])
+    names = tuple(problem.matrices[0].sources[part.source[0]].candidate for part in pick.parts)
+    waters = tuple(problem.grid.library.kinds[part.kind[0]] for part in pick.parts)
+    suspicion = Suspicion(names, pick.probability, waters, _delays(problem, names, plumes=each[0]))
+    mean, sd = (np.stack([one[k] for one in expected]) for k in (0, 1))
+    return Case(suspicion, pick, each[0].water, account, mean, sd)
 
 
 def _delays(problem: Problem, names: tuple[str, ...], *, plumes: Plumes) -> tuple[Delay, ...]:
@@ -176,34 +219,55 @@ def _delays(problem: Problem, names: tuple[str, ...], *, plumes: Plumes) -> tupl
     )
 
 
-def _tempering(problem: Problem, verdict: Verdict, one: Case, *, rival: Case) -> float:
+def _tempering(hearing: Hearing, one: Case, *, rival: Case) -> float:
     """Return by how much the evidence between two suspicions is weakened, as in the verdict."""
     if one.suspicion.candidates and rival.suspicion.candidates:
-        return verdict.single.temperature
-    if not one.suspicion.candidates:
-        return 1.0
-    return 1.0 + (len(problem.blocks) - 1.0) * ALIKE
+        return hearing.verdict.single.temperature
+    return 1.0 + (len(hearing.problem.blocks) - 1.0) * ALIKE if one.suspicion.candidates else 1.0
 
 
-def _contest(readings: Readings, one: Case, rival: Case, *, tempering: float) -> Contest:
+def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
     """Return why one is believed rather than the other."""
+    tempering, is_nobody = _tempering(hearing, one, rival=rival), not (one.pick.parts and rival.pick.parts)
     ratio = (one.account.log_density - rival.account.log_density) / tempering
     chances = one.suspicion.probability, rival.suspicion.probability
     log_odds = float(np.log(max(chances[0], 1e-300)) - np.log(max(chances[1], 1e-300)))
     water = (one.water - rival.water) / tempering
-    prior = one.log_prior - rival.log_prior
-    if not (one.suspicion.candidates and rival.suspicion.candidates):
-        prior /= tempering  # that somebody released is judged with the prior discounted too
+    prior = one.pick.log_prior - rival.pick.log_prior
+    prior = (
+        prior / tempering if is_nobody else prior
+    )  # that somebody released is judged with the prior discounted too
+    within, between = (1.0, tempering) if is_nobody else (tempering, 1.0)
+    leader, behind = (case.forecast(within=within, between=between) for case in (one, rival))
+    change = overturning(hearing.readings.value, leader, rival=behind, log_odds=log_odds)
     return Contest(
         one=one.suspicion,
         rival=rival.suspicion,
         log_odds=log_odds,
-        speeches=_speeches(readings, ratio, one=one.account, rival=rival.account),
+        speeches=_speeches(hearing.readings, ratio, one=one.account, rival=rival.account),
         water=water,
         prior=prior,
         others=log_odds - float(ratio.sum()) - water - prior,
         tempering=tempering,
-        overturn=overturn_of(readings, one.account, rival.account, log_odds=tempering * log_odds),
+        overturn=_overturn(hearing.readings, change) if change else None,
+    )
+
+
+def _overturn(readings: Readings, change: Change) -> Overturn:
+    """Return a change with the reading it is of."""
+    i, block = change.row, readings.blocks[readings.block[change.row]]
+    first = int(np.searchsorted(readings.block, readings.block[i]))
+    return Overturn(
+        station=str(readings.station[i]),
+        determinand=block.substance.determinand.id,
+        unit=block.substance.determinand.unit,
+        time=readings.time[i],
+        observed=float(readings.value[i]),
+        is_below=bool(block.is_below[i - first]),
+        value=change.value,
+        side=change.side,
+        expected=change.expected,
+        surprise=change.surprise,
     )
 
 
@@ -232,56 +296,3 @@ def _speeches(readings: Readings, ratio: Array, *, one: Account, rival: Account)
             )
         )
     return tuple(speeches)
-
-
-def overturn_of(readings: Readings, one: Account, rival: Account, *, log_odds: float) -> Overturn | None:
-    """Return the reading that would make two explanations equally probable, None if none would plausibly.
-
-    `log_odds` are those of the one against its rival before any tempering, all readings as they are.
-    """
-    leader = one if log_odds >= 0.0 else rival
-    sign = 1.0 if log_odds >= 0.0 else -1.0
-    here = _log_normal(readings.value, one) - _log_normal(readings.value, rival)
-    roots = _level_roots(one, rival, level=here - log_odds)
-    far = np.abs(roots - leader.mean) / leader.sd
-    far = np.where(np.isfinite(roots) & (roots >= 0.0), far, np.inf)
-    k, i = np.unravel_index(int(np.argmin(far)), far.shape)
-    if far[k, i] > FARTHEST:
-        return None
-    block = readings.blocks[readings.block[i]]
-    at = i - int(np.searchsorted(readings.block, readings.block[i]))
-    outside = (
-        sign * (1.0 / rival.sd[i] ** 2 - 1.0 / one.sd[i] ** 2) < 0.0
-    )  # beyond the roots the rival leads for good
-    side: Side = "about"
-    if outside or abs(one.sd[i] / rival.sd[i] - 1.0) < 0.05:
-        side = "or less" if roots[k, i] < readings.value[i] else "or more"
-    return Overturn(
-        station=str(readings.station[i]),
-        determinand=block.substance.determinand.id,
-        unit=block.substance.determinand.unit,
-        time=readings.time[i],
-        observed=float(readings.value[i]),
-        is_below=bool(block.is_below[at]),
-        value=float(roots[k, i]),
-        side=side,
-        expected=float(leader.mean[i]),
-        surprise=float(far[k, i]),
-    )
-
-
-def _log_normal(value: Array, account: Account) -> Array:
-    """Return the log density of each reading given all others, (reading,)."""
-    return np.asarray(-0.5 * ((value - account.mean) / account.sd) ** 2 - np.log(account.sd))
-
-
-def _level_roots(one: Account, rival: Account, *, level: Array) -> Array:
-    """Return the two values (2, reading) at which each reading, given all others, has this log ratio; NaN if none."""
-    w, v = 1.0 / one.sd**2, 1.0 / rival.sd**2
-    a = -0.5 * (w - v)
-    b = w * one.mean - v * rival.mean
-    c = -0.5 * (w * one.mean**2 - v * rival.mean**2) + np.log(rival.sd / one.sd) - level
-    with np.errstate(invalid="ignore", divide="ignore"):
-        root = np.sqrt(b**2 - 4.0 * a * c)
-        q = -0.5 * (b + np.where(b >= 0.0, 1.0, -1.0) * root)
-        return np.stack([q / a, c / q])
