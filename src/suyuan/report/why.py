@@ -249,7 +249,7 @@ def _overturn(contest: Contest, teller: Teller) -> Words:
 
 
 def numbers(values: Iterable[float]) -> tuple[str, ...]:
-    """Return numbers to as many digits as tell them apart, at least two of the largest and no more than four.
+    """Return numbers to as many digits as tell them apart, at least two of the largest and no more than three.
 
     >>> numbers((2.184, 2.163, 2.23)), numbers((412.0, 380.0))
     (('2.18', '2.16', '2.23'), ('412', '380'))
@@ -257,7 +257,7 @@ def numbers(values: Iterable[float]) -> tuple[str, ...]:
     given = tuple(values)
     largest = max((abs(v) for v in given), default=0.0)
     magnitude = int(np.floor(np.log10(largest))) if largest > 0.0 else 0
-    for digits in (2, 3, 4):
+    for digits in (2, 3):
         after = max(digits - 1 - magnitude, 0)
         texts = tuple(f"{v:.{after}f}" for v in given)
         if len(set(texts)) == len(texts):

@@ -190,8 +190,9 @@ def _errors(
     mean, ratio = moved(response, bend, late, ground.station)
     scale = amplitude.reshape(plumes, substances)
     errors = np.zeros((substances, receptors, len(rows)))
-    for d in range(substances):
-        np.add.at(errors[d], rows, (scale[owner, d] * ratio[owner, d])[:, None] * root)
+    for p in range(plumes):
+        own = owner == p
+        errors[:, rows[own]] += (scale[p] * ratio[p])[:, None, None] * root[own]
     passes = np.zeros(late.shape, bool)
     passes[owner, ground.station[rows]] = True
     return scale[:, :, None] * mean, errors, passes

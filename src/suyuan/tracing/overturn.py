@@ -28,11 +28,15 @@ FARTHEST, STEP = 3.0, 0.1
 
 @dataclass(frozen=True)
 class Quiet:
-    """The readings without any plume, block by block: what they lie `above` the level, and the `inverse` Cholesky factors."""
+    """The readings without any plume, block by block.
+
+    What they lie `above` the level, the `inverse` Cholesky factors, and the diagonal `own` of the precision.
+    """
 
     blocks: tuple[Block, ...]
     above: tuple[Array, ...]
     inverse: tuple[Array, ...]
+    own: tuple[Array, ...]
 
     @classmethod
     def of_backgrounds(cls, blocks: Sequence[Block], backgrounds: Sequence[Background]) -> Quiet:
@@ -40,7 +44,8 @@ class Quiet:
         pairs = list(zip(blocks, backgrounds, strict=True))
         factors = [np.linalg.cholesky(g.covariance) for _, g in pairs]
         inverse = tuple(solve_triangular(f, np.eye(len(f)), lower=True, check_finite=False) for f in factors)
-        return cls(tuple(blocks), tuple(b.value - g.level for b, g in pairs), inverse)
+        own = tuple(np.einsum("ij,ij->j", part, part) for part in inverse)
+        return cls(tuple(blocks), tuple(b.value - g.level for b, g in pairs), inverse, own)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Change:
 
 def expected_of(quiet: Quiet, plumes: Plumes | None = None) -> tuple[Array, Array]:
     """Return mean and standard deviation of each reading given all others, (reading,) each, block after block."""
-    whole, white, pulled, own, weights = [], [], [], [], []
+    whole, white, pulled, weights = [], [], [], []
     for d, (block, above, inverse) in enumerate(zip(quiet.blocks, quiet.above, quiet.inverse, strict=True)):
         left, errors = above, np.zeros((len(above), 0))
         if plumes is not None:
@@ -90,12 +95,11 @@ def expected_of(quiet: Quiet, plumes: Plumes | None = None) -> tuple[Array, Arra
         white.append(inverse @ left)
         pulled.append(inverse.T @ whole[-1])
         weights.append(inverse.T @ white[-1])
-        own.append(np.einsum("ij,ij->j", inverse, inverse))
     w = np.concatenate(whole)
     lower = np.linalg.cholesky(np.eye(w.shape[1]) + w.T @ w)
     shared = solve_triangular(lower, np.concatenate(pulled).T, lower=True, check_finite=False)
     told = solve_triangular(lower, w.T @ np.concatenate(white), lower=True, check_finite=False)
-    precision = np.concatenate(own) - (shared**2).sum(axis=0)
+    precision = np.concatenate(quiet.own) - (shared**2).sum(axis=0)
     weight = np.concatenate(weights) - shared.T @ told
     value = np.concatenate([block.value for block in quiet.blocks])
     return value - weight / precision, 1.0 / np.sqrt(precision)

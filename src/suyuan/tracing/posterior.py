@@ -60,6 +60,7 @@ def trace(
         1
     ):  # members run side by side; threads inside each would only get in each other's way
         verdict = weigh(problem)
+        why = why_of(problem, verdict)
     probability = candidate_probabilities(problem, verdict)
     findings = _findings(problem, verdict, probability=probability, rng=rng)
     first = matrices[0]
@@ -80,7 +81,7 @@ def trace(
         else 0.0,
         assumptions=_assumptions(problem, verdict),
         notes=_notes(problem, verdict, fingerprints=fingerprints),
-        why=why_of(problem, verdict),
+        why=why,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ MOST_RIVALS = 3
 WORTH_ASKING = 0.01
 """Probability from which a suspicion is."""
 
-MOST_EXPLANATIONS = 12
+MOST_EXPLANATIONS = 8
 """So many explanations of a suspicion, the leading ones, are asked what they would make of another reading."""
 
 
@@ -195,8 +196,13 @@ def _case(hearing: Hearing, pick: Pick) -> Case:
         mean, sd = expected_of(Quiet.of_backgrounds(problem.blocks, silent))
         account = hearing.account(silent)
         return Case(Suspicion((), pick.probability), pick, 0.0, account, mean[None], sd[None])
-    each = [hearing.plumes(pick, which) for which in range(len(pick.parts[0].source))]
-    expected = [expected_of(hearing.quiet, plumes) for plumes in each]
+
+    def asked(which: int) -> tuple[Plumes, tuple[Array, Array]]:
+        plumes = hearing.plumes(pick, which)
+        return plumes, expected_of(hearing.quiet, plumes)
+
+    with ThreadPoolExecutor(problem.workers) as pool:
+        each, expected = zip(*pool.map(asked, range(len(pick.parts[0].source))), strict=True)
     account = hearing.account(hearing.verdict.claimed.backgrounds, each[0])
     names = tuple(problem.matrices[0].sources[part.source[0]].candidate for part in pick.parts)
     waters = tuple(problem.grid.library.kinds[part.kind[0]] for part in pick.parts)
