@@ -5,8 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from importlib.metadata import version
 from pathlib import Path
@@ -28,16 +27,15 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
+from suyuan.rolling import STORE, Kept, Rolled, keep, rolled_matrices
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
-from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.transport.matrix import SourceReceptorMatrix
-from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
-from suyuan.transport.source_receptor import source_receptor_matrix
 
 NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
 
@@ -58,7 +56,7 @@ class Ask:
     """What the user asks of a run; what is empty is taken from suyuan.toml.
 
     `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
-    offset in the project's zone.
+    offset in the project's zone. `is_anew` computes all rows and leaves those kept by earlier runs alone.
     """
 
     stations: tuple[str, ...] = ()
@@ -67,6 +65,7 @@ class Ask:
     until: str = ""
     seed: int = 1
     lang: Lang = "zh"
+    is_anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,12 @@ class Traced:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished run: what was found and the files it wrote, the page first."""
+    """A finished run: what was found and the files it wrote, the page first; `kept` is None where all was computed anew."""
 
     traced: Traced
     run: RunInfo
     files: tuple[Path, ...]
+    kept: Kept | None = None
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -123,26 +123,34 @@ def trace_folder(
     project = read_project(folder)
     out = out or Path(folder) / "results"
     require_writable(out)
-    traced = trace_project(project, ask, progress=progress)
+    store = None if ask.is_anew else out / STORE
+    ready = prepare(project, ask, progress=progress, store=store)
+    found = traced(ready, progress=progress)
     progress("writing the report", 0.92)
-    run = RunInfo(
+    run = _run_info(project, ask, found=found, seconds=time.perf_counter() - began, now=now)
+    run = replace(run, is_invented=is_invented)
+    files = write_results(found.trace, found.network, flow=found.flow, run=run, out=out)
+    progress("keeping what was computed", 0.97)
+    kept = keep(ready.rolled, store) if store else None
+    progress("done", 1.0)
+    return Done(found, run, files, kept)
+
+
+def _run_info(project: Project, ask: Ask, *, found: Traced, seconds: float, now: datetime) -> RunInfo:
+    return RunInfo(
         project=project.name,
         seed=ask.seed,
-        seconds=time.perf_counter() - began,
-        since=traced.since,
-        until=traced.until,
+        seconds=seconds,
+        since=found.since,
+        until=found.until,
         zone=project.zone,
-        stations=tuple(dict.fromkeys(traced.observations.station.tolist())),
-        determinands=tuple(dict.fromkeys(traced.observations.determinand.tolist())),
-        readings=len(traced.observations),
+        stations=tuple(dict.fromkeys(found.observations.station.tolist())),
+        determinands=tuple(dict.fromkeys(found.observations.determinand.tolist())),
+        readings=len(found.observations),
         versions=versions(),
         made=now.astimezone(project.zone),
         lang=ask.lang,
-        is_invented=is_invented,
     )
-    files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
-    progress("done", 1.0)
-    return Done(traced, run, files)
 
 
 @dataclass(frozen=True)
@@ -155,7 +163,7 @@ class Prepared:
     network: Network
     flow: BalancedFlow
     members: tuple[FlowMember, ...]
-    matrices: tuple[SourceReceptorMatrix, ...]
+    rolled: tuple[Rolled, ...]
     observations: Observations
     substances: tuple[Substance, ...]
     fingerprints: Fingerprints
@@ -164,10 +172,19 @@ class Prepared:
     flow_until: np.datetime64
     rng: np.random.Generator
 
+    @property
+    def matrices(self) -> tuple[SourceReceptorMatrix, ...]:
+        """One source-receptor matrix a flow member."""
+        return tuple(each.matrix for each in self.rolled)
+
 
 def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     """Return the trace of a project: read, balance, flag, compute what releases do to readings, weigh."""
-    ready = prepare(project, ask, progress=progress)
+    return traced(prepare(project, ask, progress=progress), progress=progress)
+
+
+def traced(ready: Prepared, *, progress: Progress) -> Traced:
+    """Return the trace of what was prepared; `ready.rng` draws from it."""
     progress("weighing the evidence", 0.66)
     found = trace(
         ready.observations,
@@ -181,12 +198,18 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
 
 
 def prepare(
-    project: Project, ask: Ask, *, progress: Progress, now: np.datetime64 | None = None, ahead_h: int = 0
+    project: Project,
+    ask: Ask,
+    *,
+    progress: Progress,
+    now: np.datetime64 | None = None,
+    ahead_h: int = 0,
+    store: Path | None = None,
 ) -> Prepared:
     """Return what a trace of the project starts from.
 
     Readings after `now`, if given, are left out; the flow is run on to `ahead_h` hours after the later of now and the
-    window's end, if it does not reach so far.
+    window's end, if it does not reach so far. Rows of the matrices that are in the folder `store` are not computed again.
     """
     progress("reading the project", 0.0)
     network = read_network(project.files.network)
@@ -197,11 +220,9 @@ def prepare(
         until = min(until, now)
         _refuse_early(now, since, source=everything.source, zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
-    stations = tuple(network.station(name).id for name in ask.stations) or None
-    names = tuple(s.determinand.id for s in substances)
-    chosen = everything.select(stations=stations, determinands=names, since=since, until=until)
-    _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
-    observations = pooled(chosen, every_s=POOLED_S)
+    observations = _selected(
+        everything, ask, network=network, substances=substances, window=(since, until), zone=project.zone
+    )
     receptors, _ = receptors_of(network, observations)
     blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
@@ -209,12 +230,14 @@ def prepare(
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
     edges = release_edges(flow, (since, until))
-    matrices = matrices_of(network, members, observations=observations, edges=edges, progress=progress)
+    rolled = rolled_matrices(
+        network, members, observations=observations, edges=edges, progress=progress, store=store
+    )
     return Prepared(
         network=network,
         flow=flow,
         members=members,
-        matrices=matrices,
+        rolled=rolled,
         observations=observations,
         substances=substances,
         fingerprints=fingerprints,
@@ -223,6 +246,23 @@ def prepare(
         flow_until=given.until,
         rng=rng,
     )
+
+
+def _selected(
+    everything: Observations,
+    ask: Ask,
+    *,
+    network: Network,
+    substances: Sequence[Substance],
+    window: tuple[np.datetime64, np.datetime64],
+    zone: tzinfo,
+) -> Observations:
+    """Return the readings to weigh, pooled; there must be some."""
+    stations = tuple(network.station(name).id for name in ask.stations) or None
+    names = tuple(s.determinand.id for s in substances)
+    chosen = everything.select(stations=stations, determinands=names, since=window[0], until=window[1])
+    _refuse_empty(everything, chosen, window=window, zone=zone)
+    return pooled(chosen, every_s=POOLED_S)
 
 
 def _fingerprints(project: Project) -> Fingerprints:
@@ -247,24 +287,10 @@ def matrices_of(
     progress: Progress,
 ) -> tuple[SourceReceptorMatrix, ...]:
     """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
-    sources = candidate_sources(network)
-    receptors, _ = receptors_of(network, observations)
-
-    def matrix(member: FlowMember) -> SourceReceptorMatrix:
-        return source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
-
-    matrices = []
-    with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(matrix, members):
-            matrices.append(found)
-            progress("following the water back", 0.06 + 0.6 * len(matrices) / len(members))
-    return tuple(matrices)
-
-
-def operator_of(network: Network, member: FlowMember) -> TransportOperator:
-    """Return the transport of one flow member."""
-    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    return compile_operator(network, member.flow, dispersion=mixing)
+    rolled = rolled_matrices(
+        network, members, observations=observations, edges=edges, progress=progress, store=None
+    )
+    return tuple(each.matrix for each in rolled)
 
 
 def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64]) -> NDArray[np.float64]:

@@ -69,9 +69,11 @@ def matrix_with(
     values[is_new], fraction[is_new], initial[is_new] = some.values, some.fraction, some.initial
     for rows, bins, here, there in taken:
         old = np.flatnonzero(bins >= 0)
-        values[np.ix_(here, range(values.shape[1]), old)] = rows.values[there][:, :, bins[old]]
+        values[np.ix_(here, np.arange(values.shape[1]), old)] = rows.values[there][:, :, bins[old]]
         fraction[here], initial[here] = rows.fraction[there], rows.initial[there]
-    return Found(replace(some, receptors=receptors, values=values, fraction=fraction, initial=initial), is_new)
+    return Found(
+        replace(some, receptors=receptors, values=values, fraction=fraction, initial=initial), is_new
+    )
 
 
 def rows_of(receptors: Receptors, which: NDArray[np.bool_] | Index) -> Receptors:

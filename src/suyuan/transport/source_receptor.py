@@ -71,9 +71,7 @@ def source_receptor_matrix(
 def _held_first(operator: TransportOperator, batches: Sequence[Batch]) -> Array:
     """Return the share of each column's water that was in the network at the start, (column,)."""
     volume = operator.volume_at(0)
-    held = [
-        water_held(batch.state, volume)[: batch.columns.stop - batch.columns.start] for batch in batches
-    ]
+    held = [water_held(batch.state, volume)[: batch.columns.stop - batch.columns.start] for batch in batches]
     return np.concatenate([np.empty(0), *held])
 
 
