@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, balanced, prolonged
+from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
@@ -212,13 +212,9 @@ def prepare(
     window's end, if it does not reach so far. Rows of the matrices that are in the folder `store` are not computed again.
     """
     progress("reading the project", 0.0)
-    network = read_network(project.files.network)
-    given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
+    network, given = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    since, until = window(project, ask, observations=everything)
-    if now is not None:
-        until = min(until, now)
-        _refuse_early(now, since, source=everything.source, zone=project.zone)
+    since, until = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
     observations = _selected(
         everything, ask, network=network, substances=substances, window=(since, until), zone=project.zone
@@ -246,6 +242,11 @@ def prepare(
         flow_until=given.until,
         rng=rng,
     )
+
+
+def _water(project: Project) -> tuple[Network, FlowField]:
+    network = read_network(project.files.network)
+    return network, read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
 
 
 def _selected(
@@ -348,10 +349,17 @@ def _named(path: Path | None, what: str) -> Path:
     return path
 
 
-def _refuse_early(now: np.datetime64, since: np.datetime64, *, source: str, zone: tzinfo) -> None:
+def _window_before(
+    now: np.datetime64 | None, given: tuple[np.datetime64, np.datetime64], *, zone: tzinfo
+) -> tuple[np.datetime64, np.datetime64]:
+    """Return the given window, cut off at `now` where there is one."""
+    since, until = given
+    if now is None:
+        return given
     if now <= since:
         what = f"now is {iso(now, zone)}, not after the begin of the window at {iso(since, zone)}"
-        raise InputError(source, what, "give --now a later time")
+        raise InputError("--now", what, "give --now a later time")
+    return since, min(until, now)
 
 
 def _refuse_empty(

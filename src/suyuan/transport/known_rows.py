@@ -55,11 +55,11 @@ def matrix_with(
     is_new = np.ones(len(receptors), bool)
     taken = []
     for rows in known:
-        bins = kept_bins(rows.edges, edges)
+        old, bins = kept_bins(rows.edges, edges)
         here, there = _still_holding(operator, receptors, rows=rows, bins=bins, edges=edges)
         here, there = here[is_new[here]], there[is_new[here]]
         is_new[here] = False
-        taken.append((rows, bins, here, there))
+        taken.append((rows, old, bins, here, there))
     some = source_receptor_matrix(operator, rows_of(receptors, is_new), sources=sources, edges=edges)
     if is_new.all():
         return Found(some, is_new)
@@ -67,9 +67,8 @@ def matrix_with(
     values, initial = np.zeros((n, *some.values.shape[1:]), np.float32), np.empty(n)
     fraction = np.empty((n, *some.fraction.shape[1:]))
     values[is_new], fraction[is_new], initial[is_new] = some.values, some.fraction, some.initial
-    for rows, bins, here, there in taken:
-        old = np.flatnonzero(bins >= 0)
-        values[np.ix_(here, np.arange(values.shape[1]), old)] = rows.values[there][:, :, bins[old]]
+    for rows, old, bins, here, there in taken:
+        values[here, :, bins] = rows.values[there, :, old]
         fraction[here], initial[here] = rows.fraction[there], rows.initial[there]
     return Found(
         replace(some, receptors=receptors, values=values, fraction=fraction, initial=initial), is_new
@@ -81,21 +80,23 @@ def rows_of(receptors: Receptors, which: NDArray[np.bool_] | Index) -> Receptors
     return Receptors(**{f.name: getattr(receptors, f.name)[which] for f in fields(Receptors)})
 
 
-def kept_bins(known: Array, wanted: Array) -> Index:
-    """Return which known bin each wanted bin is, (bin,); -1 where none has the same two edges.
+def kept_bins(known: Array, wanted: Array) -> tuple[slice, slice]:
+    """Return the longest begin of the wanted bins that, from some bin on, are known bins: where they are in both.
 
-    >>> kept_bins(np.array([0.0, 60.0, 90.0]), np.array([0.0, 60.0, 120.0, 180.0])).tolist()
-    [0, -1, -1]
+    >>> kept_bins(np.array([0.0, 60.0, 120.0, 150.0]), np.array([60.0, 120.0, 180.0]))
+    (slice(1, 2, None), slice(0, 1, None))
     """
-    at = np.searchsorted(known, wanted[:-1])
-    low, high = np.append(known, np.nan), np.append(known, [np.nan, np.nan])[1:]
-    return np.where((low[at] == wanted[:-1]) & (high[at] == wanted[1:]), at, -1)
+    first = int(np.searchsorted(known, wanted[0]))
+    most = min(len(known) - first, len(wanted))
+    equal = known[first : first + most] == wanted[:most]
+    count = max(0, int(np.argmin(np.append(equal, False))) - 1)
+    return slice(first, first + count), slice(0, count)
 
 
 def _still_holding(
-    operator: TransportOperator, receptors: Receptors, *, rows: KnownRows, bins: Index, edges: Array
+    operator: TransportOperator, receptors: Receptors, *, rows: KnownRows, bins: slice, edges: Array
 ) -> tuple[Index, Index]:
-    """Return the receptors whose rows are known in all the bins before them, and where they are known.
+    """Return the receptors whose rows are known in all `bins` up to their time, and where they are known.
 
     In a bin that begins when the last step a reading sees is over, its row is exactly 0.
     """
@@ -103,8 +104,7 @@ def _still_holding(
     there = np.array([place.get(key, -1) for key in _keys(receptors)], np.int64)
     until = (receptors.time - operator.flow.start) / np.timedelta64(1, "s")
     last = np.minimum(np.searchsorted(operator.edges, until), len(operator.edges) - 1)
-    unknown = edges[:-1][bins < 0].min(initial=np.inf)
-    here = np.flatnonzero((there >= 0) & (operator.edges[last] <= unknown))
+    here = np.flatnonzero((there >= 0) & (operator.edges[last] <= edges[bins.stop]))
     return here, there[here]
 
 
