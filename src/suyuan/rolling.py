@@ -1,4 +1,4 @@
-"""Rolling operation: rows of the matrices that an earlier run into the same folder found are not computed again."""
+"""Rolling operation: what runs into the same folder hand on to each other, rows of matrices and their answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError
 from suyuan.io.digest import code_digest, digest
 from suyuan.io.row_store import free_bytes, keep_only, read_rows, remove_files, write_rows
+from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
 from suyuan.observations import Observations
+from suyuan.report import RunInfo
+from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
@@ -151,6 +155,13 @@ def keep(rolled: Sequence[Rolled], store: Path) -> Kept:
         log.warning("rows could not be kept: %s", fault)
     keep_only(store, [each.name for each in rolled])
     return Kept(taken, computed, sum(len(r.damaged) for r in rolled), fault)
+
+
+def record_of(run: RunInfo, *inputs: Any) -> Run:
+    """Return what the history says of a run; its digest covers `inputs`, the window, the seed and the versions."""
+    name = digest(inputs, run.since, run.until, run.seed, run.versions)
+    made = utc_of_datetime(run.made, run.zone)
+    return Run(made, run.since, run.until, run.readings, run.seed, dict(run.versions)["suyuan"], name)
 
 
 def _lack_of_room(rolled: Sequence[Rolled], store: Path) -> str:

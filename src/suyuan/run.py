@@ -19,6 +19,7 @@ from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
+from suyuan.io.history import append_answer, read_history
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
@@ -27,8 +28,9 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
-from suyuan.rolling import STORE, Kept, Rolled, keep, rolled_matrices
+from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
 from suyuan.substances import Substance, determinand
+from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import default_prior
@@ -129,7 +131,13 @@ def trace_folder(
     progress("writing the report", 0.92)
     run = _run_info(project, ask, found=found, seconds=time.perf_counter() - began, now=now)
     run = replace(run, is_invented=is_invented)
-    files = write_results(found.trace, found.network, flow=found.flow, run=run, out=out)
+    inputs = (ready.observations, ready.network, ready.flow, ready.substances, ready.fingerprints)
+    answer = answer_of(found.trace, record_of(run, *inputs))
+    history = read_history(out)
+    longer = with_answer(history, answer)
+    files = write_results(found.trace, found.network, flow=found.flow, run=run, out=out, history=longer)
+    if longer != history:
+        append_answer(out, answer)
     progress("keeping what was computed", 0.97)
     kept = keep(ready.rolled, store) if store else None
     progress("done", 1.0)
