@@ -31,7 +31,7 @@ STOREYS = (
     ("rolling",),
     ("run",),
     ("place_run",),
-    ("demo", "advise"),
+    ("demo", "advise", "follow"),
     ("web",),
     ("cli",),
 )
@@ -49,6 +49,7 @@ EDGES = {
     "place_run",
     "demo",
     "advise",
+    "follow",
     "web",
     "cli",
 }

@@ -19,6 +19,7 @@ from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import RunInfo
+from suyuan.report.words import Words
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
@@ -155,6 +156,20 @@ def keep(rolled: Sequence[Rolled], store: Path) -> Kept:
         log.warning("rows could not be kept: %s", fault)
     keep_only(store, [each.name for each in rolled])
     return Kept(taken, computed, sum(len(r.damaged) for r in rolled), fault)
+
+
+def kept_words(kept: Kept) -> Words:
+    """Return how much of the matrices was taken from earlier runs, and what went wrong with keeping them."""
+    zh = f"矩阵行：{kept.taken} 行取自以往计算，{kept.computed} 行新算"
+    en = f"rows of the matrices: {kept.taken} taken from earlier runs, {kept.computed} computed"
+    if kept.damaged:
+        zh, en = (
+            f"{zh}；{kept.damaged} 个损坏文件已弃用",
+            f"{en}; {kept.damaged} damaged files were passed over",
+        )
+    if kept.fault:
+        zh, en = f"{zh}；未能保存，下次须重算（{kept.fault}）", f"{en}; they could not be kept ({kept.fault})"
+    return Words(zh, en)
 
 
 def record_of(run: RunInfo, *inputs: Any) -> Run:
