@@ -18,7 +18,8 @@ HISTORY = "history.jsonl"
 def read_history(folder: Path) -> tuple[Answer, ...]:
     """Return the answers in the history of a results folder, in the order in which they were made; none if there is none.
 
-    A line that is not whole, as a power cut leaves it, is passed over.
+    A line that is not whole, as a power cut leaves it, is passed over; so is a second answer to the same inputs, which two
+    runs at the same time may have added.
     """
     try:
         lines = (folder / HISTORY).read_bytes().decode("utf-8", "replace").split("\n")
@@ -28,8 +29,11 @@ def read_history(folder: Path) -> tuple[Answer, ...]:
         raise InputError(
             str(folder / HISTORY), f"cannot be read ({error.strerror})", "check who may read it"
         ) from error
-    found = [_answer(line) for line in lines if line.strip()]
-    return tuple(answer for answer in found if answer is not None)
+    found: dict[str, Answer] = {}
+    for answer in map(_answer, lines):
+        if answer is not None:
+            found.setdefault(answer.run.inputs, answer)
+    return tuple(found.values())
 
 
 def append_answer(folder: Path, answer: Answer) -> None:
