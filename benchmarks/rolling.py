@@ -1,11 +1,11 @@
 """Bar ROLL of rolling operation: a trace after one more hour of readings, over the same trace made from nothing.
 
 `uv run python -m benchmarks.rolling --json` invents a county, traces it, lets readings come hour by hour, and traces each time
-with what the run before has kept and, for comparison, anew; both in the same process, one after the other. `value` is the ratio of
-the sums of processor seconds; `matrices` is that of finding the matrices alone, the rest being the weighing of the evidence and
-the report, which all readings take part in. The answers are compared. A last part lets the flow file grow by an hour instead, which
-changes the closed flow before, and says by how much the rows change; they are then all computed anew. The exit code is 0 whatever
-was measured.
+with what the run before has kept and, for comparison, anew; both in the same process, one after the other. `value` is the ratio
+of the sums of processor seconds; `matrices` is that of finding the matrices alone: all readings take part in the rest, the
+weighing of the evidence and the report. The answers are compared. A last part lets the flow file grow by an hour instead, which
+changes the closed flow before, and says by how much the rows change; they are then all computed anew. The exit code is 0
+whatever was measured.
 """
 
 from __future__ import annotations

@@ -39,12 +39,12 @@ def read_history(folder: Path) -> tuple[Answer, ...]:
 def append_answer(folder: Path, answer: Answer) -> None:
     """Add one line to the history in one write, after what two runs at once have written, and put it on disk."""
     path = folder / HISTORY
-    is_open = path.exists() and path.read_bytes()[-1:] not in {b"", b"\n"}  # a line was cut off there
-    line = ("\n" if is_open else "") + json.dumps(answer_dict(answer), ensure_ascii=False) + "\n"
+    text = json.dumps(answer_dict(answer), ensure_ascii=False) + "\n"
     try:
+        is_cut_off = path.exists() and path.read_bytes()[-1:] not in {b"", b"\n"}
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         try:
-            os.write(handle, line.encode("utf-8"))
+            os.write(handle, ("\n" * is_cut_off + text).encode("utf-8"))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -93,5 +93,5 @@ def _answer(line: str) -> Answer | None:
         return None
 
 
-def _instant(text: str) -> np.datetime64:
-    return np.datetime64(text.removesuffix("Z"), "s")
+def _instant(held: object) -> np.datetime64:
+    return np.datetime64(str(held).removesuffix("Z"), "s")
