@@ -78,6 +78,21 @@ class Kept:
     fault: str = ""
 
 
+def matrices_of(
+    network: Network,
+    members: Sequence[FlowMember],
+    *,
+    observations: Observations,
+    edges: NDArray[np.float64],
+    progress: Callable[[str, float], None],
+) -> tuple[SourceReceptorMatrix, ...]:
+    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
+    rolled = rolled_matrices(
+        network, members, observations=observations, edges=edges, progress=progress, store=None
+    )
+    return tuple(each.matrix for each in rolled)
+
+
 def rolled_matrices(
     network: Network,
     members: Sequence[FlowMember],

@@ -287,21 +287,6 @@ def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead
     return prolonged(flow, network, until_s=float((latest - flow.start) / np.timedelta64(1, "s")))
 
 
-def matrices_of(
-    network: Network,
-    members: Sequence[FlowMember],
-    *,
-    observations: Observations,
-    edges: NDArray[np.float64],
-    progress: Progress,
-) -> tuple[SourceReceptorMatrix, ...]:
-    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
-    rolled = rolled_matrices(
-        network, members, observations=observations, edges=edges, progress=progress, store=None
-    )
-    return tuple(each.matrix for each in rolled)
-
-
 def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64]) -> NDArray[np.float64]:
     """Return the edges of the hours in which a release may lie, (bin + 1,) [s] from the start of the flow."""
     first, last = ((t - flow.start) / np.timedelta64(1, "s") for t in window)
