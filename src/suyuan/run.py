@@ -224,9 +224,10 @@ def prepare(
     fingerprints, everything = _fingerprints(project), _observations(project, network)
     since, until = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
-    observations = _selected(
+    chosen = _selected(
         everything, ask, network=network, substances=substances, window=(since, until), zone=project.zone
     )
+    observations = pooled(chosen, every_s=POOLED_S)
     receptors, _ = receptors_of(network, observations)
     blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
@@ -266,12 +267,12 @@ def _selected(
     window: tuple[np.datetime64, np.datetime64],
     zone: tzinfo,
 ) -> Observations:
-    """Return the readings to weigh, pooled; there must be some."""
+    """Return the readings asked for; there must be some."""
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
     chosen = everything.select(stations=stations, determinands=names, since=window[0], until=window[1])
     _refuse_empty(everything, chosen, window=window, zone=zone)
-    return pooled(chosen, every_s=POOLED_S)
+    return chosen
 
 
 def _fingerprints(project: Project) -> Fingerprints:
