@@ -222,19 +222,17 @@ def prepare(
     progress("reading the project", 0.0)
     network, given = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    since, until = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
+    span = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
-    chosen = _selected(
-        everything, ask, network=network, substances=substances, window=(since, until), zone=project.zone
-    )
+    chosen = _selected(everything, ask, network=network, substances=substances, span=span, zone=project.zone)
     observations = pooled(chosen, every_s=POOLED_S)
-    receptors, _ = receptors_of(network, observations)
-    blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
+    # refuse now what could not be weighed later
+    blocks_of(observations, receptors_of(network, observations)[0], substances=substances)
     progress("closing the water balance", 0.04)
-    flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
+    flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
-    edges = release_edges(flow, (since, until))
+    edges = release_edges(flow, span)
     rolled = rolled_matrices(
         network, members, observations=observations, edges=edges, progress=progress, store=store
     )
@@ -246,8 +244,8 @@ def prepare(
         observations=observations,
         substances=substances,
         fingerprints=fingerprints,
-        since=since,
-        until=until,
+        since=span[0],
+        until=span[1],
         flow_until=given.until,
         rng=rng,
     )
@@ -264,14 +262,14 @@ def _selected(
     *,
     network: Network,
     substances: Sequence[Substance],
-    window: tuple[np.datetime64, np.datetime64],
+    span: tuple[np.datetime64, np.datetime64],
     zone: tzinfo,
 ) -> Observations:
     """Return the readings asked for; there must be some."""
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
-    chosen = everything.select(stations=stations, determinands=names, since=window[0], until=window[1])
-    _refuse_empty(everything, chosen, window=window, zone=zone)
+    chosen = everything.select(stations=stations, determinands=names, since=span[0], until=span[1])
+    _refuse_empty(everything, chosen, window=span, zone=zone)
     return chosen
 
 
