@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def demonstrate(
     found = check(folder)
     if found.faults:
         raise InputError.of(found.faults)
-    done = trace_folder(folder, ask, out=None, now=now, progress=progress)
+    once = replace(ask, is_anew=True)  # nothing comes after a demonstration: keep no rows for it
+    done = trace_folder(folder, once, out=None, now=now, progress=progress)
     return done, truth_words(event.truth.to_dict()["sources"], done.traced.trace)
 
 

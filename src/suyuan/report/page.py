@@ -75,6 +75,7 @@ class Drawn:
     readings: Mapping[str, str]
     panels: Mapping[str, int]
     blind: str
+    moved: str = ""
 
 
 def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, drawn: Drawn) -> str:
@@ -175,6 +176,10 @@ def _figures(drawn: Drawn, network: Network) -> dict[str, Any]:
         "blind": (
             drawn.blind,
             Words("各候选看不见的时段", "Hours in which each candidate would stay unseen"),
+        ),
+        "moved": (
+            drawn.moved,
+            Words("答案随读数的变化", "How the answer moved as readings came"),
         ),
     }
     made: dict[str, Any] = {k: inline(f, alt=alt) if f else "" for k, (f, alt) in draw.items()}
