@@ -67,14 +67,14 @@ def rolled(folder: Path, hours: int) -> dict[str, object]:
     until = read_project(folder).trace.until
     assert until is not None
     first, _ = timed(
-        folder, until - hours * HOUR, is_anew=False
+        folder, until - hours * HOUR, keeps_rows=True
     )  # the runs below start from it; it also compiles
     again, anew = defaultdict(float), defaultdict(float)
     rows, same = [], True
     for left in range(hours - 1, -1, -1):
         at = until - left * HOUR
-        done, seconds = timed(folder, at, is_anew=False)
-        whole, fresh = timed(folder, at, is_anew=True)
+        done, seconds = timed(folder, at, keeps_rows=True)
+        whole, fresh = timed(folder, at, keeps_rows=False)
         assert done.kept is not None
         rows.append(done.kept.computed / (done.kept.taken + done.kept.computed))
         same &= answer(done) == answer(whole)
@@ -96,15 +96,15 @@ def rolled(folder: Path, hours: int) -> dict[str, object]:
     }
 
 
-def timed(folder: Path, until: np.datetime64, *, is_anew: bool) -> tuple[Done, Seconds]:
+def timed(folder: Path, until: np.datetime64, *, keeps_rows: bool) -> tuple[Done, Seconds]:
     """Return a run and its seconds, those of the matrices apart."""
     marks: list[tuple[str, float, float]] = []
 
     def hear(what: str, _: float) -> None:
         marks.append((what, time.perf_counter(), time.process_time()))
 
-    out = folder / ("anew" if is_anew else "results")
-    ask = Ask(until=f"{until}+00:00", is_anew=is_anew)
+    out = folder / ("results" if keeps_rows else "anew")
+    ask = Ask(until=f"{until}+00:00", keeps_rows=keeps_rows)
     began = time.perf_counter(), time.process_time()
     done = trace_folder(folder, ask, out=out, now=datetime.now(UTC), progress=hear)
     wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]

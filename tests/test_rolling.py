@@ -233,9 +233,9 @@ def read_until(folder: Path, time: str) -> None:
     partial.replace(folder / "observations.csv")
 
 
-def run(folder: Path, out: Path, *, is_anew: bool = False) -> Done:
+def run(folder: Path, out: Path, *, keeps_rows: bool = True) -> Done:
     now = datetime(2024, 8, 1, tzinfo=UTC)
-    return trace_folder(folder, Ask(is_anew=is_anew), out=out, now=now, progress=silent)
+    return trace_folder(folder, Ask(keeps_rows=keeps_rows), out=out, now=now, progress=silent)
 
 
 def answer_in(out: Path) -> tuple[dict[str, object], bytes, bytes]:
@@ -249,7 +249,7 @@ def test_as_hours_of_readings_come_the_answer_is_the_one_without_a_store(river: 
     for hour in ("07-21T10:00", "07-21T11:00", "07-21T12:00"):
         read_until(river, hour)
         done = run(river, tmp_path / "rolling")
-        run(river, tmp_path / "anew", is_anew=True)
+        run(river, tmp_path / "anew", keeps_rows=False)
         assert answer_in(tmp_path / "rolling") == answer_in(tmp_path / "anew")
         assert done.kept is not None
         taken.append(done.kept.taken / (done.kept.taken + done.kept.computed))
@@ -292,7 +292,7 @@ def test_following_traces_again_when_readings_come_and_ends_cleanly_on_ctrl_c(ri
     assert b"observations.csv" in heard
     assert b"taken from earlier runs" in said
     assert not list(out.rglob("*partial*"))
-    run(river, tmp_path / "anew", is_anew=True)
+    run(river, tmp_path / "anew", keeps_rows=False)
     assert answer_in(out) == answer_in(tmp_path / "anew")
 
 
@@ -324,7 +324,7 @@ def test_a_file_is_not_taken_while_it_is_being_written(river: Path, monkeypatch:
 def test_two_runs_at_once_into_one_folder_spoil_nothing(river: Path, tmp_path: Path):
     read_until(river, "07-21T10:00")
     out, code = tmp_path / "both", "import sys; from suyuan.cli import app; app()"
-    command = [sys.executable, "-c", code, "trace", str(river), "--out", str(out), "--lang", "en"]
+    command = [sys.executable, "-c", code, "trace", str(river), "--out", str(out), "--keep", "--lang", "en"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     for process in both:
         _, heard = process.communicate(timeout=240)

@@ -110,8 +110,8 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
         bool, typer.Option("--follow", help="Trace again whenever the project's files change, until Ctrl-C.")
     ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the files.")] = 60.0,
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Compute all anew; leave rows kept by earlier runs alone.")
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep and use what was computed, for runs with newer readings.")
     ] = False,
     as_json: AsJson = False,
     seed: Seed = 1,
@@ -122,7 +122,15 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     from suyuan.run import Ask
 
     stations, determinands = tuple(station or ()), tuple(determinand or ())
-    ask = Ask(stations, determinands, since=since, until=until, seed=seed, lang=_language(lang), is_anew=anew)
+    ask = Ask(
+        stations,
+        determinands,
+        since=since,
+        until=until,
+        seed=seed,
+        lang=_language(lang),
+        keeps_rows=keep or follow,
+    )
     for count in changes(folder, every_s=every) if follow else (0,):
         try:
             _trace(folder, ask, out=out, as_json=as_json)

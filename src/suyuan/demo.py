@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,7 @@ def demonstrate(
     found = check(folder)
     if found.faults:
         raise InputError.of(found.faults)
-    once = replace(ask, is_anew=True)  # nothing comes after a demonstration: keep no rows for it
-    done = trace_folder(folder, once, out=None, now=now, progress=progress)
+    done = trace_folder(folder, ask, out=None, now=now, progress=progress)
     return done, truth_words(event.truth.to_dict()["sources"], done.traced.trace)
 
 

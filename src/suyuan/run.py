@@ -58,7 +58,8 @@ class Ask:
     """What the user asks of a run; what is empty is taken from suyuan.toml.
 
     `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
-    offset in the project's zone. `is_anew` computes all rows and leaves those kept by earlier runs alone.
+    offset in the project's zone. `keeps_rows` keeps rows of the matrices beside the results and uses
+    those that earlier runs kept.
     """
 
     stations: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ class Ask:
     until: str = ""
     seed: int = 1
     lang: Lang = "zh"
-    is_anew: bool = False
+    keeps_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished run: what was found and the files it wrote, the page first; `kept` is None where all was computed anew."""
+    """A finished run: what was found and the files it wrote, the page first; `kept` is None where no rows are kept."""
 
     traced: Traced
     run: RunInfo
@@ -124,7 +125,7 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
     project = read_project(folder)
     out = out or Path(folder) / "results"
     require_writable(out)
-    store = None if ask.is_anew else out / STORE
+    store = out / STORE if ask.keeps_rows else None
     ready = prepare(project, ask, progress=progress, store=store)
     found = traced(ready, progress=progress)
     progress("writing the report", 0.92)
