@@ -29,6 +29,7 @@ from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
 from suyuan.substances import Substance, determinand
+from suyuan.tracing.downstream import carried_only
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import candidate_sources, default_prior
@@ -46,7 +47,7 @@ HOUR_S = 3600.0
 MEMBERS = 12
 """Flow members over which the error of the flow is averaged."""
 
-POOLED_S = 2.0 * HOUR_S
+POOLED_S = 3.0 * HOUR_S
 """Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
 Progress = Callable[[str, float], None]
@@ -251,7 +252,8 @@ def matrices_of(
     receptors, _ = receptors_of(network, observations)
 
     def matrix(member: FlowMember) -> SourceReceptorMatrix:
-        return source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
+        found = source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
+        return carried_only(found, network, member.flow)
 
     matrices = []
     with ThreadPoolExecutor(2) as pool:

@@ -1,8 +1,8 @@
 """Which releases the flow can carry to which stations.
 
 Dispersion in proportion to velocity spreads a release a cell or two against the stream, in the model; in a river it does not
-get there (Fischer, 1979: longitudinal dispersion stands for shear that has long been mixed over the section). A station just above
-an outfall would else be thought to have seen what it cannot have seen.
+get there (Fischer, 1979: longitudinal dispersion stands for shear that has long been mixed over the section). A station
+just above an outfall would else be thought to have seen what it cannot have seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedF
     Its `values` are zero where no way that the water ever ran leads from the source to the receptor.
     """
     stations, of_receptor = np.unique(
-        np.stack([matrix.receptors.reach, matrix.receptors.chainage_m.astype(str)]), axis=1, return_inverse=True
+        np.stack([matrix.receptors.reach, matrix.receptors.chainage_m.astype(str)]),
+        axis=1,
+        return_inverse=True,
     )
     reached = ways(matrix, network, flow, reach=stations[0], chainage_m=stations[1].astype(float))
     values = matrix.values.copy()
@@ -62,7 +64,9 @@ def ways(
     )
     connected = np.isfinite(dijkstra(links, unweighted=True))
     at = np.array([row[name] for name in reach])
-    to_place = (connected[:, begin[at]] & runs_on[at]) | (connected[:, end[at]] & runs_back[at])  # (node, place)
+    to_place = (connected[:, begin[at]] & runs_on[at]) | (
+        connected[:, end[at]] & runs_back[at]
+    )  # (node, place)
     reached = np.zeros((len(reach), len(matrix.sources)), bool)
     for s, source in enumerate(matrix.sources):
         if source.kind == "boundary":

@@ -38,6 +38,13 @@ ALIKE = 0.5
 LEAST_SHARE = 0.6
 """Nor need more than this share of all members, of which there may be few."""
 
+LEAST_TEMPERATURE = 2.0
+"""Evidence about who and when never counts more than this part: what model errors are thought to be is itself a guess.
+
+Found on rivers drawn with another transport model (docs/calibration.md): wrong sources that were sure became rare, and the
+log score was best between 2 and 3.
+"""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -122,7 +129,7 @@ def temperature_of(found: Explanations, members: int) -> float:
     Where another draw of the flow changes the evidence by much, differences of that size between sources mean little: the
     temperature is the least at which the effective number of members reaches LEAST_MEMBERS.
     """
-    for temperature in 1.15 ** np.arange(0, 60):
+    for temperature in LEAST_TEMPERATURE * 1.15 ** np.arange(0, 60):
         warm = replace(found, temperature=float(temperature))
         if effective_members(warm, members) >= max(1.0, min(LEAST_MEMBERS, LEAST_SHARE * members)) - 1e-9:
             break
