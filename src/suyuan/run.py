@@ -253,7 +253,7 @@ def matrices_of(
 
     def matrix(member: FlowMember) -> SourceReceptorMatrix:
         found = source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
-        return carried_only(found, network, member.flow)
+        return carried_only(found, network, flow=member.flow)
 
     matrices = []
     with ThreadPoolExecutor(2) as pool:

@@ -22,7 +22,9 @@ LEAST_SHARE = 0.01
 """A reach runs a way if at least this share of all the water in it went so."""
 
 
-def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedFlow) -> SourceReceptorMatrix:
+def carried_only(
+    matrix: SourceReceptorMatrix, network: Network, *, flow: BalancedFlow
+) -> SourceReceptorMatrix:
     """Return the matrix without what would have to spread against flow that never turned.
 
     Its `values` are zero where no way that the water ever ran leads from the source to the receptor.
@@ -32,7 +34,7 @@ def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedF
         axis=1,
         return_inverse=True,
     )
-    reached = ways(matrix, network, flow, reach=stations[0], chainage_m=stations[1].astype(float))
+    reached = ways(matrix, network, flow=flow, reach=stations[0], chainage_m=stations[1].astype(float))
     values = matrix.values.copy()
     values[~reached[of_receptor.ravel()]] = 0.0
     return replace(matrix, values=values)
@@ -41,8 +43,8 @@ def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedF
 def ways(
     matrix: SourceReceptorMatrix,
     network: Network,
-    flow: BalancedFlow,
     *,
+    flow: BalancedFlow,
     reach: NDArray[np.str_],
     chainage_m: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
