@@ -1,4 +1,4 @@
-"""Explanations weighed anew: against the whole normal density, written out; and fair selections of them."""
+"""Explanations weighed anew: against the whole normal density, written out; lateness and amplitudes; fair selections."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ import pytest
 import tracing_worlds as worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multivariate_normal
+from scipy.integrate import quad
 
-from suyuan.tracing.anew import PICKS_NEAR, picked
+from suyuan.tracing.anew import PICKS, SOURCES_ANEW, picked, singles_anew, weighed
 from suyuan.tracing.evidence import evidence_of_kinds, pair_evidence
+from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
-from suyuan.tracing.refine import Ground, Plume, ground_of, log_density, plume_of, slopes
+from suyuan.tracing.refine import Ground, doubt_of, ground_of
 from suyuan.tracing.responses import responses
-from suyuan.tracing.search import Explanations, Problem
+from suyuan.tracing.search import Explanations, Problem, explain
+from suyuan.tracing.settle import (
+    Amplitudes,
+    Plumes,
+    Releases,
+    error_covariance,
+    errors_of,
+    likely_logs,
+    moved,
+    released,
+    settle,
+    weigh_plumes,
+)
 
 SHAPE = 1000
 
@@ -33,70 +46,136 @@ def problem() -> Problem:
     )
 
 
-def plumes_of(given: Problem, ground: Ground) -> tuple[Plume, ...]:
-    sources = np.array([0, 1])
-    seen = responses(given, member=0, source=sources, shape=np.array([SHAPE, SHAPE + 300]))
-    amplitude = np.array([[1.5, 0.1, 3.0], [0.7, 0.2, 1.0]])
-    return tuple(
-        plume_of(seen.rise[i], amplitude[i], ground=ground, travel_s=seen.travel_s[i]) for i in sources
+def ground_for(given: Problem) -> Ground:
+    return ground_of(given.claim(no_plumes(given.blocks)), given.matrices[0].receptors, bin_s=given.bin_s)
+
+
+def plumes_of(given: Problem, *, late_s: float) -> Plumes:
+    sources, shapes = [0, 1], [SHAPE, SHAPE + 300]
+    seen = responses(given, 0, source=np.array(sources))
+    response = np.stack([seen.rise(s, h) for s, h in zip(sources, shapes, strict=True)])
+    doubt = np.stack(
+        [doubt_of(*seen.travel_s(s, h), bin_s=given.bin_s) for s, h in zip(sources, shapes, strict=True)]
     )
+    slope = np.stack([np.gradient(each[0]) / given.bin_s for each in response])
+    bend = np.stack([slope, np.stack([np.gradient(each) / given.bin_s for each in slope])], axis=1)
+    return Plumes(response, bend, np.full((2, 2), late_s), doubt)
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_density_of_a_plume_with_errors_is_that_of_one_normal_over_all_substances(count):
-    given = problem()
-    claimed = given.claim([np.zeros(len(b.value)) for b in given.blocks])
-    receptors = given.matrices[0].receptors
-    ground = ground_of(claimed, receptors, bin_s=given.bin_s)
-    plumes = plumes_of(given, ground)[:count]
-    sizes = [len(b.value) for b in given.blocks]
-    at = np.cumsum([0, *sizes])
-    covariance, above = np.zeros((at[-1], at[-1])), np.zeros(at[-1])
-    spread = []
-    for plume in plumes:  # the error of one plume: E at its rows, carried over to every substance's readings
-        carried = np.zeros((at[-1], len(plume.rows)))
-        for d, block in enumerate(given.blocks):
-            here = np.equal.outer(block.receptor, plume.rows)
-            carried[at[d] : at[d + 1]] = plume.amplitude[d] * plume.ratio[d] * here
-        spread.append(carried @ plume.root)
+@pytest.mark.parametrize("late_s", [0.0, 1800.0])
+def test_the_density_of_plumes_with_errors_is_that_of_one_normal_over_all_substances(count, late_s):
+    problem_ = problem()
+    ground, substances = ground_for(problem_), len(problem_.blocks)
+    whole = plumes_of(problem_, late_s=late_s)
+    plumes = Plumes(*(part[:count] for part in whole))
+    amplitude = np.array([[1.5, 0.1, 3.0], [0.7, 0.2, 1.0]])[:count]
+    fixed = 1e10 * np.eye(count * substances)  # a prior that leaves no freedom
+    logs = np.log(amplitude).ravel()
+    gain, x, _, _ = weigh_plumes(plumes, Amplitudes(logs, logs, fixed), ground.readings)
+    np.testing.assert_allclose(x, logs, atol=1e-6)
+    assert gain == pytest.approx(by_hand(problem_, ground, plumes, amplitude), abs=1e-4)
+
+
+def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarray) -> float:
+    """Return the log density ratio from the whole covariance over all readings of all substances."""
+    mean, ratio = moved(plumes, ground.readings.station)
+    errors_at = errors_of(plumes, ground.readings)
+    rows, owner = errors_at.rows, errors_at.owner
+    claimed = given.claim(no_plumes(given.blocks))
+    at = np.cumsum([0, *(len(b.value) for b in given.blocks)])
+    covariance, above, passed = np.zeros((at[-1], at[-1])), np.zeros(at[-1]), np.zeros(at[-1])
     for d, (block, background) in enumerate(zip(given.blocks, claimed.backgrounds, strict=True)):
         part = slice(at[d], at[d + 1])
         covariance[part, part] = background.covariance
-        passed = sum(p.amplitude[d] * p.response[d] for p in plumes)
-        above[part] = block.value - background.level - passed[block.receptor]
-    covariance += sum(s @ s.T for s in spread)
-    normal = multivariate_normal(np.zeros(at[-1]), covariance).logpdf(above)
-    expected = normal + 0.5 * at[-1] * np.log(2.0 * np.pi) + sum(b.log_prior for b in claimed.backgrounds)
-    assert log_density(plumes, ground) == pytest.approx(expected, abs=1e-6 * abs(expected))
+        above[part] = block.value - background.level
+        for p in range(len(amplitude)):
+            passed[part] += amplitude[p, d] * mean[p, d][block.receptor]
+    errors = np.zeros_like(covariance)
+    for p in range(len(amplitude)):
+        own = rows[owner == p]
+        error = error_covariance(plumes, p, own, ground.readings)
+        highest = plumes.response[p, 0].max()
+        error[np.diag_indices_from(error)] += 1e-6 * np.diag(error) + 1e-12 * highest**2  # as for its root
+        carried = np.zeros((at[-1], len(own)))
+        for d, block in enumerate(given.blocks):
+            carried[at[d] : at[d + 1]] = amplitude[p, d] * ratio[p, d] * np.equal.outer(block.receptor, own)
+        errors += carried @ error @ carried.T
+    return log_normal(above - passed, covariance + errors) - log_normal(above, covariance)
 
 
-def test_a_plume_errs_nowhere_but_where_it_is():
-    given = problem()
-    claimed = given.claim([np.zeros(len(b.value)) for b in given.blocks])
-    ground = ground_of(claimed, given.matrices[0].receptors, bin_s=given.bin_s)
-    plume = plumes_of(given, ground)[0]
-    highest = plume.response[0].max()
-    assert (plume.response[0][plume.rows] > 0.02 * highest).all()
-    deviation = np.sqrt((plume.root**2).sum(axis=1))
-    assert (deviation < highest).all()
-    assert deviation.max() > 0.1 * highest
+def log_normal(off: np.ndarray, covariance: np.ndarray) -> float:
+    return float(-0.5 * off @ np.linalg.solve(covariance, off) - 0.5 * np.linalg.slogdet(covariance)[1])
 
 
-def test_slopes_are_those_of_a_parabola():
-    time = np.array([0.0, 1.0, 2.5, 4.0, 0.0, 3.0])
-    station = np.array([0, 0, 0, 0, 1, 1])
-    slope = slopes(time**2, station, time)
-    np.testing.assert_allclose(slope[1:3], 2.0 * time[1:3])
-    assert slope[4] == slope[5] == pytest.approx(3.0)
+@pytest.mark.parametrize(("information", "score"), [(50.0, 120.0), (3.0, 2.0), (400.0, 20.0)])
+def test_one_amplitude_is_integrated_out_as_well_as_laplace_can(information, score):
+    centre, precision = 0.3, 1.0 / 1.4**2
+
+    def density(x: float) -> float:
+        a = np.exp(x)
+        return float(np.exp(score * a - 0.5 * information * a * a - 0.5 * precision * (x - centre) ** 2))
+
+    x, value = likely_logs(
+        np.array([[information]]),
+        np.array([score]),
+        Amplitudes(np.array([0.0]), np.array([centre]), np.array([[precision]])),
+    )
+    a = np.exp(x[0])
+    slope = score * a - information * a * a - precision * (x[0] - centre)
+    assert abs(slope) < 0.02 * (1.0 + information * a * a)
+    laplace = value + 0.5 * np.log(precision / (precision + information * a * a))
+    exact, _ = quad(density, -12.0, 6.0, points=[x[0]], limit=300)
+    assert laplace == pytest.approx(np.log(exact * np.sqrt(precision / (2.0 * np.pi))), abs=0.25)
+
+
+def test_a_release_moved_by_whole_bins_is_the_later_history():
+    rng = np.random.default_rng(2)
+    total = np.concatenate([np.zeros((2, 5, 1)), np.cumsum(rng.uniform(size=(2, 5, 30)), axis=2)], axis=2)
+    by = np.full(5, 3.0)
+    early, late = np.array([4, 6, 24, 1]), np.array([7, 6, 24, 1])
+    np.testing.assert_allclose(released(total, early, by), released(total, late, np.zeros(5)))
+    between = released(total, early, by + 0.25)
+    later = released(total, np.array([8, 6, 24, 1]), np.zeros(5))
+    np.testing.assert_allclose(between, 0.75 * released(total, late, np.zeros(5)) + 0.25 * later)
+
+
+def test_a_release_that_goes_on_goes_on_however_late():
+    total = np.tile(np.arange(31.0), (1, 2, 1))
+    goes_on = np.array([20, 10, 24, 1])
+    np.testing.assert_allclose(released(total, goes_on, np.array([0.0, 4.0])), [[10.0, 6.0]])
+    np.testing.assert_allclose(released(total, goes_on, np.array([-4.0, 0.0])), [[14.0, 10.0]])
 
 
 def test_responses_are_histories_multiplied_out():
     given = problem()
     matrix, block = given.matrices[0], given.blocks[0]
-    found = responses(given, member=0, source=np.array([0, 3, 0]), shape=np.array([5, 900, 1500]))
-    for i, (source, shape) in enumerate([(0, 5), (3, 900), (0, 1500)]):
+    found = responses(given, 0, source=np.array([0, 3]))
+    for source, shape in [(0, 5), (3, 900), (0, 1500)]:
         by_hand = matrix.decayed(block.substance.decay_per_s)[:, source] @ given.grid.shapes.history(shape)
-        np.testing.assert_allclose(found.rise[i, 0], by_hand, atol=1e-6 * by_hand.max(initial=1.0))
+        np.testing.assert_allclose(
+            found.rise(source, shape)[0], by_hand, atol=1e-6 * by_hand.max(initial=1.0)
+        )
+
+
+def test_water_that_comes_late_is_seen_to_be_late():
+    given = problem()
+    ground, sources = ground_for(given), np.array([0])
+    seen = responses(given, 0, source=sources)
+    history = np.array([[16, 12, 24, 1]])
+    truly = released(seen.total[0], history[0], np.full(len(ground.readings.station), 1.2))
+    amplitude = np.array([6.0, 0.2, 12.0])
+    score = np.stack([ground.readings.precision[d] @ (amplitude[d] * truly[d]) for d in range(3)])
+    doubt = np.stack([doubt_of(*seen.travel_s(0, SHAPE), bin_s=given.bin_s)])
+    doubt[:, 0] = 2.0 * 3600.0
+    releases = Releases(seen.total[:1], history, doubt)
+    amplitudes = Amplitudes(np.log(amplitude), np.log(amplitude), np.eye(3))
+    read = ground.readings._replace(score=score)
+    gains, lates = zip(*(settle(releases, amplitudes, read, rounds)[::3] for rounds in (1, 4)), strict=True)
+    assert (lates[0] == 0.0).all()
+    assert (lates[1] > 0.5 * 3600.0).all()  # not all of it: the share of the plume may err too
+    assert (lates[1] < 1.5 * 3600.0).all()
+    assert gains[1] > gains[0]
 
 
 def test_two_plumes_that_touch_no_common_reading_are_two_single_ones():
@@ -133,13 +212,13 @@ def table(log_gain: np.ndarray) -> Explanations:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(PICKS_NEAR + 1, 300), st.floats(0.0, 3.0), st.integers(0, 2**32 - 1))
+@given(st.integers(PICKS + 1, 300), st.floats(0.0, 3.0), st.integers(0, 2**32 - 1))
 def test_a_selection_stands_for_the_whole_source(size: int, spread: float, seed: int):
     whole = table(spread * np.random.default_rng(seed).standard_normal(size))
     some = picked(whole)
-    assert len(some.source) <= PICKS_NEAR
+    assert len(some.source) <= PICKS
     # systematic sampling: what each row stands for differs from its share by at most one step
-    assert np.exp(some.log_evidence) == pytest.approx(np.exp(whole.log_evidence), rel=0.75)
+    assert np.exp(some.log_evidence) == pytest.approx(np.exp(whole.log_evidence), rel=0.6)
 
 
 def test_a_few_explanations_are_all_kept_as_they_are():
@@ -147,13 +226,24 @@ def test_a_few_explanations_are_all_kept_as_they_are():
     assert picked(few).log_evidence == pytest.approx(few.log_evidence)
 
 
-def test_a_source_far_behind_is_not_weighed_anew():
-    near = table(np.zeros(3))
-    far = replace(table(np.full(3, -60.0)), source=np.ones(3, np.int64))
-    both = Explanations(
-        *(
-            np.concatenate([getattr(near, n), getattr(far, n)], axis=-1)
-            for n in ("member", "source", "shape", "kind", "log_prior", "log_gain", "alpha", "beta")
-        )
-    )
-    assert set(picked(both).source.tolist()) == {0}
+def test_sources_far_behind_many_others_are_not_weighed_anew():
+    many = SOURCES_ANEW + 5
+    each = replace(table(-np.arange(float(many))), source=np.arange(many))
+    assert set(picked(each).source.tolist()) == set(range(SOURCES_ANEW))
+
+
+def test_the_search_finds_what_weighing_every_history_finds():
+    given = problem()
+    ground = ground_for(given)
+    claimed = given.claim(no_plumes(given.blocks))
+    (found,) = explain(given, claimed, removed=[no_plumes(given.blocks)])
+    own = found.where(np.flatnonzero(found.source == 0))
+    seen = responses(given, 0, source=own.source)
+    quick = singles_anew(given, own, seen=seen, ground=ground)
+    shapes = np.flatnonzero(given.grid.shapes.repeats == 1)
+    kind = own.kind[np.argmax(own.log_weight)]
+    every = replace(own.where(np.zeros(len(shapes), np.int64)), shape=shapes, kind=np.full(len(shapes), kind))
+    whole = weighed(given, every, seen=seen, ground=ground)
+    best = whole.log_gain + given.grid.shapes.log_prior[shapes]
+    ours = quick.log_gain + given.grid.shapes.log_prior[quick.shape]
+    assert ours.max() > best.max() - 1.0

@@ -132,22 +132,21 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
         keeps_rows=keep or follow,
     )
     for count in changes(folder, every_s=every) if follow else (0,):
-        try:
-            _trace(folder, ask, out=out, as_json=as_json)
-        except (
-            InputError
-        ) as error:  # a file caught half-written, or a faulty row: the next change may mend it
-            if count == 0:
-                raise
-            typer.echo(str(error), err=True)
+        _trace(folder, ask, out=out, as_json=as_json, is_first=count == 0)
 
 
-def _trace(folder: Path, ask: Ask, *, out: Path | None, as_json: bool) -> None:
-    """Trace once and show what was found."""
+def _trace(folder: Path, ask: Ask, *, out: Path | None, as_json: bool, is_first: bool) -> None:
+    """Trace once and show what was found; later than at first a fault is told and no more."""
     from suyuan.run import trace_folder
 
-    with _progress() as progress:
-        done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
+    try:
+        with _progress() as progress:
+            done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
+    except InputError as error:  # a file caught half-written, or a faulty row: the next change may mend it
+        if is_first:
+            raise
+        typer.echo(str(error), err=True)
+        return
     if as_json:
         typer.echo(done.files[1].read_text("utf-8"))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from suyuan.report.words import Words
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
+from suyuan.transport.downstream import carried_only
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
@@ -107,7 +108,9 @@ def rolled_matrices(
     receptors, _ = receptors_of(network, observations)
 
     def of(member: FlowMember) -> Rolled:
-        return roll(operator_of(network, member), receptors, sources=sources, edges=edges, store=store)
+        rolled = roll(operator_of(network, member), receptors, sources=sources, edges=edges, store=store)
+        matrix = carried_only(rolled.found.matrix, network, flow=member.flow)
+        return replace(rolled, found=replace(rolled.found, matrix=matrix))
 
     rolled = []
     with ThreadPoolExecutor(2) as pool:

@@ -46,7 +46,7 @@ HOUR_S = 3600.0
 MEMBERS = 12
 """Flow members over which the error of the flow is averaged."""
 
-POOLED_S = 2.0 * HOUR_S
+POOLED_S = 3.0 * HOUR_S
 """Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
 Progress = Callable[[str, float], None]

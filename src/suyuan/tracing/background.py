@@ -30,6 +30,7 @@ PRIOR_SHARE = {
     "fast_all": 0.06,
     "inflow": 0.08,
     "inflow_all": 0.15,
+    "station": 0.06,
     "local": 0.02,
     "daily": 0.03,
 }
@@ -55,6 +56,7 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
     fraction = np.where(matrix.fraction > 1e-9, matrix.fraction, 0.0)
     hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1])
     time = (matrix.receptors.time - matrix.receptors.time.min()) / np.timedelta64(1, "s")
+    same = matrix.receptors.station[:, None] == matrix.receptors.station[None, :]
     total = fraction.sum(axis=2)
     every = fraction.sum(axis=1)
     slow, fast = _kernel(hour, SLOW_S), _kernel(hour, FAST_S)
@@ -67,8 +69,8 @@ def background_parts(matrix: SourceReceptorMatrix) -> BackgroundParts:
         "fast_all": every @ fast @ every.T,
         "inflow": brought @ brought.T,
         "inflow_all": np.outer(brought.sum(axis=1), brought.sum(axis=1)),
-        "local": _kernel(time, LOCAL_S)
-        * (matrix.receptors.station[:, None] == matrix.receptors.station[None, :]),
+        "station": same.astype(float),
+        "local": _kernel(time, LOCAL_S) * same,
         "daily": np.cos(2.0 * np.pi * (time[:, None] - time[None, :]) / 86400.0),
     }
     stacked = np.stack([parts[name] for name in PRIOR_SHARE])

@@ -1,20 +1,18 @@
-"""The evidence of single explanations anew, each with the model error of its own plumes, shared by all substances.
-
-The scan weighs thousands of histories under one covariance. Here those worth it are weighed one by one. What a modelled plume
-gets wrong (its share, its arrival at each station) is the same water for every substance, so it is one unknown error
-e ~ N(0, E) in the space of the receptors: y_d = background_d + a_d (g_d + k_d e) + noise_d, and e is integrated out.
-"""
+"""The evidence of single explanations and pairs anew, each with the model error of its own plumes, shared by all substances."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, cho_factor, cho_solve
 
-from suyuan.tracing.plume import LASTING_BINS, MODEL_ERROR, Claim
+from suyuan.tracing.evidence import AMPLITUDE_ERROR
+from suyuan.tracing.plume import Claim
+from suyuan.tracing.responses import Responses
+from suyuan.tracing.search import Explanations, Problem
+from suyuan.tracing.settle import Amplitudes, Readings, Releases, Weighed, settle, share_covariance
 from suyuan.transport.matrix import Receptors
 
 Array = NDArray[np.float64]
@@ -26,27 +24,22 @@ TRAVEL_ERROR = 0.08
 TIMING_ERROR_BINS = 0.5
 """Error of an arrival however short the way, in release bins."""
 
-SUPPORT = 0.03
-"""Readings at which a plume is below this share of its highest are not thought to err."""
+SPREAD_ERROR = 0.35
+"""Error of the variance of travel times (dispersion), as a share of it."""
+
+DILUTION_ERROR = 0.06
+"""Error of the share of a plume that passes a station, however far."""
+
+BESIDE_ERROR, MIXED_S = 0.7, 2.0 * 3600.0
+"""The same right beside an outfall, and the time in which it is forgotten as water mixes over the width."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The readings without any plume, in the space of the receptors.
+    """The readings without any plume, and the log density that they have if there is none."""
 
-    `precision` (substance, receptor, receptor) is that of the background with noise, `score` (substance, receptor) the
-    precision times what the readings lie above the level; `log_density` that of the readings if there is no plume;
-    `claimed_log_density` the same under the covariance of the scan. `station` (receptor,), `time` (receptor,) [s], and the
-    length of a release bin [s].
-    """
-
-    precision: Array
-    score: Array
+    readings: Readings
     log_density: float
-    claimed_log_density: float
-    station: Index
-    time: Array
-    bin_s: float
 
 
 def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
@@ -65,127 +58,79 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
         log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum() + background.log_prior
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s") - 0.5 * receptors.duration_s
     station = np.unique(receptors.station, return_inverse=True)[1].astype(np.int64)
-    return Ground(precision, score, float(log_density), claimed.log_density(), station, time, bin_s)
+    readings = Readings(precision, score, station, share_covariance(station, time, bin_s), bin_s)
+    return Ground(readings, float(log_density))
 
 
 @dataclass(frozen=True)
-class Plume:
-    """One plume at the receptors: `response` (substance, receptor) at `amplitude` (substance,), and its error.
+class Settled:
+    """What one or two plumes explain, where they arrive as late as fits them best and with their likeliest amplitudes.
 
-    `rows` (row,) are the receptors at which it may err and `root` (row, row) the lower Cholesky factor of E there, relative
-    to the first substance; `ratio` (substance,) carries that error over to the others.
+    `log_gain` is the log evidence against no release; strengths, fingerprints and model errors are integrated out. `alpha`,
+    `beta` (plume, substance) are what a normal likelihood of each amplitude alone would be.
     """
 
-    response: Array
-    amplitude: Array
-    rows: Index
-    root: Array
-    ratio: Array
+    log_gain: float
+    alpha: Array
+    beta: Array
 
 
-def plume_of(response: Array, amplitude: Array, *, ground: Ground, travel_s: Array) -> Plume:
-    """Return a plume with its error; `travel_s` (station,) is how long the water was under way [s]."""
-    first = response[0]
-    rows = np.flatnonzero(np.abs(first) > SUPPORT * np.abs(first).max(initial=1e-300))
-    square = max(float(first @ first), 1e-300)
-    shift = np.hypot(TIMING_ERROR_BINS * ground.bin_s, TRAVEL_ERROR * travel_s)
-    root = error_root(first, rows, ground.station, ground.time, shift, LASTING_BINS * ground.bin_s)
-    return Plume(response, amplitude, rows, root, response @ first / square)
+def settled(
+    problem: Problem, ground: Ground, *, seen: Responses, found: Explanations, rounds: int
+) -> Settled:
+    """Return what these one or two explanations (rows of `found`) explain together."""
+    library, strength = problem.grid.library, problem.grid.strength
+    centre = library.centre[found.kind] + strength.log_rate
+    prior = amplitude_covariance(library.spread[found.kind], strength.log_sd)
+    releases = list(zip(found.source.tolist(), found.shape.tolist(), strict=True))
+    doubt = [doubt_of(*seen.travel_s(*release), bin_s=ground.readings.bin_s) for release in releases]
+    begin = first_guesses(found, centre, reach=2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape))
+    weighed = settle(
+        Releases(seen.total[seen.place[found.source]], seen.history[found.shape], np.stack(doubt)),
+        Amplitudes(begin.ravel(), centre.ravel(), np.asarray(np.linalg.inv(prior), dtype=float)),
+        ground.readings,
+        rounds,
+    )
+    alpha, beta = _alone(weighed, centre=centre.ravel(), prior=prior)
+    return Settled(float(weighed.gain), alpha.reshape(centre.shape), beta.reshape(centre.shape))
 
 
-@nb.njit(cache=True, nogil=True)
-def slopes(plume: Array, station: Index, time: Array) -> Array:  # pragma: no cover - compiled
-    """Return the rate of change [per s] of a plume (receptor,) at every receptor, station by station."""
-    out = np.zeros(len(plume))
-    order = np.argsort(time)
-    before = np.full(station.max() + 1, -1)
-    middle = np.full(station.max() + 1, -1)
-    for r in order:
-        s = station[r]
-        if middle[s] >= 0 and time[r] > time[middle[s]]:
-            rise = (plume[r] - plume[middle[s]]) / (time[r] - time[middle[s]])
-            if before[s] >= 0:
-                earlier = time[middle[s]] - time[before[s]]
-                later = time[r] - time[middle[s]]
-                out[middle[s]] = (out[middle[s]] * later + rise * earlier) / (earlier + later)
-            else:
-                out[middle[s]] = rise
-            out[r] = rise
-            before[s] = middle[s]
-            middle[s] = r
-        elif middle[s] >= 0:
-            out[r] = out[middle[s]]
-        else:
-            middle[s] = r
-    return out
+def doubt_of(travel_s: Array, variance_s2: Array, *, bin_s: float) -> Array:
+    """Return standard deviations of what is not known of a plume at each station, (3, station).
 
-
-@nb.njit(cache=True, nogil=True)
-def error_root(
-    plume: Array, rows: Index, station: Index, time: Array, shift: Array, lasting: float
-) -> Array:  # pragma: no cover - compiled
-    """Return the lower Cholesky factor (row, row) of the covariance of what a plume (receptor,) gets wrong.
-
-    A share MODEL_ERROR of the plume, correlated over `lasting` [s] within a station, and its slope times an unknown shift
-    of standard deviation `shift` (station,) [s] of each station.
+    Of its lateness [s], of the variance of its travel time [s2], and of the share of it that passes the station: beside an
+    outfall a plume may be on the other bank (Fischer, 1979: mixing over the width takes hours).
     """
-    size = len(rows)
-    highest = np.abs(plume).max() if size else 1.0
-    plume = plume / highest  # plumes may be as small as 1e-150
-    slope = slopes(plume, station, time)
-    covariance = np.zeros((size, size))
-    for i in range(size):
-        a = rows[i]
-        for j in range(i + 1):
-            b = rows[j]
-            if station[a] == station[b]:
-                share = MODEL_ERROR**2 * plume[a] * plume[b] * np.exp(-abs(time[a] - time[b]) / lasting)
-                covariance[i, j] = share + shift[station[a]] ** 2 * slope[a] * slope[b]
-                covariance[j, i] = covariance[i, j]
-        covariance[i, i] *= 1.0 + 1e-6
-        covariance[i, i] += 1e-12
-    return np.asarray(highest * np.linalg.cholesky(covariance), dtype=np.float64)
+    late = np.hypot(TIMING_ERROR_BINS * bin_s, TRAVEL_ERROR * travel_s)
+    share = np.hypot(DILUTION_ERROR, BESIDE_ERROR * np.exp(-travel_s / MIXED_S))
+    return np.stack([late, SPREAD_ERROR * variance_s2, share])
 
 
-def log_density(plumes: tuple[Plume, ...], ground: Ground) -> float:
-    """Return the log density of the readings where these plumes passed, their errors integrated out."""
-    rows = np.concatenate([plume.rows for plume in plumes])
-    owner = np.repeat(np.arange(len(plumes)), [len(plume.rows) for plume in plumes])
-    scale = np.stack([plume.amplitude * plume.ratio for plume in plumes])[owner].T
-    total = np.sum([plume.amplitude[:, None] * plume.response for plume in plumes], axis=0)
-    root = block_diag(*(plume.root for plume in plumes))
-    gain = density_gain(ground.precision, ground.score, total, rows, np.ascontiguousarray(scale), root)
-    return ground.log_density + float(gain)
+def first_guesses(found: Explanations, usual: Array, *, reach: Array) -> Array:
+    """Return log amplitudes to begin with, those that fit best alone, no further than `reach` from what is usual."""
+    alpha, beta = found.alpha.T, found.beta.T
+    tells = (alpha > 0.0) & (beta > 0.0)
+    best = np.log(np.where(tells, beta, 1.0) / np.where(tells, alpha, 1.0))
+    return np.clip(np.where(tells, best, usual), usual - reach, usual + reach)
 
 
-@nb.njit(cache=True, nogil=True)
-def density_gain(
-    precision: Array, score: Array, total: Array, rows: Index, scale: Array, root: Array
-) -> float:  # pragma: no cover - compiled
-    """Return the log density ratio against no plume, errors of the plume integrated out.
+def amplitude_covariance(spread: Array, log_sd: float) -> Array:
+    """Return the prior covariance of log amplitudes, (plume x substance, same); `spread` (plume, substance).
 
-    `total` (substance, receptor) is the plume; its error at `rows` is `scale` (substance, row) times `root` (row, row) times a
-    standard normal. `precision` and `score` as in Ground.
+    The strength is shared by the substances of a plume; each has its own departure, and its own error that no fit removes.
     """
-    size = len(rows)
-    information = np.zeros((size, size))
-    pulled = np.zeros(size)
-    gain = 0.0
-    for d in range(len(precision)):
-        pull = precision[d] @ total[d]
-        gain += score[d] @ total[d] - 0.5 * (total[d] @ pull)
-        for i in range(size):
-            pulled[i] += scale[d, i] * (score[d, rows[i]] - pull[rows[i]])
-            for j in range(size):
-                information[i, j] += scale[d, i] * scale[d, j] * precision[d, rows[i], rows[j]]
-    inner = root.T @ information @ root
-    for i in range(size):
-        inner[i, i] += 1.0
-    lower = np.linalg.cholesky(inner)
-    forward = root.T @ pulled
-    for i in range(size):
-        for j in range(i):
-            forward[i] -= lower[i, j] * forward[j]
-        forward[i] /= lower[i, i]
-        gain += 0.5 * forward[i] ** 2 - np.log(lower[i, i])
-    return gain
+    own = [log_sd**2 + np.diag(each**2 + AMPLITUDE_ERROR**2) for each in spread]
+    return np.asarray(block_diag(*own), dtype=float)
+
+
+def _alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Array]:
+    """Return alpha and beta of each amplitude, others integrated out; 0 where the readings say nothing of it."""
+    x = weighed.log_amplitude
+    a = np.exp(x)
+    posterior = np.diag(np.linalg.inv(np.linalg.inv(prior) + weighed.information * np.outer(a, a)))
+    width = np.diag(prior)
+    told = 1.0 / posterior - 1.0 / width
+    says = told * width > 1e-2
+    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), 0.0)
+    alpha = np.where(says, told * np.exp(-2.0 * log_best), 0.0)
+    return alpha, alpha * np.exp(log_best)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from suyuan.tracing.evidence import likely_amplitudes
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.search import Explanations, Problem
+from suyuan.tracing.settle import released
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -20,50 +21,55 @@ PLUME_EXPLANATIONS = 80
 
 @dataclass(frozen=True)
 class Responses:
-    """Concentration at every receptor per g/s released, one row an explanation.
+    """What releases of 1 g/s from some sources do to the receptors, in one flow member.
 
-    `rise` (explanation, substance, receptor) [s/m3], decay included; `travel_s` (explanation, station) is the mean time
-    that the water of the plume was under way to each station, in the order of the sorted station ids.
+    `total` (place, substance, receptor, bin + 1) [s/m3] is the concentration, decay included, of a release that lasts from
+    the first bin up to each edge; `aged` (place, 3, receptor, bin + 1) the same without decay, times the age of the water,
+    and times its square. `place` (source,) is where a source stands in them, `history` (shape, 4) start, length, period and
+    repeats of the release shapes, `station` (receptor,) counts the sorted ids.
     """
 
-    rise: Array
-    travel_s: Array
+    total: Array
+    aged: Array
+    place: Index
+    history: Index
+    station: Index
+
+    def rise(self, source: int, shape: int) -> Array:
+        """Return concentration per g/s of one release, (substance, receptor) [s/m3]."""
+        on_time = np.zeros(len(self.station))
+        return np.asarray(released(self.total[self.place[source]], self.history[shape], on_time))
+
+    def travel_s(self, source: int, shape: int) -> tuple[Array, Array]:
+        """Return mean [s] and variance [s2] of the time that the water of one release was under way, (station,) each."""
+        on_time = np.zeros(len(self.station))
+        parts = released(self.aged[self.place[source]], self.history[shape], on_time)
+        rise, aged, square = (np.bincount(self.station, part) for part in parts)
+        mean = aged / np.maximum(rise, 1e-30)
+        return mean, np.maximum(square / np.maximum(rise, 1e-30) - mean**2, 0.0)
 
 
-def responses(problem: Problem, *, member: int, source: Index, shape: Index) -> Responses:
-    """Return what releases from these sources with these histories do at every receptor, in one flow member."""
+def responses(problem: Problem, member: int, *, source: Index) -> Responses:
+    """Return what releases from these sources do at every receptor, in one flow member."""
     matrix = problem.matrices[member]
-    receptors = len(matrix.receptors)
-    stations, of_station = np.unique(matrix.receptors.station, return_inverse=True)
-    rise = np.empty((len(source), len(problem.blocks), receptors))
-    travel = np.empty((len(source), len(stations)))
+    some = np.unique(source)
     lag = np.maximum(matrix.lag_s(), 0.0)
-    for s in np.unique(source):
-        rows = np.flatnonzero(source == s)
+    total = np.zeros((len(some), len(problem.blocks), len(lag), lag.shape[1] + 1))
+    aged = np.zeros((len(some), 3, len(lag), lag.shape[1] + 1))
+    for i, s in enumerate(some):
         values = np.asarray(matrix.values[:, s], dtype=float)
         for d, block in enumerate(problem.blocks):
             decayed = values * np.exp(-block.substance.decay_per_s * lag)
-            rise[rows, d] = _released(problem, decayed, shape=shape[rows])
+            np.cumsum(decayed, axis=1, out=total[i, d, :, 1:])
         positive = np.maximum(values, 0.0)  # beside sharp fronts transport rings below zero
-        total, late = (
-            np.stack([np.bincount(of_station, row) for row in _released(problem, part, shape=shape[rows])])
-            for part in (positive, positive * lag)
-        )
-        travel[rows] = late / np.maximum(total, 1e-30)
-    return Responses(rise, travel)
-
-
-def _released(problem: Problem, values: Array, *, shape: Index) -> Array:
-    """Return values (receptor, bin) summed over the on-times of each history, (history, receptor)."""
-    total = np.zeros((values.shape[1] + 1, len(values)))
-    np.cumsum(values.T, axis=0, out=total[1:])
-    start, length, period, repeats = problem.grid.shapes.columns[:, shape]
-    out = np.zeros((len(shape), len(values)))
-    for k in range(int(repeats.max(initial=0))):
-        on = np.flatnonzero(repeats > k)
-        first = start[on] + k * period[on]
-        out[on] += total[first + length[on]] - total[first]
-    return out
+        np.cumsum(positive, axis=1, out=aged[i, 0, :, 1:])
+        np.cumsum(positive * lag, axis=1, out=aged[i, 1, :, 1:])
+        np.cumsum(positive * lag**2, axis=1, out=aged[i, 2, :, 1:])
+    place = np.full(len(matrix.sources), -1, np.int64)
+    place[some] = np.arange(len(some))
+    station = np.unique(matrix.receptors.station, return_inverse=True)[1].astype(np.int64)
+    history = np.ascontiguousarray(problem.grid.shapes.columns.T)
+    return Responses(total, aged, place, history, station)
 
 
 def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
@@ -75,10 +81,12 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
     for m in np.unique(found.member[leading]):
         rows = leading[found.member[leading] == m]
         share = weight[found.member[leading] == m]
-        rise = responses(problem, member=int(m), source=found.source[rows], shape=found.shape[rows]).rise
-        rise *= (share[:, None] * amplitudes(problem, found, rows=rows))[:, :, None]
-        for d, block in enumerate(problem.blocks):
-            total[d][:] += rise[:, d].sum(axis=0)[block.receptor]
+        seen = responses(problem, int(m), source=found.source[rows])
+        scale = share[:, None] * amplitudes(problem, found, rows=rows)
+        for row, rates in zip(rows, scale, strict=True):
+            rise = rates[:, None] * seen.rise(int(found.source[row]), int(found.shape[row]))
+            for d, block in enumerate(problem.blocks):
+                total[d][:] += rise[d][block.receptor]
     return total
 
 

@@ -29,6 +29,12 @@ FAR_LOG = 30.0
 
 SOURCES_AT_ONCE = 32
 
+OTHER_WATER = {"storm": 0.4, "other": 0.4}
+"""Prior that what comes out of an outfall is not the water of its declared kind: storm sewers are often misconnected."""
+
+RARELY_OTHER = 0.05
+"""The same of every other kind."""
+
 
 def log_sum(values: Array) -> float:
     """Return log(sum(exp(values))), -inf for none."""
@@ -82,7 +88,7 @@ def scan_member(
     `residuals` holds one or more sets of the claim's whitened readings, (reading,) a block, each with other plumes already
     taken out; there is one tuple of scans for each set. Only the sources `considered` are looked at (rows; None for all).
     """
-    kinds = _kinds_of(matrix, grid)
+    kinds = kinds_of(matrix, grid)
     seen = visible_sources(matrix, claimed, grid=grid)
     if considered is not None:
         seen = np.intersect1d(seen, considered)
@@ -107,7 +113,7 @@ def visible_sources(matrix: SourceReceptorMatrix, claimed: Claim, *, grid: Grid)
     return np.flatnonzero(steady * np.exp(grid.strength.log_rate) > least_visible)
 
 
-def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
+def kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     """Return the log weight of every library kind for each source, (kind,)."""
     names, prior = grid.library.kinds, grid.prior
     rare = 0.5 * min((share for _, share in prior.kinds), default=1.0)
@@ -117,7 +123,9 @@ def _kinds_of(matrix: SourceReceptorMatrix, grid: Grid) -> list[Array]:
     weights = []
     for source in matrix.sources:
         kind = source.candidate if source.candidate in names else own.get(source.candidate, "")
-        share = np.array([float(kind == name) for name in names]) if kind in names else common
+        other = 0.0 if kind == source.candidate else OTHER_WATER.get(kind, RARELY_OTHER)
+        named = np.array([float(kind == name) for name in names])
+        share = (1.0 - other) * named + other * common if kind in names else common
         with np.errstate(divide="ignore"):
             weights.append(np.log(share))
     return weights

@@ -19,16 +19,16 @@ from suyuan.transport.matrix import SourceReceptorMatrix
 Array = NDArray[np.float64]
 Plumes = Sequence[Array]
 
-HOPELESS_LOG = 25.0
+HOPELESS_LOG = 40.0
 """Sources this far (log) below the best in the first flow member are not tried in the others."""
 
-MOST_SOURCES = 28
-"""Nor are more sources than these, the leading ones of each search."""
+MOST_CANDIDATES = 24
+"""Nor are the sources of more candidates than these, the leading ones of each search."""
 
 IDLE_LOG = -6.0
-"""Log evidence below which a further source explains nothing, so that only the LEAST_SOURCES leading ones are kept."""
+"""Log evidence below which a further source explains nothing, so that only the LEAST_CANDIDATES leading ones are kept."""
 
-LEAST_SOURCES = 6
+LEAST_CANDIDATES = 6
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,16 @@ def lifted(table: Explanations, log_factor: float) -> Explanations:
 def narrowed(problem: Problem, claimed: Claim, *, removed: Sequence[Plumes]) -> Problem:
     """Return the problem with only those sources considered that have a chance in the first flow member.
 
-    Left out is what stays HOPELESS_LOG below the best, or behind MOST_SOURCES others, whatever is `removed`.
+    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others, whatever is
+    `removed`.
     """
-    keep: set[int] = set()
+    code = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1]
+    keep = np.zeros(len(code), bool)
     for found in explain(problem, claimed, removed=removed, members=1):
-        best = np.full(len(problem.log_prior), -np.inf)
+        best, of_candidate = np.full(len(code), -np.inf), np.full(code.max() + 1, -np.inf)
         np.maximum.at(best, found.source, found.log_weight)
-        most = MOST_SOURCES if found.log_evidence > IDLE_LOG else LEAST_SOURCES
-        leading = np.argsort(best, kind="stable")[::-1][:most]
-        keep.update(leading[best[leading] > best.max() - HOPELESS_LOG].tolist())
-    return replace(problem, considered=np.array(sorted(keep), np.int64))
+        np.maximum.at(of_candidate, code, best)
+        most = MOST_CANDIDATES if found.log_evidence > IDLE_LOG else LEAST_CANDIDATES
+        least = max(best.max() - HOPELESS_LOG, np.sort(of_candidate)[-min(most, len(of_candidate))])
+        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - HOPELESS_LOG)
+    return replace(problem, considered=np.flatnonzero(keep))

@@ -106,6 +106,47 @@ def _nightly(start: int, bins: int, *, nights: list[int], day: int) -> list[tupl
     return rows
 
 
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Which histories are next to which: `codes` (shape,) are sorted, `order` (shape,) the shape of each."""
+
+    shapes: Shapes
+    codes: NDArray[np.int64]
+    order: NDArray[np.int64]
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of_shapes(cls, shapes: Shapes) -> Neighbourhood:
+        """Return the neighbourhood of these histories."""
+        codes = _codes(shapes.columns, shapes.bins)
+        order = np.argsort(codes)
+        return cls(shapes, codes[order], order, tuple(np.unique(shapes.length).tolist()))
+
+    def of(self, shape: int) -> NDArray[np.int64]:
+        """Return the histories next to one: a little earlier or later, shorter or longer, one night more or less."""
+        start, length, period, repeats = self.shapes.columns[:, shape].tolist()
+        bins = self.shapes.bins
+        goes_on = repeats == 1 and start + length == bins
+        moved = [(start + by, length) for by in (-3, -2, -1, 1, 2, 3)]
+        if goes_on:
+            moved = [(begin, bins - begin) for begin, _ in moved]
+        at = self.lengths.index(length)
+        for other in (self.lengths[i] for i in (at - 1, at + 1) if 0 <= i < len(self.lengths)):
+            moved += [(start, other), (start + length - other, other), (start + (length - other) // 2, other)]
+        rows = [(b, n, period, k) for b, n in moved for k in {repeats - 1, repeats, repeats + 1} if k]
+        rows += [(start, length, period, k) for k in (repeats - 1, repeats + 1) if k]
+        inside = np.array([row for row in rows if row[0] >= 0 and row[0] + row[1] <= bins]).T
+        wanted = np.unique(_codes(inside, bins)) if inside.size else np.empty(0, np.int64)
+        at_code = np.searchsorted(self.codes, wanted).clip(max=len(self.codes) - 1)
+        return np.asarray(self.order[at_code[self.codes[at_code] == wanted]])
+
+
+def _codes(columns: NDArray[np.int64], bins: int) -> NDArray[np.int64]:
+    """Return a number for each history of `columns` (4, shape), no two alike."""
+    start, length, period, repeats = columns
+    return np.asarray(((start * (bins + 1) + length) * (bins + 1) + repeats) * 10_000 + period)
+
+
 @nb.njit(cache=True, nogil=True)
 def cumulative_square(product: NDArray[np.float32], out: Array) -> None:  # pragma: no cover - compiled
     """Fill `out` (bin + 1, bin + 1) with the cumulative sums from zero over both axes of `product` (bin, bin)."""

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from suyuan.tracing.anew import pairs_anew, singles_anew
+from suyuan.tracing.anew import singles_anew
+from suyuan.tracing.pairs import pairs_anew
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
-from suyuan.tracing.responses import expected_plumes
+from suyuan.tracing.responses import expected_plumes, responses
 from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.search import Explanations, Problem, explain, joined, lifted, narrowed
 
@@ -30,6 +31,19 @@ SEEK_ROUNDS = 2
 
 LEAST_MEMBERS = 3.0
 """Flow members that must carry weight (effective sample size) before probabilities are believed."""
+
+ALIKE = 0.5
+"""Correlation of the backgrounds of different substances."""
+
+LEAST_SHARE = 0.6
+"""Nor need more than this share of all members, of which there may be few."""
+
+LEAST_TEMPERATURE = 2.0
+"""Evidence about who and when never counts more than this part: what model errors are thought to be is itself a guess.
+
+Found on rivers drawn with another transport model (docs/calibration.md): wrong sources that were sure became rare, and the
+log score was best between 2 and 3.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,12 +83,21 @@ def weigh(problem: Problem) -> Verdict:
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
-    somebody = claimed.log_density() + np.logaddexp(*_log_counts(exact, prior))
-    p_nobody = float(expit(nobody - somebody))
+    somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
+    p_nobody = float(expit(_discounted(nobody - somebody, substances=len(problem.blocks))))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
     return Verdict(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, *warm, claimed)
+
+
+def _discounted(log_odds: float, *, substances: int) -> float:
+    """Return the log odds of nobody, where the readings speak against it counted for as many substances as there are in effect.
+
+    Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
+    moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
+    """
+    return log_odds if log_odds > 0.0 else log_odds / (1.0 + (substances - 1.0) * ALIKE)
 
 
 def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:
@@ -106,9 +129,9 @@ def temperature_of(found: Explanations, members: int) -> float:
     Where another draw of the flow changes the evidence by much, differences of that size between sources mean little: the
     temperature is the least at which the effective number of members reaches LEAST_MEMBERS.
     """
-    for temperature in 1.15 ** np.arange(0, 60):
+    for temperature in LEAST_TEMPERATURE * 1.15 ** np.arange(0, 60):
         warm = replace(found, temperature=float(temperature))
-        if effective_members(warm, members) >= min(LEAST_MEMBERS, members) - 1e-9:
+        if effective_members(warm, members) >= max(1.0, min(LEAST_MEMBERS, LEAST_SHARE * members)) - 1e-9:
             break
     return float(temperature)
 
@@ -126,8 +149,10 @@ def _anew(
 
     def of_member(member: int) -> tuple[Explanations, Explanations, Explanations]:
         tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        alone = singles_anew(problem, tables[0], ground=ground)
-        return (alone, *pairs_anew(problem, claimed, tables=tables, ground=ground))
+        source = np.concatenate([table.source for table in tables])
+        seen = responses(problem, member, source=source)
+        alone = singles_anew(problem, tables[0], seen=seen, ground=ground)
+        return (alone, *pairs_anew(problem, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
 
     with ThreadPoolExecutor(problem.workers) as pool:
         parts = list(pool.map(of_member, range(len(problem.matrices))))
