@@ -30,7 +30,8 @@ from suyuan.io.project import Project, read_project
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.qc import flag
-from suyuan.run import HOUR_S, MEMBERS, Ask, matrices_of, operator_of, release_edges, substances_to_trace
+from suyuan.rolling import matrices_of, operator_of
+from suyuan.run import HOUR_S, MEMBERS, Ask, release_edges, substances_to_trace
 from suyuan.substances import Substance
 from suyuan.tracing.crews import Terms
 from suyuan.tracing.members import FlowMember, flow_members

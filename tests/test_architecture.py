@@ -28,16 +28,31 @@ STOREYS = (
     ("store",),
     ("ingest",),
     ("report",),
+    ("rolling",),
     ("run",),
     ("place_run",),
-    ("demo", "advise"),
+    ("demo", "advise", "follow"),
     ("web",),
     ("cli",),
 )
 """Every module and package of suyuan, from the ground up. An import may only go to an earlier line."""
 
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
-EDGES = {"io", "plot", "store", "ingest", "report", "run", "place_run", "demo", "advise", "web", "cli"}
+EDGES = {
+    "io",
+    "plot",
+    "store",
+    "ingest",
+    "report",
+    "rolling",
+    "run",
+    "place_run",
+    "demo",
+    "advise",
+    "follow",
+    "web",
+    "cli",
+}
 
 WORLD = {
     *(

@@ -161,7 +161,7 @@ def test_version_is_the_package_s_own():
 
 
 def test_every_verb_explains_itself():
-    for verb in ("check", "new", "trace", "next", "demo", "version"):
+    for verb in ("check", "new", "trace", "history", "next", "demo", "version"):
         result = _suyuan(verb, "--help")
         assert result.exit_code == 0
         assert "Usage" in result.stdout

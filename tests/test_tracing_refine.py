@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,9 +19,11 @@ from suyuan.tracing.refine import Ground, doubt_of, ground_of
 from suyuan.tracing.responses import responses
 from suyuan.tracing.search import Explanations, Problem, explain
 from suyuan.tracing.settle import (
-    erring_rows,
+    Amplitudes,
+    Plumes,
+    Releases,
     error_covariance,
-    hull_of,
+    errors_of,
     likely_logs,
     moved,
     released,
@@ -48,17 +50,6 @@ def ground_for(given: Problem) -> Ground:
     return ground_of(given.claim(no_plumes(given.blocks)), given.matrices[0].receptors, bin_s=given.bin_s)
 
 
-@dataclass(frozen=True)
-class Plumes:
-    """Two plumes as `weigh_plumes` takes them."""
-
-    response: np.ndarray
-    bend: np.ndarray
-    hull: np.ndarray
-    late: np.ndarray
-    doubt: np.ndarray
-
-
 def plumes_of(given: Problem, *, late_s: float) -> Plumes:
     sources, shapes = [0, 1], [SHAPE, SHAPE + 300]
     seen = responses(given, 0, source=np.array(sources))
@@ -68,11 +59,7 @@ def plumes_of(given: Problem, *, late_s: float) -> Plumes:
     )
     slope = np.stack([np.gradient(each[0]) / given.bin_s for each in response])
     bend = np.stack([slope, np.stack([np.gradient(each) / given.bin_s for each in slope])], axis=1)
-    receptors = given.matrices[0].receptors
-    station = np.unique(receptors.station, return_inverse=True)[1]
-    time = (receptors.time - receptors.time[0]) / np.timedelta64(1, "s")
-    hull = np.stack([hull_of(each[0], station, time, 6.0 * 3600.0) for each in response])
-    return Plumes(response, bend, hull, np.full((2, 2), late_s), doubt)
+    return Plumes(response, bend, np.full((2, 2), late_s), doubt)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -81,34 +68,20 @@ def test_the_density_of_plumes_with_errors_is_that_of_one_normal_over_all_substa
     problem_ = problem()
     ground, substances = ground_for(problem_), len(problem_.blocks)
     whole = plumes_of(problem_, late_s=late_s)
-    plumes = Plumes(*(getattr(whole, name)[:count] for name in ("response", "bend", "hull", "late", "doubt")))
+    plumes = Plumes(*(part[:count] for part in whole))
     amplitude = np.array([[1.5, 0.1, 3.0], [0.7, 0.2, 1.0]])[:count]
     fixed = 1e10 * np.eye(count * substances)  # a prior that leaves no freedom
     logs = np.log(amplitude).ravel()
-    gain, x, _, _ = weigh_plumes(
-        ground.precision,
-        ground.score,
-        plumes.response,
-        plumes.bend,
-        plumes.hull,
-        plumes.late,
-        plumes.doubt,
-        logs,
-        logs,
-        fixed,
-        ground.station,
-        ground.memory,
-    )
+    gain, x, _, _ = weigh_plumes(plumes, Amplitudes(logs, logs, fixed), ground.readings)
     np.testing.assert_allclose(x, logs, atol=1e-6)
     assert gain == pytest.approx(by_hand(problem_, ground, plumes, amplitude), abs=1e-4)
 
 
 def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarray) -> float:
     """Return the log density ratio from the whole covariance over all readings of all substances."""
-    mean, ratio = moved(plumes.response, plumes.bend, plumes.late, ground.station)
-    rows, owner = erring_rows(
-        plumes.response[:, 0], plumes.bend, plumes.hull, plumes.doubt, ground.station
-    )
+    mean, ratio = moved(plumes, ground.readings.station)
+    errors_at = errors_of(plumes, ground.readings)
+    rows, owner = errors_at.rows, errors_at.owner
     claimed = given.claim(no_plumes(given.blocks))
     at = np.cumsum([0, *(len(b.value) for b in given.blocks)])
     covariance, above, passed = np.zeros((at[-1], at[-1])), np.zeros(at[-1]), np.zeros(at[-1])
@@ -121,20 +94,12 @@ def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarra
     errors = np.zeros_like(covariance)
     for p in range(len(amplitude)):
         own = rows[owner == p]
-        error = error_covariance(
-            plumes.response[p, 0],
-            plumes.bend[p],
-            plumes.hull[p],
-            own,
-            plumes.doubt[p],
-            ground.station,
-            ground.memory,
-        )
+        error = error_covariance(plumes, p, own, ground.readings)
+        highest = plumes.response[p, 0].max()
+        error[np.diag_indices_from(error)] += 1e-6 * np.diag(error) + 1e-12 * highest**2  # as for its root
         carried = np.zeros((at[-1], len(own)))
         for d, block in enumerate(given.blocks):
-            carried[at[d] : at[d + 1]] = (
-                amplitude[p, d] * ratio[p, d] * np.equal.outer(block.receptor, own)
-            )
+            carried[at[d] : at[d + 1]] = amplitude[p, d] * ratio[p, d] * np.equal.outer(block.receptor, own)
         errors += carried @ error @ carried.T
     return log_normal(above - passed, covariance + errors) - log_normal(above, covariance)
 
@@ -154,9 +119,7 @@ def test_one_amplitude_is_integrated_out_as_well_as_laplace_can(information, sco
     x, value = likely_logs(
         np.array([[information]]),
         np.array([score]),
-        np.array([centre]),
-        np.array([[precision]]),
-        np.array([0.0]),
+        Amplitudes(np.array([0.0]), np.array([centre]), np.array([[precision]])),
     )
     a = np.exp(x[0])
     slope = score * a - information * a * a - precision * (x[0] - centre)
@@ -200,34 +163,17 @@ def test_water_that_comes_late_is_seen_to_be_late():
     ground, sources = ground_for(given), np.array([0])
     seen = responses(given, 0, source=sources)
     history = np.array([[16, 12, 24, 1]])
-    truly = released(seen.total[0], history[0], np.full(len(ground.station), 1.2))
+    truly = released(seen.total[0], history[0], np.full(len(ground.readings.station), 1.2))
     amplitude = np.array([6.0, 0.2, 12.0])
-    score = np.stack([ground.precision[d] @ (amplitude[d] * truly[d]) for d in range(3)])
+    score = np.stack([ground.readings.precision[d] @ (amplitude[d] * truly[d]) for d in range(3)])
     doubt = np.stack([doubt_of(*seen.travel_s(0, SHAPE), bin_s=given.bin_s)])
     doubt[:, 0] = 2.0 * 3600.0
-    gains, lates = zip(
-        *(
-            settle(
-                seen.total[:1],
-                history,
-                doubt,
-                ground.precision,
-                score,
-                np.log(amplitude),
-                np.log(amplitude),
-                np.eye(3),
-                ground.station,
-                ground.time,
-                ground.memory,
-                given.bin_s,
-                rounds,
-            )[::3]
-            for rounds in (1, 4)
-        ),
-        strict=True,
-    )
+    releases = Releases(seen.total[:1], history, doubt)
+    amplitudes = Amplitudes(np.log(amplitude), np.log(amplitude), np.eye(3))
+    read = ground.readings._replace(score=score)
+    gains, lates = zip(*(settle(releases, amplitudes, read, rounds)[::3] for rounds in (1, 4)), strict=True)
     assert (lates[0] == 0.0).all()
-    assert (0.5 * 3600.0 < lates[1]).all()  # not all of it: the share of the plume may err too
+    assert (lates[1] > 0.5 * 3600.0).all()  # not all of it: the share of the plume may err too
     assert (lates[1] < 1.5 * 3600.0).all()
     assert gains[1] > gains[0]
 
@@ -272,7 +218,7 @@ def test_a_selection_stands_for_the_whole_source(size: int, spread: float, seed:
     some = picked(whole)
     assert len(some.source) <= PICKS
     # systematic sampling: what each row stands for differs from its share by at most one step
-    assert np.exp(some.log_evidence) == pytest.approx(np.exp(whole.log_evidence), rel=0.9)
+    assert np.exp(some.log_evidence) == pytest.approx(np.exp(whole.log_evidence), rel=0.6)
 
 
 def test_a_few_explanations_are_all_kept_as_they_are():

@@ -11,10 +11,11 @@ import tracing_worlds as worlds
 from scipy.stats import multivariate_normal
 
 from suyuan.tracing.accounts import Normal, account_of, normal_of, settled_plumes
+from suyuan.tracing.anew import ROUNDS
 from suyuan.tracing.overturn import FARTHEST, Forecast, Quiet, expected_of, overturning
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.reasons import Contest, Speech, Suspicion, spells
-from suyuan.tracing.refine import ground_of, settled
+from suyuan.tracing.refine import settled
 from suyuan.tracing.responses import responses
 from suyuan.tracing.search import Problem, joined
 from suyuan.tracing.verdict import Verdict, weigh
@@ -62,6 +63,14 @@ def of_two() -> Traced:
 
 
 @cache
+def of_one_in_noise() -> Traced:
+    rng = np.random.default_rng(0)
+    history = worlds.history(int(rng.integers(30, 70)), int(rng.integers(3, 20)))
+    releases = {"O1": (history, worlds.rates("domestic", float(np.exp(rng.normal(0.0, 0.7)))))}
+    return traced(worlds.read(worlds.meeting(), releases, seed=0, noise=0.15))
+
+
+@cache
 def of_nobody() -> Traced:
     return traced(worlds.read(worlds.meeting(), {}))
 
@@ -70,18 +79,16 @@ def joint(found: Traced, suspicion: Suspicion) -> Normal:
     """Return the normal of all readings under a suspicion's best explanation, found here by hand."""
     given, verdict = found.problem, found.verdict
     if not suspicion.candidates:
-        return normal_of(
-            given.blocks, given.claim([np.zeros(len(b.value)) for b in given.blocks]).backgrounds
-        )
+        nothing = given.claim([np.zeros(len(b.value)) for b in given.blocks])
+        return normal_of(given.blocks, nothing.backgrounds)
     names = np.array([s.candidate for s in given.matrices[0].sources])
     best = max(
         np.flatnonzero(names[verdict.single.source] == suspicion.candidates[0]),
         key=verdict.single.weight.item,
     )
     rows = verdict.single.where(np.array([best]))
-    ground = ground_of(verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
     seen = responses(given, 0, source=rows.source)
-    plumes = settled_plumes(given, ground, seen=seen, found=rows)
+    plumes = settled_plumes(given, verdict.ground, seen=seen, found=rows)
     return normal_of(given.blocks, verdict.claimed.backgrounds, plumes=plumes)
 
 
@@ -98,8 +105,8 @@ def test_what_the_readings_say_adds_up_to_the_ratio_of_their_densities(found):
         assert contest.readings * contest.tempering == pytest.approx(ratio, abs=1e-5)
 
 
-def gain_at_rest(found: Traced, suspicion: Suspicion) -> float:
-    """Return the evidence that the verdict gives the best explanation of one or two, once their plumes have come to rest."""
+def gain_settled(found: Traced, suspicion: Suspicion) -> float:
+    """Return the evidence that the verdict gives the best explanation of one or two, once their plumes have settled."""
     verdict = found.verdict
     tables = (verdict.single,) if len(suspicion.candidates) == 1 else (verdict.first, verdict.second)
     names = np.array([s.candidate for s in found.problem.matrices[0].sources])
@@ -107,13 +114,11 @@ def gain_at_rest(found: Traced, suspicion: Suspicion) -> float:
     rows = np.flatnonzero((who == np.sort(suspicion.candidates)[:, None]).all(axis=0))
     best = np.array([max(rows, key=tables[0].weight.item)])
     each = joined([table.where(best) for table in tables])
-    receptors = found.problem.matrices[0].receptors
-    ground = ground_of(verdict.claimed, receptors, bin_s=found.problem.bin_s)
     seen = responses(found.problem, 0, source=each.source)
-    return settled(found.problem, ground, seen=seen, found=each, rounds=12).log_gain
+    return settled(found.problem, verdict.ground, seen=seen, found=each, rounds=ROUNDS).log_gain
 
 
-@pytest.mark.parametrize("found", [of_one, of_two])
+@pytest.mark.parametrize("found", [of_one, of_one_in_noise, of_two])
 def test_readings_and_water_are_what_the_verdict_weighs_the_leading_explanations_by(found):
     found = found()
     compared = 0
@@ -121,10 +126,10 @@ def test_readings_and_water_are_what_the_verdict_weighs_the_leading_explanations
         if contest.rival.candidates:
             said = (contest.readings + contest.water) * contest.tempering
             assert said == pytest.approx(
-                gain_at_rest(found, contest.one) - gain_at_rest(found, contest.rival), abs=0.02
+                gain_settled(found, contest.one) - gain_settled(found, contest.rival), abs=1e-4
             )
             compared += 1
-    assert compared >= 2
+    assert compared >= 1
 
 
 @pytest.mark.parametrize("found", [of_one, of_two, of_nobody])
@@ -191,8 +196,7 @@ def test_what_all_other_readings_let_expect_of_plumes_is_the_conditional_normal_
     given, verdict = found.problem, found.verdict
     best = np.array([int(np.argmax(verdict.first.weight))])
     rows = joined([verdict.first.where(best), verdict.second.where(best)])
-    ground = ground_of(verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
-    plumes = settled_plumes(given, ground, seen=responses(given, 0, source=rows.source), found=rows)
+    plumes = settled_plumes(given, verdict.ground, seen=responses(given, 0, source=rows.source), found=rows)
     quiet = Quiet.of_backgrounds(given.blocks, verdict.claimed.backgrounds)
     mean, sd = expected_of(quiet, plumes)
     bare = normal_of(given.blocks, verdict.claimed.backgrounds)
@@ -215,8 +219,9 @@ def test_plumes_are_linear_in_log_amplitudes_about_the_likeliest():
     found = of_one()
     given, single = found.problem, found.verdict.single
     row = single.where(np.array([int(np.argmax(single.weight))]))
-    ground = ground_of(found.verdict.claimed, given.matrices[0].receptors, bin_s=given.bin_s)
-    plumes = settled_plumes(given, ground, seen=responses(given, 0, source=row.source), found=row)
+    plumes = settled_plumes(
+        given, found.verdict.ground, seen=responses(given, 0, source=row.source), found=row
+    )
     variance = (plumes.strengths**2).sum(axis=2)
     log_sd = np.sqrt(given.grid.strength.log_sd**2 + given.grid.library.spread[row.kind[0]] ** 2 + 0.1**2)
     assert np.sqrt(variance) == pytest.approx(log_sd[:, None] * np.abs(plumes.mean[0]))
@@ -272,10 +277,7 @@ def test_no_value_that_would_surprise_beyond_belief_overturns():
 
 
 def test_the_overturning_reading_is_one_that_was_read():
-    rng = np.random.default_rng(0)
-    history = worlds.history(int(rng.integers(30, 70)), int(rng.integers(3, 20)))
-    releases = {"O1": (history, worlds.rates("industrial", float(np.exp(rng.normal(0.0, 0.7)))))}
-    found = traced(worlds.read(worlds.meeting(), releases, seed=0, noise=0.05))
+    found = of_one_in_noise()
     readings = readings_of(found.problem)
     names = np.array([b.substance.determinand.id for b in found.problem.blocks])[readings.block]
     changes = [contest.overturn for contest in found.why if contest.overturn]

@@ -21,7 +21,8 @@ from suyuan.flow import balanced
 from suyuan.network import Network
 from suyuan.observations import pooled
 from suyuan.qc import flag
-from suyuan.run import MEMBERS, POOLED_S, matrices_of, release_edges
+from suyuan.rolling import matrices_of
+from suyuan.run import MEMBERS, POOLED_S, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import Event
 from suyuan.tracing.members import flow_members

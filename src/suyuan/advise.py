@@ -16,7 +16,8 @@ from suyuan.io.project import Project, read_project
 from suyuan.network import Network
 from suyuan.plot import local
 from suyuan.report import PlanInfo, iso, write_advice
-from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, operator_of, prepare
+from suyuan.rolling import operator_of
+from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, prepare
 from suyuan.tracing.advice import Advice
 from suyuan.tracing.crews import Budget, Terms
 from suyuan.tracing.methods import METHODS, Kit, Laboratory, Methods, Strip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from suyuan.advise import Advised
     from suyuan.place_run import Placed
     from suyuan.report import Lang
-    from suyuan.run import Done, Progress
+    from suyuan.run import Ask, Done, Progress
 
 
 class Verbs(TyperGroup):
@@ -106,21 +106,78 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     since: Annotated[str, typer.Option(help="First time, ISO 8601; else in the project's zone.")] = "",
     until: Annotated[str, typer.Option(help="Last time; a reading at this time counts.")] = "",
     out: Annotated[Path | None, typer.Option(help="Where results go; FOLDER/results if left out.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Trace again whenever the project's files change, until Ctrl-C.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the files.")] = 60.0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep and use what was computed, for runs with newer readings.")
+    ] = False,
     as_json: AsJson = False,
     seed: Seed = 1,
     lang: Language = "",
 ) -> None:
     """Find who most likely released what, and write the ranking, the release histories and a report."""
-    from suyuan.run import Ask, trace_folder
+    from suyuan.follow import changes
+    from suyuan.run import Ask
 
     stations, determinands = tuple(station or ()), tuple(determinand or ())
-    ask = Ask(stations, determinands, since=since, until=until, seed=seed, lang=_language(lang))
-    with _progress() as progress:
-        done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
+    ask = Ask(
+        stations,
+        determinands,
+        since=since,
+        until=until,
+        seed=seed,
+        lang=_language(lang),
+        keeps_rows=keep or follow,
+    )
+    for count in changes(folder, every_s=every) if follow else (0,):
+        _trace(folder, ask, out=out, as_json=as_json, is_first=count == 0)
+
+
+def _trace(folder: Path, ask: Ask, *, out: Path | None, as_json: bool, is_first: bool) -> None:
+    """Trace once and show what was found; later than at first a fault is told and no more."""
+    from suyuan.run import trace_folder
+
+    try:
+        with _progress() as progress:
+            done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
+    except InputError as error:  # a file caught half-written, or a faulty row: the next change may mend it
+        if is_first:
+            raise
+        typer.echo(str(error), err=True)
+        return
     if as_json:
         typer.echo(done.files[1].read_text("utf-8"))
     else:
         _show(done)
+    sys.stdout.flush()
+
+
+@app.command()
+def history(
+    *,
+    folder: Folder = Path(),
+    out: Annotated[Path | None, typer.Option(help="The results; FOLDER/results if left out.")] = None,
+    as_json: AsJson = False,
+    lang: Language = "",
+) -> None:
+    """Show how the answer moved from run to run as readings came: when, who led, how sure, how many are left."""
+    from rich.console import Console
+
+    from suyuan.io.history import answer_dict, read_history
+    from suyuan.io.project import read_project
+    from suyuan.report import history_table, no_history
+
+    zone, results, speaks = read_project(folder).zone, out or folder / "results", _language(lang)
+    answers = read_history(results)
+    if as_json:
+        typer.echo(json.dumps([answer_dict(answer) for answer in answers], ensure_ascii=False, indent=1))
+    elif answers:
+        console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+        console.print(history_table(answers, zone=zone, lang=speaks))
+    else:
+        typer.echo(no_history(str(results))._asdict()[speaks])
 
 
 @app.command(name="next")
@@ -262,6 +319,7 @@ def _show(done: Done) -> None:
     from suyuan.report.statements import note_words
     from suyuan.report.table import balance_words, ranking_table
     from suyuan.report.words import headline
+    from suyuan.rolling import kept_words
 
     traced, zone = done.traced, done.run.zone
     _declare(done.run.is_invented)
@@ -271,6 +329,7 @@ def _show(done: Done) -> None:
     for line in (
         *(note_words(note)._asdict()[done.run.lang] for note in traced.trace.notes),
         balance_words(traced.flow.balance),
+        *([kept_words(done.kept)._asdict()[done.run.lang]] if done.kept else []),
         *(f"open {p}" for p in done.files[:4]),
     ):
         typer.echo(line)

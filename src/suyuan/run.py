@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from importlib.metadata import version
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, balanced, prolonged
+from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
+from suyuan.io.history import append_answer, read_history
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
@@ -28,16 +28,16 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, iso, write_results
+from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
 from suyuan.substances import Substance, determinand
+from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
-from suyuan.tracing.prior import candidate_sources, default_prior
+from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.transport.matrix import SourceReceptorMatrix
-from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
-from suyuan.transport.source_receptor import source_receptor_matrix
 
 NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
 
@@ -46,7 +46,7 @@ HOUR_S = 3600.0
 MEMBERS = 12
 """Flow members over which the error of the flow is averaged."""
 
-POOLED_S = 2.0 * HOUR_S
+POOLED_S = 3.0 * HOUR_S
 """Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
 Progress = Callable[[str, float], None]
@@ -58,7 +58,8 @@ class Ask:
     """What the user asks of a run; what is empty is taken from suyuan.toml.
 
     `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
-    offset in the project's zone.
+    offset in the project's zone. `keeps_rows` keeps rows of the matrices beside the results and uses
+    those that earlier runs kept.
     """
 
     stations: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ class Ask:
     until: str = ""
     seed: int = 1
     lang: Lang = "zh"
+    keeps_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ class Traced:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished run: what was found and the files it wrote, the page first."""
+    """A finished run: what was found and the files it wrote, the page first; `kept` is None where no rows are kept."""
 
     traced: Traced
     run: RunInfo
     files: tuple[Path, ...]
+    kept: Kept | None = None
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -122,27 +125,41 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
     project = read_project(folder)
     out = out or Path(folder) / "results"
     require_writable(out)
-    traced = trace_project(project, ask, progress=progress)
+    store = out / STORE if ask.keeps_rows else None
+    ready = prepare(project, ask, progress=progress, store=store)
+    found = traced(ready, progress=progress)
     progress("writing the report", 0.92)
-    run = RunInfo(
+    run = _run_info(project, ask, found=found, seconds=time.perf_counter() - began, now=now)
+    inputs = (ready.observations, ready.network, ready.flow, ready.substances, ready.fingerprints)
+    answer = answer_of(found.trace, record_of(run, *inputs))
+    history = read_history(out)
+    longer = with_answer(history, answer)
+    files = write_results(found.trace, found.network, flow=found.flow, run=run, out=out, history=longer)
+    if longer != history:
+        append_answer(out, answer)
+    progress("keeping what was computed", 0.97)
+    kept = keep(ready.rolled, store) if store else None
+    progress("done", 1.0)
+    return Done(found, run, files, kept)
+
+
+def _run_info(project: Project, ask: Ask, *, found: Traced, seconds: float, now: datetime) -> RunInfo:
+    return RunInfo(
         project=project.name,
         seed=ask.seed,
-        seconds=time.perf_counter() - began,
-        since=traced.since,
-        until=traced.until,
+        seconds=seconds,
+        since=found.since,
+        until=found.until,
         zone=project.zone,
-        stations=tuple(dict.fromkeys(traced.observations.station.tolist())),
-        determinands=tuple(dict.fromkeys(traced.observations.determinand.tolist())),
-        readings=traced.readings,
-        means=int(traced.observations.is_usable.sum()),
+        stations=tuple(dict.fromkeys(found.observations.station.tolist())),
+        determinands=tuple(dict.fromkeys(found.observations.determinand.tolist())),
+        readings=found.readings,
+        means=int(found.observations.is_usable.sum()),
         versions=versions(),
         made=now.astimezone(project.zone),
         lang=ask.lang,
         is_invented=project.is_invented,
     )
-    files = write_results(traced.trace, traced.network, flow=traced.flow, run=run, out=out)
-    progress("done", 1.0)
-    return Done(traced, run, files)
 
 
 @dataclass(frozen=True)
@@ -156,7 +173,7 @@ class Prepared:
     network: Network
     flow: BalancedFlow
     members: tuple[FlowMember, ...]
-    matrices: tuple[SourceReceptorMatrix, ...]
+    rolled: tuple[Rolled, ...]
     observations: Observations
     readings: int
     substances: tuple[Substance, ...]
@@ -166,10 +183,19 @@ class Prepared:
     flow_until: np.datetime64
     rng: np.random.Generator
 
+    @property
+    def matrices(self) -> tuple[SourceReceptorMatrix, ...]:
+        """One source-receptor matrix a flow member."""
+        return tuple(each.matrix for each in self.rolled)
+
 
 def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
     """Return the trace of a project: read, balance, flag, compute what releases do to readings, weigh."""
-    ready = prepare(project, ask, progress=progress)
+    return traced(prepare(project, ask, progress=progress), progress=progress)
+
+
+def traced(ready: Prepared, *, progress: Progress) -> Traced:
+    """Return the trace of what was prepared; `ready.rng` draws from it."""
     progress("weighing the evidence", 0.66)
     found = trace(
         ready.observations,
@@ -191,49 +217,72 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
 
 
 def prepare(
-    project: Project, ask: Ask, *, progress: Progress, now: np.datetime64 | None = None, ahead_h: int = 0
+    project: Project,
+    ask: Ask,
+    *,
+    progress: Progress,
+    now: np.datetime64 | None = None,
+    ahead_h: int = 0,
+    store: Path | None = None,
 ) -> Prepared:
     """Return what a trace of the project starts from.
 
     Readings after `now`, if given, are left out; the flow is run on to `ahead_h` hours after the later of now and the
-    window's end, if it does not reach so far.
+    window's end, if it does not reach so far. Rows of the matrices that are in the folder `store` are not computed again.
     """
     progress("reading the project", 0.0)
-    network = read_network(project.files.network)
-    given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
+    network, given = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    since, until = window(project, ask, observations=everything)
-    if now is not None:
-        until = min(until, now)
-        _refuse_early(now, since, source=everything.source, zone=project.zone)
+    span = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
     substances = substances_to_trace(project, ask, observations=everything)
-    stations = tuple(network.station(name).id for name in ask.stations) or None
-    names = tuple(s.determinand.id for s in substances)
-    chosen = everything.select(stations=stations, determinands=names, since=since, until=until)
-    _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
+    chosen = _selected(everything, ask, network=network, substances=substances, span=span, zone=project.zone)
     observations = pooled(chosen, every_s=POOLED_S)
-    receptors, _ = receptors_of(network, observations)
-    blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
+    # refuse now what could not be weighed later
+    blocks_of(observations, receptors_of(network, observations)[0], substances=substances)
     progress("closing the water balance", 0.04)
-    flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
+    flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
-    edges = release_edges(flow, (since, until))
-    matrices = matrices_of(network, members, observations=observations, edges=edges, progress=progress)
+    edges = release_edges(flow, span)
+    rolled = rolled_matrices(
+        network, members, observations=observations, edges=edges, progress=progress, store=store
+    )
     return Prepared(
         network=network,
         flow=flow,
         members=members,
-        matrices=matrices,
+        rolled=rolled,
         observations=observations,
         readings=int(chosen.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
-        since=since,
-        until=until,
+        since=span[0],
+        until=span[1],
         flow_until=given.until,
         rng=rng,
     )
+
+
+def _water(project: Project) -> tuple[Network, FlowField]:
+    network = read_network(project.files.network)
+    return network, read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
+
+
+def _selected(
+    everything: Observations,
+    ask: Ask,
+    *,
+    network: Network,
+    substances: Sequence[Substance],
+    span: tuple[np.datetime64, np.datetime64],
+    zone: tzinfo,
+) -> Observations:
+    """Return the readings asked for; there must be some."""
+    stations = tuple(network.station(name).id for name in ask.stations) or None
+    names = tuple(s.determinand.id for s in substances)
+    chosen = everything.select(stations=stations, determinands=names, since=span[0], until=span[1])
+    _refuse_empty(everything, chosen, window=span, zone=zone)
+    return chosen
 
 
 def _fingerprints(project: Project) -> Fingerprints:
@@ -247,35 +296,6 @@ def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead
         return flow
     latest = after + np.timedelta64(ahead_h, "h")
     return prolonged(flow, network, until_s=float((latest - flow.start) / np.timedelta64(1, "s")))
-
-
-def matrices_of(
-    network: Network,
-    members: Sequence[FlowMember],
-    *,
-    observations: Observations,
-    edges: NDArray[np.float64],
-    progress: Progress,
-) -> tuple[SourceReceptorMatrix, ...]:
-    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
-    sources = candidate_sources(network)
-    receptors, _ = receptors_of(network, observations)
-
-    def matrix(member: FlowMember) -> SourceReceptorMatrix:
-        return source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
-
-    matrices = []
-    with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(matrix, members):
-            matrices.append(found)
-            progress("following the water back", 0.06 + 0.6 * len(matrices) / len(members))
-    return tuple(matrices)
-
-
-def operator_of(network: Network, member: FlowMember) -> TransportOperator:
-    """Return the transport of one flow member."""
-    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    return compile_operator(network, member.flow, dispersion=mixing)
 
 
 def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64]) -> NDArray[np.float64]:
@@ -333,10 +353,17 @@ def _named(path: Path | None, what: str) -> Path:
     return path
 
 
-def _refuse_early(now: np.datetime64, since: np.datetime64, *, source: str, zone: tzinfo) -> None:
+def _window_before(
+    now: np.datetime64 | None, given: tuple[np.datetime64, np.datetime64], *, zone: tzinfo
+) -> tuple[np.datetime64, np.datetime64]:
+    """Return the given window, cut off at `now` where there is one."""
+    since, until = given
+    if now is None:
+        return given
     if now <= since:
         what = f"now is {iso(now, zone)}, not after the begin of the window at {iso(since, zone)}"
-        raise InputError(source, what, "give --now a later time")
+        raise InputError("--now", what, "give --now a later time")
+    return since, min(until, now)
 
 
 def _refuse_empty(

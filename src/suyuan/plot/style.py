@@ -28,6 +28,8 @@ WORDS_ZH = {
     "expected": "拟合",
     "background": "背景",
     "release": "排放",
+    "nobody": "没有人排放",
+    "probability": "概率",
     "median": "中位数",
     "90 % interval": "90 % 区间",
     "outfall": "排口",

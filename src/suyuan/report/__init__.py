@@ -1,6 +1,8 @@
 """Reports: the files of a run and the page an inspector reads."""
 
 from suyuan.report.figures import Lang as Lang
+from suyuan.report.history import history_table as history_table
+from suyuan.report.history import no_history as no_history
 from suyuan.report.page import RunInfo as RunInfo
 from suyuan.report.plan import PlanInfo as PlanInfo
 from suyuan.report.plan import advice_dict as advice_dict

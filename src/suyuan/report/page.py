@@ -76,6 +76,7 @@ class Drawn:
     readings: Mapping[str, str]
     panels: Mapping[str, int]
     blind: str
+    moved: str = ""
     why: str = ""
 
 
@@ -178,6 +179,10 @@ def _figures(drawn: Drawn, network: Network) -> dict[str, Any]:
         "blind": (
             drawn.blind,
             Words("各候选看不见的时段", "Hours in which each candidate would stay unseen"),
+        ),
+        "moved": (
+            drawn.moved,
+            Words("答案随读数的变化", "How the answer moved as readings came"),
         ),
         "why": (
             drawn.why,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,37 @@ import numpy as np
 from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import result_folder
 from suyuan.network import Network
-from suyuan.plot import blind_hours, leading, network_map, readings, release_histories, speeches
+from suyuan.plot import (
+    answers_moved,
+    blind_hours,
+    leading,
+    network_map,
+    readings,
+    release_histories,
+    speeches,
+)
 from suyuan.report.figures import standalone, svg
 from suyuan.report.page import BLIND_ROWS, Drawn, RunInfo, page, partly_blind
+from suyuan.tracing.history import Answer
 from suyuan.tracing.result import Trace
 
 
 def write_results(
-    trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, out: Path
+    trace: Trace,
+    network: Network,
+    *,
+    flow: BalancedFlow,
+    run: RunInfo,
+    out: Path,
+    history: Sequence[Answer] = (),
 ) -> tuple[Path, ...]:
     """Write everything a run found into the folder `out` and return the files, report.html first.
 
     A folder that is not there yet appears whole; in one that is, files are replaced one by one, each
-    whole. Raises InputError where it cannot be written.
+    whole. Raises InputError where it cannot be written. Where the `history`, this run's answer included, holds two or more
+    answers the page shows how they moved.
     """
-    drawn = draw(trace, network, flow=flow, run=run)
+    drawn = draw(trace, network, flow=flow, run=run, history=history)
     texts = {
         "report.html": page(trace, network, flow=flow, run=run, drawn=drawn),
         "trace.json": json.dumps(trace_dict(trace, run), ensure_ascii=False, indent=1, allow_nan=False),
@@ -43,7 +60,9 @@ def write_results(
     return tuple(out / name for name in texts)
 
 
-def draw(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo) -> Drawn:
+def draw(
+    trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, history: Sequence[Answer] = ()
+) -> Drawn:
     """Return every figure of the report."""
     stations = {
         s: [f for f in trace.fits if f.station == s] for s in dict.fromkeys(f.station for f in trace.fits)
@@ -55,6 +74,7 @@ def draw(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo) ->
         readings={s: svg(readings(fits, zone=run.zone), s) for s, fits in stations.items()},
         panels={s: len(fits) for s, fits in stations.items()},
         blind=svg(blind_hours(blind, trace, zone=run.zone), "blind") if blind else "",
+        moved=svg(answers_moved(history, zone=run.zone), "moved") if len(history) > 1 else "",
         why=svg(speeches(trace.why[0], trace, zone=run.zone), "why") if trace.why else "",
     )
 
@@ -125,7 +145,13 @@ def release_csv(trace: Trace, zone: tzinfo) -> str:
 
 
 def _named(drawn: Drawn) -> dict[str, str]:
-    single = {"map": drawn.network, "releases": drawn.releases, "blind-spots": drawn.blind, "why": drawn.why}
+    single = {
+        "map": drawn.network,
+        "releases": drawn.releases,
+        "blind-spots": drawn.blind,
+        "history": drawn.moved,
+        "why": drawn.why,
+    }
     by_station = {f"readings-{_file_name(station)}": figure for station, figure in drawn.readings.items()}
     return {name: figure for name, figure in {**single, **by_station}.items() if figure}
 

@@ -15,29 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, solve_triangular
 
+from suyuan.tracing.anew import ROUNDS
 from suyuan.tracing.background import Background
-from suyuan.tracing.evidence import SHOWS_AT
 from suyuan.tracing.readings import Block
-from suyuan.tracing.refine import Ground, amplitude_covariance, doubt_of, first_guesses
+from suyuan.tracing.refine import Ground, posed
 from suyuan.tracing.responses import Responses
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.settle import (
-    TAIL_BINS,
-    erring_rows,
-    error_root,
-    hull_of,
-    least_signal,
+    Amplitudes,
+    Plumes,
+    Weighed,
+    errors_of,
+    log_shown,
     moved,
-    released,
+    plumes_at,
     settle,
 )
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-
-
-ROUNDS_TO_REST = 6
-"""How often a plume is moved to where it fits best: until it rests, unlike in the search, where two rounds must do."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Plumes:
+class SettledPlumes:
     """One or two plumes that have settled.
 
     `mean` (plume, substance, receptor) [g/m3] and `errors` (substance, receptor, error), what it gets wrong for independent
@@ -105,7 +101,7 @@ def account_of(value: Array, normal: Normal, *, order: Index, known: Index) -> A
 
 
 def normal_of(
-    blocks: Sequence[Block], backgrounds: Sequence[Background], *, plumes: Plumes | None = None
+    blocks: Sequence[Block], backgrounds: Sequence[Background], *, plumes: SettledPlumes | None = None
 ) -> Normal:
     """Return the joint normal of all readings under these backgrounds, with the plumes if there are any."""
     mean = np.concatenate([np.full(len(b.value), g.level) for b, g in zip(blocks, backgrounds, strict=True)])
@@ -117,82 +113,58 @@ def normal_of(
     return Normal(mean + np.concatenate(rise), covariance + errors @ errors.T)
 
 
-def settled_plumes(problem: Problem, ground: Ground, *, seen: Responses, found: Explanations) -> Plumes:
-    """Return the plumes of one or two explanations (rows of `found`) where they fit best, as `settle` finds them."""
-    library, strength = problem.grid.library, problem.grid.strength
-    centre = library.centre[found.kind] + strength.log_rate
-    prior = amplitude_covariance(library.spread[found.kind], strength.log_sd)
-    releases = list(zip(found.source.tolist(), found.shape.tolist(), strict=True))
-    doubt = np.stack(
-        [doubt_of(*seen.travel_s(source, shape), bin_s=ground.bin_s) for source, shape in releases]
-    )
-    total, history = seen.total[seen.place[found.source]], seen.history[found.shape]
-    precision = np.asarray(np.linalg.inv(prior), dtype=float)
-    reach = 2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape)
-    _, x, information, late = settle(
-        total,
-        history,
-        doubt,
-        ground.precision,
-        ground.score,
-        first_guesses(found, centre, reach=reach).ravel(),
-        centre.ravel(),
-        precision,
-        ground.station,
-        ground.time,
-        ground.memory,
-        ground.bin_s,
-        ROUNDS_TO_REST,
-    )
-    a, off = np.exp(x), x - centre.ravel()
-    curve = precision + information * np.outer(a, a)
-    shown = a @ information @ a if len(releases) == 1 else least_signal(a, information, len(releases))
-    water = (
-        -0.5 * off @ precision @ off
-        + 0.5 * (np.linalg.slogdet(precision)[1] - np.linalg.slogdet(curve)[1])
-        + np.log(1.0 - np.exp(-0.5 * min(shown, 1e6) / SHOWS_AT**2) + 1e-9)
-    )
-    mean, errors, passes = _errors(ground, total=total, history=history, late=late, doubt=doubt, amplitude=a)
-    root = np.asarray(np.linalg.cholesky(prior), dtype=float)
-    usual, strengths = _linear(mean, off.reshape(centre.shape), root=root)
-    return Plumes(mean, errors, late, doubt[:, 0], passes, float(water), usual, strengths)
+def settled_plumes(
+    problem: Problem, ground: Ground, *, seen: Responses, found: Explanations
+) -> SettledPlumes:
+    """Return the plumes of one or two explanations (rows of `found`) where `settle` leaves them, as the verdict weighs them."""
+    releases, amplitudes = posed(problem, ground, seen=seen, found=found)
+    before, weighed = (settle(releases, amplitudes, ground.readings, n) for n in (ROUNDS - 1, ROUNDS))
+    plumes = plumes_at(releases, weighed.late, ground.readings.station, ground.readings.bin_s)
+    shape, x = plumes.response.shape[:2], weighed.log_amplitude
+    each, erring = (np.exp(logs).reshape(shape) for logs in (x, before.log_amplitude))
+    mean, errors, passes = _erring(plumes, ground, amplitude=each, erring=erring)
+    off = (x - amplitudes.centre).reshape(shape)
+    usual, strengths = _linear(mean, off, prior=np.asarray(np.linalg.inv(amplitudes.precision), dtype=float))
+    water = _water(weighed, amplitudes, plumes=len(mean))
+    return SettledPlumes(mean, errors, weighed.late, releases.doubt[:, 0], passes, water, usual, strengths)
 
 
-def _linear(mean: Array, off: Array, *, root: Array) -> tuple[Array, Array]:
+def _water(weighed: Weighed, amplitudes: Amplitudes, *, plumes: int) -> float:
+    """Return the log of how usual amplitudes are, integrated about the likeliest (Laplace), and that the plumes show."""
+    x, precision = weighed.log_amplitude, amplitudes.precision
+    off, a = x - amplitudes.centre, np.exp(x)
+    curve = precision + weighed.information * np.outer(a, a)
+    volume = np.linalg.slogdet(precision)[1] - np.linalg.slogdet(curve)[1]
+    return float(-0.5 * off @ precision @ off + 0.5 * volume + log_shown(x, weighed.information, plumes))
+
+
+def _linear(mean: Array, off: Array, *, prior: Array) -> tuple[Array, Array]:
     """Return the plumes before any reading and what amplitudes make of them, linear about the likeliest.
 
     `mean` (plume, substance, receptor), `off` (plume, substance) how far the likeliest log amplitudes are from the prior's
-    centre, `root` (amplitude, amplitude) of the prior's covariance.
+    centre, `prior` (amplitude, amplitude) their covariance.
     """
     plumes, substances = off.shape
     usual = (mean * (1.0 - off[:, :, None])).sum(axis=0)
-    each = root.reshape(plumes, substances, -1)
+    each = np.linalg.cholesky(prior).reshape(plumes, substances, -1)
     return usual, np.asarray(np.einsum("pdr,pdk->drk", mean, each))
 
 
-def _errors(
-    ground: Ground, *, total: Array, history: Index, late: Array, doubt: Array, amplitude: Array
+def _erring(
+    plumes: Plumes, ground: Ground, *, amplitude: Array, erring: Array
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Return mean, errors and passing of plumes with these amplitudes (plume x substance,), as late as `late` [s]."""
-    plumes, substances, receptors = total.shape[:3]
-    response = np.empty((plumes, substances, receptors))
-    bend, hull = np.empty((plumes, 2, receptors)), np.empty((plumes, receptors))
-    for p in range(plumes):
-        by = late[p][ground.station] / ground.bin_s
-        response[p] = released(total[p], history[p], by)
-        after, before = (released(total[p, :1], history[p], by + step)[0] for step in (1.0, -1.0))
-        bend[p, 0] = (after - before) / (2.0 * ground.bin_s)
-        bend[p, 1] = 0.5 * (after - 2.0 * response[p, 0] + before) / ground.bin_s**2
-        hull[p] = hull_of(response[p, 0], ground.station, ground.time, TAIL_BINS * ground.bin_s)
-    first = np.ascontiguousarray(response[:, 0])
-    rows, owner = erring_rows(first, bend, hull, doubt, ground.station)
-    root = error_root(first, bend, hull, doubt, rows, owner, ground.station, ground.memory)
-    mean, ratio = moved(response, bend, late, ground.station)
-    scale = amplitude.reshape(plumes, substances)
-    errors = np.zeros((substances, receptors, len(rows)))
-    for p in range(plumes):
+    """Return mean, errors and passing, as of SettledPlumes, of plumes with this `amplitude` (plume, substance).
+
+    Their errors are a share of plumes of the amplitudes `erring`, those of the round before, as in `weigh_plumes`.
+    """
+    station = ground.readings.station
+    mean, ratio = moved(plumes, station)
+    rows, owner, root = errors_of(plumes, ground.readings)
+    errors = np.zeros((mean.shape[1], mean.shape[2], len(rows)))
+    scale = (erring * ratio)[owner].T
+    for p in range(len(mean)):  # two plumes may err at the same receptor
         own = owner == p
-        errors[:, rows[own]] += (scale[p] * ratio[p])[:, None, None] * root[own]
-    passes = np.zeros(late.shape, bool)
-    passes[owner, ground.station[rows]] = True
-    return scale[:, :, None] * mean, errors, passes
+        errors[:, rows[own]] += scale[:, own, None] * root[own]
+    passes = np.zeros(plumes.late.shape, bool)
+    passes[owner, station[rows]] = True
+    return amplitude[:, :, None] * mean, errors, passes

@@ -43,9 +43,7 @@ ROUNDS = 2
 """How often plumes are moved to where they fit best before they are weighed."""
 
 
-def singles_anew(
-    problem: Problem, table: Explanations, *, seen: Responses, ground: Ground
-) -> Explanations:
+def singles_anew(problem: Problem, table: Explanations, *, seen: Responses, ground: Ground) -> Explanations:
     """Return explanations of one member, weighed with the model error of their own plumes, standing for all of them."""
     found = picked(table)
     if not len(found.source):
@@ -133,6 +131,7 @@ def picked(table: Explanations) -> Explanations:
     chosen, correction = [np.empty(0, np.int64)], [np.empty(0)]
     for source in leading[np.isfinite(best[leading])]:
         rows = np.flatnonzero(table.source == source)
+        rows = rows[np.argsort(-table.log_weight[rows], kind="stable")]  # alike ones stand for each other
         weight = table.log_weight[rows]
         more = np.zeros(len(rows))
         if len(rows) > PICKS:

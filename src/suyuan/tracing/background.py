@@ -151,7 +151,7 @@ def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
     """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time jump.
 
     A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
-    a running median of the readings. Between 0.4 % and 12 %.
+    a running median of the readings, or to the reading where it stands above that. Between 0.4 % and 12 %.
     """
     level = np.empty(len(value))
     jumps = []
@@ -159,7 +159,7 @@ def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
         rows = np.flatnonzero(station == name)
         rows = rows[np.argsort(time[rows], kind="stable")]
         smooth = _running_median(value[rows], 5)
-        level[rows] = np.maximum(smooth, np.quantile(value[rows], 0.2))
+        level[rows] = np.maximum(np.maximum(smooth, value[rows]), np.quantile(value[rows], 0.2))
         if len(rows) > 2:
             middle = 0.5 * (value[rows[:-2]] + value[rows[2:]])
             jumps.append(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from suyuan.tracing.accounts import Plumes
+from suyuan.tracing.accounts import SettledPlumes
 from suyuan.tracing.background import Background
 from suyuan.tracing.readings import Block
 from suyuan.tracing.reasons import Side
@@ -83,7 +83,7 @@ class Change:
     surprise: float
 
 
-def expected_of(quiet: Quiet, plumes: Plumes | None = None) -> tuple[Array, Array]:
+def expected_of(quiet: Quiet, plumes: SettledPlumes | None = None) -> tuple[Array, Array]:
     """Return mean and standard deviation of each reading given all others, (reading,) each, block after block."""
     whole, white, pulled, weights = [], [], [], []
     for d, (block, above, inverse) in enumerate(zip(quiet.blocks, quiet.above, quiet.inverse, strict=True)):

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy.linalg import solve_triangular
 
 from suyuan.tracing.anew import ROUNDS
@@ -102,8 +101,6 @@ def _pool(tables: Sequence[Explanations]) -> Explanations:
     pool = joined(chosen)
     keys = np.stack([pool.source, pool.shape, pool.kind])
     return pool.where(np.sort(np.unique(keys, axis=1, return_index=True)[1]))
-
-
 
 
 def _products(claimed: Claim, pool: Explanations, *, seen: Responses) -> tuple[Array, Array, Array]:

@@ -12,7 +12,7 @@ from suyuan.tracing.evidence import AMPLITUDE_ERROR
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.responses import Responses
 from suyuan.tracing.search import Explanations, Problem
-from suyuan.tracing.settle import error_memory, settle
+from suyuan.tracing.settle import Amplitudes, Readings, Releases, Weighed, settle, share_covariance
 from suyuan.transport.matrix import Receptors
 
 Array = NDArray[np.float64]
@@ -24,11 +24,14 @@ TRAVEL_ERROR = 0.08
 TIMING_ERROR_BINS = 0.5
 """Error of an arrival however short the way, in release bins."""
 
-SPREAD_ERROR = 0.5
+SPREAD_ERROR = 0.35
 """Error of the variance of travel times (dispersion), as a share of it."""
 
-DILUTION_ERROR = 0.08
+DILUTION_ERROR = 0.06
 """Error of the share of a plume that passes a station, however far."""
+
+FAR_LOGS = 5.0
+"""What the readings say of a log amplitude alone is not looked for further than this from where it is likeliest."""
 
 BESIDE_ERROR, MIXED_S = 0.7, 2.0 * 3600.0
 """The same right beside an outfall, and the time in which it is forgotten as water mixes over the width."""
@@ -36,21 +39,10 @@ BESIDE_ERROR, MIXED_S = 0.7, 2.0 * 3600.0
 
 @dataclass(frozen=True)
 class Ground:
-    """The readings without any plume, in the space of the receptors.
+    """The readings without any plume, and the log density that they have if there is none."""
 
-    `precision` (substance, receptor, receptor) is that of the background with noise, `score` (substance, receptor) the
-    precision times what the readings lie above the level; `log_density` that of the readings if there is no plume.
-    `station` (receptor,), `time` (receptor,) [s], `memory` as of error_memory,
-    and the length of a release bin [s].
-    """
-
-    precision: Array
-    score: Array
+    readings: Readings
     log_density: float
-    station: Index
-    time: Array
-    memory: Array
-    bin_s: float
 
 
 def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
@@ -69,14 +61,16 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
         log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum() + background.log_prior
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s") - 0.5 * receptors.duration_s
     station = np.unique(receptors.station, return_inverse=True)[1].astype(np.int64)
-    return Ground(precision, score, float(log_density), station, time, error_memory(station, time, bin_s), bin_s)
+    readings = Readings(precision, score, station, share_covariance(station, time, bin_s), bin_s)
+    return Ground(readings, float(log_density))
 
 
 @dataclass(frozen=True)
 class Settled:
     """What one or two plumes explain, where they arrive as late as fits them best and with their likeliest amplitudes.
 
-    `log_gain` is the log evidence against no release; strengths, fingerprints and model errors are integrated out. `alpha`, `beta` (plume, substance) are what a normal likelihood of each amplitude alone would be.
+    `log_gain` is the log evidence against no release; strengths, fingerprints and model errors are integrated out. `alpha`,
+    `beta` (plume, substance) are what a normal likelihood of each amplitude alone would be.
     """
 
     log_gain: float
@@ -84,30 +78,33 @@ class Settled:
     beta: Array
 
 
-def settled(problem: Problem, ground: Ground, *, seen: Responses, found: Explanations, rounds: int) -> Settled:
+def settled(
+    problem: Problem, ground: Ground, *, seen: Responses, found: Explanations, rounds: int
+) -> Settled:
     """Return what these one or two explanations (rows of `found`) explain together."""
+    releases, amplitudes = posed(problem, ground, seen=seen, found=found)
+    weighed = settle(releases, amplitudes, ground.readings, rounds)
+    alpha, beta = _alone(
+        weighed, centre=amplitudes.centre, prior=np.asarray(np.linalg.inv(amplitudes.precision), dtype=float)
+    )
+    shape = releases.total.shape[:2]
+    return Settled(float(weighed.gain), alpha.reshape(shape), beta.reshape(shape))
+
+
+def posed(
+    problem: Problem, ground: Ground, *, seen: Responses, found: Explanations
+) -> tuple[Releases, Amplitudes]:
+    """Return the releases of one or two explanations (rows of `found`), and what is known of their amplitudes, to settle."""
     library, strength = problem.grid.library, problem.grid.strength
     centre = library.centre[found.kind] + strength.log_rate
     prior = amplitude_covariance(library.spread[found.kind], strength.log_sd)
     releases = list(zip(found.source.tolist(), found.shape.tolist(), strict=True))
-    doubt = np.stack([doubt_of(*seen.travel_s(source, shape), bin_s=ground.bin_s) for source, shape in releases])
-    gain, x, information, _ = settle(
-        seen.total[seen.place[found.source]],
-        seen.history[found.shape],
-        doubt,
-        ground.precision,
-        ground.score,
-        first_guesses(found, centre, reach=2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape)).ravel(),
-        centre.ravel(),
-        np.linalg.inv(prior),
-        ground.station,
-        ground.time,
-        ground.memory,
-        ground.bin_s,
-        rounds,
+    doubt = [doubt_of(*seen.travel_s(*release), bin_s=ground.readings.bin_s) for release in releases]
+    begin = first_guesses(found, centre, reach=2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape))
+    return (
+        Releases(seen.total[seen.place[found.source]], seen.history[found.shape], np.stack(doubt)),
+        Amplitudes(begin.ravel(), centre.ravel(), np.asarray(np.linalg.inv(prior), dtype=float)),
     )
-    alpha, beta = _alone(x, information, centre=centre.ravel(), prior=prior)
-    return Settled(float(gain), alpha.reshape(centre.shape), beta.reshape(centre.shape))
 
 
 def doubt_of(travel_s: Array, variance_s2: Array, *, bin_s: float) -> Array:
@@ -138,13 +135,15 @@ def amplitude_covariance(spread: Array, log_sd: float) -> Array:
     return np.asarray(block_diag(*own), dtype=float)
 
 
-def _alone(x: Array, information: Array, *, centre: Array, prior: Array) -> tuple[Array, Array]:
+def _alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Array]:
     """Return alpha and beta of each amplitude, others integrated out; 0 where the readings say nothing of it."""
+    x = weighed.log_amplitude
     a = np.exp(x)
-    posterior = np.diag(np.linalg.inv(np.linalg.inv(prior) + information * np.outer(a, a)))
+    posterior = np.diag(np.linalg.inv(np.linalg.inv(prior) + weighed.information * np.outer(a, a)))
     width = np.diag(prior)
     told = 1.0 / posterior - 1.0 / width
     says = told * width > 1e-2
-    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), 0.0)
+    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), x)
+    log_best = np.clip(log_best, x - FAR_LOGS, x + FAR_LOGS)
     alpha = np.where(says, told * np.exp(-2.0 * log_best), 0.0)
     return alpha, alpha * np.exp(log_best)

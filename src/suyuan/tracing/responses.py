@@ -24,9 +24,9 @@ class Responses:
     """What releases of 1 g/s from some sources do to the receptors, in one flow member.
 
     `total` (place, substance, receptor, bin + 1) [s/m3] is the concentration, decay included, of a release that lasts from
-    the first bin up to each edge; `aged` (place, 3, receptor, bin + 1) the same without decay, times the age of the
-    water, and times its square. `place` (source,) is where a source stands in them, `history` (shape, 4) start, length, period and repeats of the
-    release shapes, `station` (receptor,) counts the sorted ids.
+    the first bin up to each edge; `aged` (place, 3, receptor, bin + 1) the same without decay, times the age of the water,
+    and times its square. `place` (source,) is where a source stands in them, `history` (shape, 4) start, length, period and
+    repeats of the release shapes, `station` (receptor,) counts the sorted ids.
     """
 
     total: Array

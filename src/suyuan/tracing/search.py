@@ -22,6 +22,9 @@ Plumes = Sequence[Array]
 HOPELESS_LOG = 40.0
 """Sources this far (log) below the best in the first flow member are not tried in the others."""
 
+HOPELESS_SHARE = 0.1
+"""But for what is less than this share of the best, where the evidence is large: so large are errors of the scan then."""
+
 MOST_CANDIDATES = 24
 """Nor are the sources of more candidates than these, the leading ones of each search."""
 
@@ -108,22 +111,28 @@ def explain(
 
     Only the first `members` flow members are looked at; all of them where it is 0.
     """
-    matrices = problem.matrices[: members or None]
     residuals = [claimed.residuals(plumes) for plumes in removed]
-    with ThreadPoolExecutor(problem.workers) as pool:
-        scans = list(
-            pool.map(
-                lambda matrix: scan_member(
-                    matrix, claimed, residuals=residuals, grid=problem.grid, considered=problem.considered
-                ),
-                matrices,
-            )
-        )
-    tables = [
-        [_table(problem, m, scans=of_member[k]) for m, of_member in enumerate(scans)]
-        for k in range(len(removed))
+    count = members or len(problem.matrices)
+    jobs = [
+        (m, part) for m in range(count) for part in _shared_out(problem, problem.workers if count == 1 else 1)
     ]
-    return tuple(lifted(joined(of_all), -float(np.log(len(scans)))) for of_all in tables)
+
+    def scans(job: tuple[int, NDArray[np.int64]]) -> list[Explanations]:
+        member, part = job
+        found = scan_member(
+            problem.matrices[member], claimed, residuals=residuals, grid=problem.grid, considered=part
+        )
+        return [_table(problem, member, scans=each) for each in found]
+
+    with ThreadPoolExecutor(problem.workers) as pool:
+        tables = list(pool.map(scans, jobs))
+    return tuple(lifted(joined(of_all), -float(np.log(count))) for of_all in zip(*tables, strict=True))
+
+
+def _shared_out(problem: Problem, parts: int) -> list[NDArray[np.int64]]:
+    """Return the sources to look at in so many parts of much the same work."""
+    every = np.arange(len(problem.log_prior)) if problem.considered is None else problem.considered
+    return [every[part::parts] for part in range(parts)]
 
 
 def _table(problem: Problem, member: int, *, scans: Sequence[SourceScan]) -> Explanations:
@@ -169,6 +178,7 @@ def narrowed(problem: Problem, claimed: Claim, *, removed: Sequence[Plumes]) -> 
         np.maximum.at(best, found.source, found.log_weight)
         np.maximum.at(of_candidate, code, best)
         most = MOST_CANDIDATES if found.log_evidence > IDLE_LOG else LEAST_CANDIDATES
-        least = max(best.max() - HOPELESS_LOG, np.sort(of_candidate)[-min(most, len(of_candidate))])
-        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - HOPELESS_LOG)
+        hopeless = max(HOPELESS_LOG, HOPELESS_SHARE * found.log_evidence)
+        least = max(best.max() - hopeless, np.sort(of_candidate)[-min(most, len(of_candidate))])
+        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - hopeless)
     return replace(problem, considered=np.flatnonzero(keep))

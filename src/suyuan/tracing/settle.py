@@ -8,6 +8,8 @@ Laplace); amplitudes are integrated out in their logs (Laplace; Tierney and Kada
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +29,74 @@ AMPLITUDE_STEPS = 12
 COMMON = 0.5
 """Share of the variance of lateness that stations below the same release have in common."""
 
-TAIL, TAIL_BINS = 0.15, 6.0
-"""At the feet of a plume its error is that of this share of the highest within so many release bins."""
-
-WANDERING, WANDERING_S = 0.35, 24.0 * 3600.0
-"""Share of the variance of lateness that changes in the course of days, as discharge errs differently in rain and drought."""
-
 MOST_LATE = 2.5
 """No plume is moved by more than this many standard deviations of its lateness."""
+
+
+class Readings(NamedTuple):
+    """The readings without any plume, in the space of the receptors.
+
+    `precision` (substance, receptor, receptor) is that of the background with noise, `score` (substance, receptor) the
+    precision times what the readings lie above the level; `station` (receptor,) counts stations; `shares` as of
+    share_covariance; `bin_s` is the length of a release bin [s].
+    """
+
+    precision: Array
+    score: Array
+    station: Index
+    shares: Array
+    bin_s: float
+
+
+class Releases(NamedTuple):
+    """One or two releases: `total` (plume, substance, receptor, bin + 1) as in Responses, `history` (plume, 4).
+
+    `doubt` (plume, 3, station) are the standard deviations of lateness [s], of the variance of travel time [s2] and of the
+    share that arrives at all.
+    """
+
+    total: Array
+    history: Index
+    doubt: Array
+
+
+class Amplitudes(NamedTuple):
+    """Log amplitudes, flat (plume x substance,): first guesses, and the prior's centre and precision (amplitude, amplitude)."""
+
+    begin: Array
+    centre: Array
+    precision: Array
+
+
+class Plumes(NamedTuple):
+    """Plumes at the receptors where their water comes `late` (plume, station) [s].
+
+    `response` (plume, substance, receptor) [s/m3]; `bend` (plume, 2, receptor) is the change of the first substance's
+    response per s of lateness, and per s2 of variance of the travel time; `doubt` as of Releases.
+    """
+
+    response: Array
+    bend: Array
+    late: Array
+    doubt: Array
+
+
+class Errors(NamedTuple):
+    """Where plumes err and how: `rows` and `owner` (row,) are receptor and plume, `root` (row, row) the lower Cholesky factor."""
+
+    rows: Index
+    owner: Index
+    root: Array
+
+
+class Weighed(NamedTuple):
+    """What plumes explain: log evidence `gain` against none, likeliest log amplitudes and the information (amplitude, amplitude)
+    about the amplitudes themselves; `late` (plume, station) [s] is the mean lateness."""
+
+    gain: float
+    log_amplitude: Array
+    information: Array
+    late: Array
 
 
 @nb.njit(cache=True, nogil=True)
@@ -61,140 +123,107 @@ def released(total: Array, history: Index, late: Array) -> Array:  # pragma: no 
 
 
 @nb.njit(cache=True, nogil=True)
-def error_memory(station: Index, time: Array, bin_s: float) -> Array:  # pragma: no cover - compiled
-    """Return how errors of a plume at two receptors go together, (2, receptor, receptor): of its share, and of its lateness.
-
-    The share errs by MODEL_ERROR, correlated over LASTING_BINS within a station. Lateness is common to stations to the share
-    COMMON of its variance, and wanders in the course of days.
-    """
+def share_covariance(station: Index, time: Array, bin_s: float) -> Array:  # pragma: no cover - compiled
+    """Return the covariance (receptor, receptor) of the share of a plume that errs: MODEL_ERROR, for LASTING_BINS, by station."""
     size = len(station)
-    memory = np.zeros((2, size, size))
+    covariance = np.zeros((size, size))
     for a in range(size):
         for b in range(size):
-            lag = abs(time[a] - time[b])
-            together = 1.0 if station[a] == station[b] else COMMON
-            memory[1, a, b] = together * (1.0 - WANDERING + WANDERING * np.exp(-lag / WANDERING_S))
             if station[a] == station[b]:
-                memory[0, a, b] = MODEL_ERROR**2 * np.exp(-lag / (LASTING_BINS * bin_s))
-    return memory
-
-
-@nb.njit(cache=True, nogil=True)
-def hull_of(plume: Array, station: Index, time: Array, reach: float) -> Array:  # pragma: no cover - compiled
-    """Return the highest that a plume (receptor,) stands at its station within `reach` [s], (receptor,)."""
-    hull = np.zeros(len(plume))
-    for a in range(len(plume)):
-        for b in range(len(plume)):
-            if station[a] == station[b] and abs(time[a] - time[b]) <= reach:
-                hull[a] = max(hull[a], abs(plume[b]))
-    return hull
+                covariance[a, b] = MODEL_ERROR**2 * np.exp(-abs(time[a] - time[b]) / (LASTING_BINS * bin_s))
+    return covariance
 
 
 @nb.njit(cache=True, nogil=True)
 def error_covariance(
-    plume: Array, bend: Array, hull: Array, rows: Index, doubt: Array, station: Index, memory: Array
+    plumes: Plumes, p: int, rows: Index, readings: Readings
 ) -> Array:  # pragma: no cover - compiled
-    """Return the covariance (row, row) of what a plume (receptor,) gets wrong, at `rows`; `memory` as of error_memory.
+    """Return the covariance (row, row) of what plume `p` gets wrong at `rows`, of the first substance.
 
-    `bend` (2, receptor) is its slope [per s of lateness] and its change with the variance of its travel time [per s2], `hull`
-    as of hull_of; `doubt` (3, station) are the standard deviations of lateness [s], of that variance [s2] and of the share
-    that arrives at all.
+    Its lateness, common to stations to the share COMMON of its variance; the variance of its travel time, common to all; and
+    its share, by station.
     """
-    size = len(rows)
+    size, station = len(rows), readings.station
+    plume, bend, doubt = plumes.response[p, 0], plumes.bend[p], plumes.doubt[p]
     covariance = np.zeros((size, size))
-    late, spread, errs = np.empty(size), np.empty(size), np.empty(size)
+    late, spread = np.empty(size), np.empty(size)
     for i in range(size):
-        a = rows[i]
-        late[i] = doubt[0, station[a]] * bend[0, a]
-        spread[i] = doubt[1, station[a]] * bend[1, a]
-        errs[i] = plume[a] + TAIL * hull[a]
+        late[i] = doubt[0, station[rows[i]]] * bend[0, rows[i]]
+        spread[i] = doubt[1, station[rows[i]]] * bend[1, rows[i]]
     for i in range(size):
         a = rows[i]
         for j in range(i + 1):
             b = rows[j]
-            total = spread[i] * spread[j] + memory[1, a, b] * late[i] * late[j]
+            total = spread[i] * spread[j]
             if station[a] == station[b]:
-                total += memory[0, a, b] * errs[i] * errs[j] + doubt[2, station[a]] ** 2 * plume[a] * plume[b]
+                share = readings.shares[a, b] + doubt[2, station[a]] ** 2
+                total += late[i] * late[j] + share * plume[a] * plume[b]
+            else:
+                total += COMMON * late[i] * late[j]
             covariance[i, j] = total
             covariance[j, i] = total
     return covariance
 
 
 @nb.njit(cache=True, nogil=True)
-def erring_rows(
-    response: Array, bend: Array, hull: Array, doubt: Array, station: Index
-) -> tuple[Index, Index]:  # pragma: no cover - compiled
-    """Return the receptors at which plumes (plume, receptor) err, and the plume of each."""
-    rows = np.empty(response.size, np.int64)
-    owner = np.empty(response.size, np.int64)
+def errors_of(plumes: Plumes, readings: Readings) -> Errors:  # pragma: no cover - compiled
+    """Return where plumes err and how, independently of each other."""
     count = 0
-    for p in range(len(response)):
-        highest = np.abs(response[p]).max()
-        for r in range(response.shape[1]):
-            reach = abs(response[p, r]) + TAIL * hull[p, r] + doubt[p, 0, station[r]] * abs(bend[p, 0, r])
-            if highest > 0.0 and reach > SUPPORT * highest:
+    rows = np.empty(plumes.response[:, 0].size, np.int64)
+    owner = np.empty(len(rows), np.int64)
+    for p in range(len(plumes.response)):
+        highest = np.abs(plumes.response[p, 0]).max()
+        for r in range(plumes.response.shape[2]):
+            late = plumes.doubt[p, 0, readings.station[r]] * abs(plumes.bend[p, 0, r])
+            if highest > 0.0 and abs(plumes.response[p, 0, r]) + late > SUPPORT * highest:
                 rows[count], owner[count] = r, p
                 count += 1
-    return rows[:count], owner[:count]
-
-
-@nb.njit(cache=True, nogil=True)
-def error_root(
-    response: Array,
-    bend: Array,
-    hull: Array,
-    doubt: Array,
-    rows: Index,
-    owner: Index,
-    station: Index,
-    memory: Array,
-) -> Array:  # pragma: no cover - compiled
-    """Return the lower Cholesky factor (row, row) of what plumes (plume, receptor) get wrong, of independent errors each."""
-    root = np.zeros((len(rows), len(rows)))
-    for p in range(len(response)):
+    rows, owner = rows[:count], owner[:count]
+    root = np.zeros((count, count))
+    for p in range(len(plumes.response)):
         own = np.flatnonzero(owner == p)
         if len(own) == 0:
             continue
-        highest = np.abs(response[p]).max()  # plumes may be as small as 1e-150
-        covariance = error_covariance(
-            response[p] / highest, bend[p] / highest, hull[p] / highest, rows[own], doubt[p], station, memory
-        )
+        highest = np.abs(plumes.response[p, 0]).max()  # plumes may be as small as 1e-150
+        covariance = error_covariance(plumes, p, rows[own], readings) / highest / highest
         for i in range(len(own)):
             covariance[i, i] = covariance[i, i] * (1.0 + 1e-6) + 1e-12
         root[own[0] : own[-1] + 1, own[0] : own[-1] + 1] = highest * np.linalg.cholesky(covariance)
-    return root
+    return Errors(rows, owner, root)
 
 
 @nb.njit(cache=True, nogil=True)
-def moved(
-    response: Array, bend: Array, late: Array, station: Index
-) -> tuple[Array, Array]:  # pragma: no cover - compiled
-    """Return the mean response a priori (plume, substance, receptor) when linearised at `late`, and the ratio (plume, substance)
-    of each substance's response to the first's."""
-    mean = response.copy()
-    ratio = np.zeros(response.shape[:2])
-    for p in range(len(response)):
-        square = max(response[p, 0] @ response[p, 0], 1e-300)
-        for d in range(response.shape[1]):
-            ratio[p, d] = (response[p, d] @ response[p, 0]) / square
-            for r in range(response.shape[2]):
-                mean[p, d, r] -= ratio[p, d] * bend[p, 0, r] * late[p, station[r]]
+def moved(plumes: Plumes, station: Index) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    """Return the mean response a priori (plume, substance, receptor), linearised where the plumes are.
+
+    And the ratio (plume, substance) of each substance's response to the first's.
+    """
+    mean = plumes.response.copy()
+    ratio = np.zeros(mean.shape[:2])
+    for p in range(len(mean)):
+        first = plumes.response[p, 0]
+        square = max(first @ first, 1e-300)
+        for d in range(mean.shape[1]):
+            ratio[p, d] = (plumes.response[p, d] @ first) / square
+            for r in range(mean.shape[2]):
+                mean[p, d, r] -= ratio[p, d] * plumes.bend[p, 0, r] * plumes.late[p, station[r]]
     return mean, ratio
 
 
 @nb.njit(cache=True, nogil=True)
 def likely_logs(
-    information: Array, score: Array, centre: Array, precision: Array, begin: Array
+    information: Array, score: Array, amplitudes: Amplitudes
 ) -> tuple[Array, float]:  # pragma: no cover - compiled
     """Return the likeliest log amplitudes x (amplitude,) and the log of likelihood times prior there.
 
-    The log likelihood is score'a - a'information a / 2 with a = exp(x), the prior normal about `centre` with this
-    `precision`. Levenberg-Marquardt from `begin`.
+    The log likelihood is score'a - a'information a / 2 with a = exp(x), the prior that of `amplitudes`.
+    Levenberg-Marquardt from the first guesses.
     """
+    begin, centre, precision = amplitudes
     x = begin.copy()
     damping = 1e-3
     a, off = np.exp(x), x - centre
-    value = score @ a - 0.5 * (a @ information @ a) - 0.5 * (off @ precision @ off)
+    value: float = np.dot(score, a) - 0.5 * np.dot(a, information @ a) - 0.5 * np.dot(off, precision @ off)
     for _ in range(AMPLITUDE_STEPS):
         slope = a * (score - information @ a) - precision @ off
         curve = precision + information * np.outer(a, a)
@@ -204,7 +233,9 @@ def likely_logs(
         step = np.minimum(np.maximum(step, -1.0), 1.0)
         tried = x + step
         b, away = np.exp(tried), tried - centre
-        better = score @ b - 0.5 * (b @ information @ b) - 0.5 * (away @ precision @ away)
+        better: float = (
+            np.dot(score, b) - 0.5 * np.dot(b, information @ b) - 0.5 * np.dot(away, precision @ away)
+        )
         if better >= value:
             gained = better - value
             x, a, off, value, damping = tried, b, away, better, 0.3 * damping
@@ -216,83 +247,83 @@ def likely_logs(
 
 
 @nb.njit(cache=True, nogil=True)
-def weigh_plumes(
-    precision: Array,
-    score: Array,
-    response: Array,
-    bend: Array,
-    hull: Array,
-    late: Array,
-    doubt: Array,
-    log_amplitude: Array,
-    centre: Array,
-    prior_precision: Array,
-    station: Index,
-    memory: Array,
-) -> tuple[float, Array, Array, Array]:  # pragma: no cover - compiled
-    """Return log evidence against no plume, likeliest log amplitudes, their information and the mean lateness.
+def products(
+    mean: Array, scale: Array, errors: Errors, readings: Readings
+) -> tuple[Array, Array, Array, Array]:  # pragma: no cover - compiled
+    """Return information and score of the amplitudes without errors, and of the errors: `shared` (row, row) and `pulls`.
 
-    `response` (plume, substance, receptor), `bend` (plume, 2, receptor), `hull` (plume, receptor), `late` (plume, station), `doubt` (plume, 3, station). Amplitudes are
-    flat, (plume x substance,): `log_amplitude` those of which the errors are a share; `centre` and `prior_precision` are
-    of their logs. The information (amplitude, amplitude) is that of the amplitudes themselves.
+    `scale` (substance, row) is by how much an error lifts each substance. The last column of `pulls` (row, amplitude + 1) is
+    the pull of the readings on the errors, the others are what a plume of unit amplitude takes off it.
     """
-    plumes, substances = response.shape[:2]
-    rows, owner = erring_rows(response[:, 0], bend, hull, doubt, station)
-    root = error_root(response[:, 0], bend, hull, doubt, rows, owner, station, memory)
-    mean, ratio = moved(response, bend, late, station)
-    size, amplitudes = len(rows), plumes * substances
-    shared = np.zeros((size, size))
-    pulled = np.zeros(size)
-    pulls = np.zeros((size, amplitudes))
-    information = np.zeros((amplitudes, amplitudes))
-    against = np.zeros(amplitudes)
-    scale = np.zeros(size)
+    plumes, substances = mean.shape[:2]
+    size, amplitudes = len(errors.rows), plumes * substances
+    information, score = np.zeros((amplitudes, amplitudes)), np.zeros(amplitudes)
+    shared, pulls = np.zeros((size, size)), np.zeros((size, amplitudes + 1))
     for d in range(substances):
-        for i in range(size):
-            scale[i] = np.exp(log_amplitude[owner[i] * substances + d]) * ratio[owner[i], d]
-            pulled[i] += scale[i] * score[d, rows[i]]
+        precision = readings.precision[d]
         for p in range(plumes):
-            k = p * substances + d
-            pull = precision[d] @ mean[p, d]
-            against[k] = score[d] @ mean[p, d]
+            pull = precision @ mean[p, d]
+            score[p * substances + d] = readings.score[d] @ mean[p, d]
             for q in range(plumes):
-                information[q * substances + d, k] = mean[q, d] @ pull
+                information[q * substances + d, p * substances + d] = mean[q, d] @ pull
             for i in range(size):
-                pulls[i, k] = scale[i] * pull[rows[i]]
+                pulls[i, p * substances + d] = scale[d, i] * pull[errors.rows[i]]
         for i in range(size):
+            pulls[i, amplitudes] += scale[d, i] * readings.score[d, errors.rows[i]]
             for j in range(size):
-                shared[i, j] += scale[i] * scale[j] * precision[d, rows[i], rows[j]]
-    inner = root.T @ shared @ root
-    for i in range(size):
-        inner[i, i] += 1.0
-    lower = np.linalg.cholesky(inner)
-    both = np.empty((size, amplitudes + 1))
-    both[:, :amplitudes] = root.T @ pulls
-    both[:, amplitudes] = root.T @ pulled
-    forward_solve(lower, both)
-    quiet = both[:, amplitudes].copy()
-    waved = both[:, :amplitudes].copy()
-    information -= waved.T @ waved
-    against -= waved.T @ quiet
-    x, value = likely_logs(information, against, centre, prior_precision, log_amplitude)
-    a = np.exp(x)
-    gain = value + 0.5 * (quiet @ quiet) - np.log(np.diag(lower)).sum()
-    curve = prior_precision + information * np.outer(a, a)
-    gain += 0.5 * (np.linalg.slogdet(prior_precision)[1] - np.linalg.slogdet(curve)[1])
-    left = pulled - pulls @ a
-    left -= shared @ (root @ backward_solve(lower, quiet - waved @ a))
-    pull_of = np.zeros(late.shape)
-    for i in range(size):
-        p, s = owner[i], station[rows[i]]
-        pull_of[p, s] += doubt[p, 0, s] * bend[p, 0, rows[i]] * left[i]
-    found = np.zeros(late.shape)
-    for p in range(plumes):
-        found[p] = (1.0 - WANDERING) * doubt[p, 0] * ((1.0 - COMMON) * pull_of[p] + COMMON * pull_of[p].sum())
-    return gain, x, information, found
+                shared[i, j] += scale[d, i] * scale[d, j] * precision[errors.rows[i], errors.rows[j]]
+    return information, score, shared, pulls
 
 
 @nb.njit(cache=True, nogil=True)
-def forward_solve(lower: Array, right: Array) -> None:  # pragma: no cover - compiled
+def weigh_plumes(
+    plumes: Plumes, amplitudes: Amplitudes, readings: Readings
+) -> Weighed:  # pragma: no cover - compiled
+    """Return what the plumes explain; their errors are a share of plumes of the first guesses of amplitudes."""
+    errors = errors_of(plumes, readings)
+    mean, ratio = moved(plumes, readings.station)
+    substances, size = mean.shape[1], len(errors.rows)
+    scale = np.zeros((substances, size))
+    for d in range(substances):
+        for i in range(size):
+            p = errors.owner[i]
+            scale[d, i] = np.exp(amplitudes.begin[p * substances + d]) * ratio[p, d]
+    information, score, shared, pulls = products(mean, scale, errors, readings)
+    inner = errors.root.T @ shared @ errors.root
+    for i in range(size):
+        inner[i, i] += 1.0
+    lower = np.linalg.cholesky(inner)
+    white = errors.root.T @ pulls
+    forward_solve(lower, white)
+    quiet, waved = white[:, -1].copy(), white[:, :-1].copy()
+    information -= waved.T @ waved
+    x, value = likely_logs(information, score - waved.T @ quiet, amplitudes)
+    a = np.exp(x)
+    curve = amplitudes.precision + information * np.outer(a, a)
+    volume = np.linalg.slogdet(amplitudes.precision)[1] - np.linalg.slogdet(curve)[1]
+    gain = value + 0.5 * (quiet @ quiet) - np.log(np.diag(lower)).sum() + 0.5 * volume
+    back: Array = backward_solve(lower, quiet - waved @ a)
+    left: Array = pulls[:, -1] - pulls[:, :-1].copy() @ a - shared @ (errors.root @ back)
+    return Weighed(gain, x, information, lateness(plumes, errors, left, readings.station))
+
+
+@nb.njit(cache=True, nogil=True)
+def lateness(
+    plumes: Plumes, errors: Errors, left: Array, station: Index
+) -> Array:  # pragma: no cover - compiled
+    """Return the mean lateness (plume, station) [s] where the errors (row,) are pulled by `left`."""
+    pull = np.zeros(plumes.late.shape)
+    for i in range(len(left)):
+        p, r = errors.owner[i], errors.rows[i]
+        pull[p, station[r]] += plumes.doubt[p, 0, station[r]] * plumes.bend[p, 0, r] * left[i]
+    late = np.zeros(plumes.late.shape)
+    for p in range(len(late)):
+        late[p] = plumes.doubt[p, 0] * ((1.0 - COMMON) * pull[p] + COMMON * pull[p].sum())
+    return late
+
+
+@nb.njit(cache=True, nogil=True)
+def forward_solve(lower: NDArray[np.floating], right: Array) -> None:  # pragma: no cover - compiled
     """Replace `right` (row, column) by the solution of lower x = right."""
     for i in range(len(lower)):
         for j in range(i):
@@ -301,7 +332,7 @@ def forward_solve(lower: Array, right: Array) -> None:  # pragma: no cover - com
 
 
 @nb.njit(cache=True, nogil=True)
-def backward_solve(lower: Array, right: Array) -> Array:  # pragma: no cover - compiled
+def backward_solve(lower: NDArray[np.floating], right: Array) -> Array:  # pragma: no cover - compiled
     """Return the solution x of lower' x = right, (row,)."""
     x = right.copy()
     for i in range(len(lower) - 1, -1, -1):
@@ -312,70 +343,51 @@ def backward_solve(lower: Array, right: Array) -> Array:  # pragma: no cover - c
 
 
 @nb.njit(cache=True, nogil=True)
-def settle(
-    total: Array,
-    history: Index,
-    doubt: Array,
-    precision: Array,
-    score: Array,
-    begin: Array,
-    centre: Array,
-    prior_precision: Array,
-    station: Index,
-    time: Array,
-    memory: Array,
-    bin_s: float,
-    rounds: int,
-) -> tuple[float, Array, Array, Array]:  # pragma: no cover - compiled
-    """Return log evidence of plumes that have settled, likeliest log amplitudes, their information and the lateness [s].
-
-    `total` (plume, substance, receptor, bin + 1) as in Responses, `history` (plume, 4), `doubt` as in `weigh_plumes`, `begin` (amplitude,) first guesses of
-    the log amplitudes. See `weigh_plumes`.
-    """
-    plumes, substances, receptors = total.shape[:3]
-    response = np.empty((plumes, substances, receptors))
-    bend, hull = np.empty((plumes, 2, receptors)), np.empty((plumes, receptors))
-    late = np.zeros(doubt[:, 0].shape)
-    later = late.copy()
-    x, gain, information = begin.copy(), 0.0, np.zeros((len(begin), len(begin)))
-    for _ in range(rounds):
-        late = later.copy()
-        for p in range(plumes):
-            by = late[p][station] / bin_s
-            response[p] = released(total[p], history[p], by)
-            after = released(total[p, :1], history[p], by + 1.0)
-            before = released(total[p, :1], history[p], by - 1.0)
-            bend[p, 0] = (after[0] - before[0]) / (2.0 * bin_s)
-            bend[p, 1] = 0.5 * (after[0] - 2.0 * response[p, 0] + before[0]) / bin_s**2
-            hull[p] = hull_of(response[p, 0], station, time, TAIL_BINS * bin_s)
-        gain, x, information, later = weigh_plumes(
-            precision,
-            score,
-            response,
-            bend,
-            hull,
-            late,
-            doubt,
-            x,
-            centre,
-            prior_precision,
-            station,
-            memory,
-        )
-        later = np.minimum(np.maximum(later, -MOST_LATE * doubt[:, 0]), MOST_LATE * doubt[:, 0])
-    a = np.exp(x)
-    shown = (a @ information @ a) if plumes == 1 else least_signal(a, information, plumes)
-    gain += np.log(1.0 - np.exp(-0.5 * min(shown, 1e6) / SHOWS_AT**2) + 1e-9)
-    return gain, x, information, late
+def plumes_at(
+    releases: Releases, late: Array, station: Index, bin_s: float
+) -> Plumes:  # pragma: no cover - compiled
+    """Return the plumes of releases whose water comes `late` (plume, station) [s]."""
+    shape = releases.total.shape
+    response, bend = np.empty(shape[:3]), np.empty((shape[0], 2, shape[2]))
+    for p in range(shape[0]):
+        by, first = late[p][station] / bin_s, releases.total[p, :1]
+        response[p] = released(releases.total[p], releases.history[p], by)
+        after = released(first, releases.history[p], by + 1.0)[0]
+        before = released(first, releases.history[p], by - 1.0)[0]
+        bend[p, 0] = (after - before) / (2.0 * bin_s)
+        bend[p, 1] = 0.5 * (after - 2.0 * response[p, 0] + before) / bin_s**2
+    return Plumes(response, bend, late, releases.doubt)
 
 
 @nb.njit(cache=True, nogil=True)
-def least_signal(a: Array, information: Array, plumes: int) -> float:  # pragma: no cover - compiled
-    """Return the squared signal to noise ratio of the plume that shows least, each alone."""
+def settle(
+    releases: Releases, amplitudes: Amplitudes, readings: Readings, rounds: int
+) -> Weighed:  # pragma: no cover - compiled
+    """Return what releases explain where their water comes as late as fits best, found in so many `rounds`.
+
+    Of two releases both must show.
+    """
+    most = MOST_LATE * releases.doubt[:, 0]
+    late, x = np.zeros(most.shape), amplitudes.begin
+    for turn in range(rounds):
+        plumes = plumes_at(releases, late, readings.station, readings.bin_s)
+        found = weigh_plumes(plumes, Amplitudes(x, amplitudes.centre, amplitudes.precision), readings)
+        x = found.log_amplitude
+        if turn + 1 < rounds:
+            late = np.minimum(np.maximum(found.late, -most), most)
+    return Weighed(found.gain + log_shown(x, found.information, len(most)), x, found.information, late)
+
+
+@nb.njit(cache=True, nogil=True)
+def log_shown(x: Array, information: Array, plumes: int) -> float:  # pragma: no cover - compiled
+    """Return the log chance that plumes of log amplitudes x would have shown, that of the one that shows least, each alone."""
+    a = np.exp(x)
     each = len(a) // plumes
     least = np.inf
     for p in range(plumes):
         own = a[p * each : (p + 1) * each].copy()
         part = information[p * each : (p + 1) * each, p * each : (p + 1) * each].copy()
-        least = min(least, own @ part @ own)
-    return least
+        signal: float = np.dot(own, part @ own)
+        least = min(least, signal)
+    chance: float = np.log(1.0 - np.exp(-0.5 * min(least, 1e6) / SHOWS_AT**2) + 1e-9)
+    return chance

@@ -135,7 +135,7 @@ class Neighbourhood:
             moved += [(start, other), (start + length - other, other), (start + (length - other) // 2, other)]
         rows = [(b, n, period, k) for b, n in moved for k in {repeats - 1, repeats, repeats + 1} if k]
         rows += [(start, length, period, k) for k in (repeats - 1, repeats + 1) if k]
-        inside = np.array([row for row in rows if 0 <= row[0] and row[0] + row[1] <= bins]).T
+        inside = np.array([row for row in rows if row[0] >= 0 and row[0] + row[1] <= bins]).T
         wanted = np.unique(_codes(inside, bins)) if inside.size else np.empty(0, np.int64)
         at_code = np.searchsorted(self.codes, wanted).clip(max=len(self.codes) - 1)
         return np.asarray(self.order[at_code[self.codes[at_code] == wanted]])

@@ -38,13 +38,21 @@ ALIKE = 0.5
 LEAST_SHARE = 0.6
 """Nor need more than this share of all members, of which there may be few."""
 
+LEAST_TEMPERATURE = 2.0
+"""Evidence about who and when never counts more than this part: what model errors are thought to be is itself a guess.
+
+Found on rivers drawn with another transport model (docs/calibration.md): wrong sources that were sure became rare, and the
+log score was best between 2 and 3.
+"""
+
 
 @dataclass(frozen=True)
 class Verdict:
     """The posterior over how many released, and who they are.
 
     `nobody`, `one` and `two` are probabilities that sum to 1. `single` explains by one source; row i of `first` and row i
-    of `second` explain by two together, and have the same weight. All were found under `claimed`.
+    of `second` explain by two together, and have the same weight. All were found under `claimed` and weighed on its
+    `ground`, nobody under `quiet`, where nothing is claimed.
     """
 
     nobody: float
@@ -54,6 +62,8 @@ class Verdict:
     first: Explanations
     second: Explanations
     claimed: Claim
+    quiet: Claim
+    ground: Ground
 
 
 def weigh(problem: Problem) -> Verdict:
@@ -67,12 +77,12 @@ def weigh(problem: Problem) -> Verdict:
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
     quiet = problem.claim(nothing)
-    one, other = _sought(problem)
-    claimed = problem.claim(_sum(one, other))
+    first, second = _sought(problem)
+    claimed = problem.claim(_sum(first, second))
     ground = ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
     shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
-    few = narrowed(problem, claimed, removed=(nothing, other, one))
-    found = explain(few, claimed, removed=(nothing, other, one))
+    few = narrowed(problem, claimed, removed=(nothing, second, first))
+    found = explain(few, claimed, removed=(nothing, second, first))
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
@@ -81,7 +91,8 @@ def weigh(problem: Problem) -> Verdict:
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
-    return Verdict(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, *warm, claimed)
+    one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
+    return Verdict(p_nobody, one, two, *warm, claimed=claimed, quiet=quiet, ground=ground)
 
 
 def _discounted(log_odds: float, *, substances: int) -> float:
@@ -122,7 +133,7 @@ def temperature_of(found: Explanations, members: int) -> float:
     Where another draw of the flow changes the evidence by much, differences of that size between sources mean little: the
     temperature is the least at which the effective number of members reaches LEAST_MEMBERS.
     """
-    for temperature in 1.15 ** np.arange(0, 60):
+    for temperature in LEAST_TEMPERATURE * 1.15 ** np.arange(0, 60):
         warm = replace(found, temperature=float(temperature))
         if effective_members(warm, members) >= max(1.0, min(LEAST_MEMBERS, LEAST_SHARE * members)) - 1e-9:
             break

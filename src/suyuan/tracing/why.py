@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.tracing.accounts import Account, Plumes, account_of, normal_of, settled_plumes
+from suyuan.tracing.accounts import Account, SettledPlumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.background import Background
 from suyuan.tracing.overturn import Change, Forecast, Quiet, expected_of, overturning
-from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.readings import Block
 from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Suspicion
-from suyuan.tracing.refine import Ground, ground_of
 from suyuan.tracing.responses import Responses, responses
 from suyuan.tracing.scan import log_sum
 from suyuan.tracing.search import Explanations, Problem, joined
@@ -30,7 +28,7 @@ MOST_RIVALS = 3
 WORTH_ASKING = 0.01
 """Probability from which a suspicion is."""
 
-MOST_EXPLANATIONS = 8
+MOST_EXPLANATIONS = 4
 """So many explanations of a suspicion, the leading ones, are asked what they would make of another reading."""
 
 
@@ -71,7 +69,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Readings:
+class ReadingsInTime:
     """All readings, block after block: arrays (reading,); `order` is that of time, `block` and `cell` count.
 
     `known` is how many readings lie before the hours of a reading's cell.
@@ -93,18 +91,17 @@ class Hearing:
 
     problem: Problem
     verdict: Verdict
-    ground: Ground
-    readings: Readings
+    readings: ReadingsInTime
     quiet: Quiet
     seen: Mapping[int, Responses]
 
-    def plumes(self, pick: Pick, which: int) -> Plumes:
+    def plumes(self, pick: Pick, which: int) -> SettledPlumes:
         """Return the settled plumes of one of the explanations picked."""
         rows = joined([part.where(np.array([which])) for part in pick.parts])
         seen = self.seen[int(rows.member[0])]
-        return settled_plumes(self.problem, self.ground, seen=seen, found=rows)
+        return settled_plumes(self.problem, self.verdict.ground, seen=seen, found=rows)
 
-    def account(self, backgrounds: Sequence[Background], plumes: Plumes | None = None) -> Account:
+    def account(self, backgrounds: Sequence[Background], plumes: SettledPlumes | None = None) -> Account:
         """Return what the readings are to an explanation, or to nobody."""
         normal = normal_of(self.problem.blocks, backgrounds, plumes=plumes)
         return account_of(self.readings.value, normal, order=self.readings.order, known=self.readings.known)
@@ -118,13 +115,11 @@ def why_of(problem: Problem, verdict: Verdict) -> tuple[Contest, ...]:
     picks = _leading(problem, verdict)
     if len(picks) < 2:
         return ()
-    claimed = verdict.claimed
     hearing = Hearing(
         problem,
         verdict,
-        ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s),
         readings_of(problem),
-        Quiet.of_backgrounds(problem.blocks, claimed.backgrounds),
+        Quiet.of_backgrounds(problem.blocks, verdict.claimed.backgrounds),
         _seen(problem, picks),
     )
     cases = [_case(hearing, pick) for pick in picks]
@@ -141,7 +136,7 @@ def _seen(problem: Problem, picks: Sequence[Pick]) -> dict[int, Responses]:
     }
 
 
-def readings_of(problem: Problem) -> Readings:
+def readings_of(problem: Problem) -> ReadingsInTime:
     """Return all readings in the order of their time, with the hours of a station and determinand to which each belongs."""
     receptor = np.concatenate([block.receptor for block in problem.blocks])
     block = np.repeat(np.arange(len(problem.blocks)), [len(b.value) for b in problem.blocks])
@@ -151,7 +146,7 @@ def readings_of(problem: Problem) -> Readings:
     spell = (time - start) // hours
     number = np.unique(station, return_inverse=True)[1]
     keys = np.stack([number, block, spell.astype(np.int64)])
-    return Readings(
+    return ReadingsInTime(
         problem.blocks,
         block,
         station,
@@ -189,15 +184,15 @@ def _leading(problem: Problem, verdict: Verdict) -> list[Pick]:
 
 
 def _case(hearing: Hearing, pick: Pick) -> Case:
-    """Return one suspicion made out in full; nobody is judged under the background that is found where nothing is claimed."""
+    """Return one suspicion made out in full; nobody is judged under the background found where nothing is claimed."""
     problem = hearing.problem
     if not pick.parts:
-        silent = problem.claim(no_plumes(problem.blocks)).backgrounds
+        silent = hearing.verdict.quiet.backgrounds
         mean, sd = expected_of(Quiet.of_backgrounds(problem.blocks, silent))
         account = hearing.account(silent)
         return Case(Suspicion((), pick.probability), pick, 0.0, account, mean[None], sd[None])
 
-    def asked(which: int) -> tuple[Plumes, tuple[Array, Array]]:
+    def asked(which: int) -> tuple[SettledPlumes, tuple[Array, Array]]:
         plumes = hearing.plumes(pick, which)
         return plumes, expected_of(hearing.quiet, plumes)
 
@@ -211,7 +206,7 @@ def _case(hearing: Hearing, pick: Pick) -> Case:
     return Case(suspicion, pick, each[0].water, account, mean, sd)
 
 
-def _delays(problem: Problem, names: tuple[str, ...], *, plumes: Plumes) -> tuple[Delay, ...]:
+def _delays(problem: Problem, names: tuple[str, ...], *, plumes: SettledPlumes) -> tuple[Delay, ...]:
     """Return how late each plume must be at the stations it passes."""
     stations = np.unique(problem.matrices[0].receptors.station)
     return tuple(
@@ -259,7 +254,7 @@ def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
     )
 
 
-def _overturn(readings: Readings, change: Change) -> Overturn:
+def _overturn(readings: ReadingsInTime, change: Change) -> Overturn:
     """Return a change with the reading it is of."""
     i, block = change.row, readings.blocks[readings.block[change.row]]
     first = int(np.searchsorted(readings.block, readings.block[i]))
@@ -277,7 +272,7 @@ def _overturn(readings: Readings, change: Change) -> Overturn:
     )
 
 
-def _speeches(readings: Readings, ratio: Array, *, one: Account, rival: Account) -> tuple[Speech, ...]:
+def _speeches(readings: ReadingsInTime, ratio: Array, *, one: Account, rival: Account) -> tuple[Speech, ...]:
     """Return what the readings say, (reading,) `ratio`, summed over hours of a station and determinand."""
     cells = readings.cell
     count = np.bincount(cells)

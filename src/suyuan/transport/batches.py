@@ -24,7 +24,10 @@ WIDTH = 2 * LANES
 
 @dataclass
 class Batch:
-    """Up to WIDTH columns on their march: their `state` and what they still have to see."""
+    """Up to WIDTH columns on their march: their `state` and what they still have to see.
+
+    `latest` is the last edge that any column sees, `earliest` (column,) the first edge that each sees.
+    """
 
     state: Array
     columns: slice
@@ -32,6 +35,7 @@ class Batch:
     readings: Array
     rate: Array
     latest: int = 0
+    earliest: Index = field(default_factory=lambda: np.zeros(0, np.int64))
     is_spent: bool = False
     crossed: Array = field(default_factory=lambda: np.zeros((2, 0, 0)))
     entered: Array = field(default_factory=lambda: np.zeros(0))

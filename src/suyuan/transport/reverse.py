@@ -89,14 +89,19 @@ def backward_batch(
 ) -> Batch:
     """Return a batch that will march back from its latest reading, with only the readings that it weighs."""
     used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
-    own = samples.of(used)
+    own, readings = samples.of(used), padded(weights[used], columns)
+    first = np.full(len(used), operator.steps)
+    np.minimum.at(first, own.receptor, own.edge)
     return Batch(
         state=np.zeros((operator.stores, wide(columns))),
         columns=columns,
         samples=own,
-        readings=padded(weights[used], columns),
+        readings=readings,
         rate=padded(rate, columns),
         latest=int(own.latest.max(initial=0)),
+        earliest=np.where(readings != 0.0, first[:, None], operator.steps).min(
+            axis=0, initial=operator.steps
+        ),
     )
 
 
@@ -131,8 +136,23 @@ def march_batches(
             yield _leg(
                 operator, stretch, batch=batch, places=places, overlap=overlap, is_last=stretch.last == last
             )
-            is_young = len(batch.samples.edge) and batch.samples.edge[0] < stretch.first
-            batch.is_spent = not is_young and bool((np.abs(batch.state).T @ volume).max(initial=0.0) < SPENT)
+            _drop_spent(batch, volume, first=stretch.first)
+
+
+def _drop_spent(batch: Batch, volume: Array, *, first: int) -> None:
+    """Drop the columns that have seen all their readings and of whose water hardly any is left before the edge `first`.
+
+    Each by itself, so that what a reading owes does not depend, to the last bit, on which others are marched with it.
+    """
+    left = water_held(np.abs(batch.state), volume)
+    is_spent = (batch.earliest >= first) & (left < SPENT)
+    batch.state[:, is_spent] = 0.0
+    batch.is_spent = bool(is_spent.all())
+
+
+def water_held(state: Array, volume: Array) -> Array:
+    """Return the water of each column of a state, (column,), added up row by row: the same whatever the other columns."""
+    return np.asarray((state * volume[:, None]).sum(axis=0))
 
 
 def _leg(

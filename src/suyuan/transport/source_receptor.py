@@ -13,7 +13,7 @@ from suyuan.errors import InputError, nearest
 from suyuan.transport.batches import Batch, batch_columns, overlaps, places_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator
-from suyuan.transport.reverse import Leg, backward_batch, march_batches
+from suyuan.transport.reverse import Leg, backward_batch, march_batches, water_held
 from suyuan.transport.sampling import samples_of
 
 Array = NDArray[np.float64]
@@ -31,8 +31,8 @@ def source_receptor_matrix(
 
     `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A
     release enters evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none
-    it cannot come, and its values are 0. `values` are single precision. The assumption that hurts most: the
-    flow is right.
+    it cannot come, and its values are 0. `values` are single precision. The row of a receptor is the same to
+    the last bit whichever others are asked for with it. The assumption that hurts most: the flow is right.
     """
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
     order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
@@ -70,10 +70,9 @@ def source_receptor_matrix(
 
 def _held_first(operator: TransportOperator, batches: Sequence[Batch]) -> Array:
     """Return the share of each column's water that was in the network at the start, (column,)."""
-    states = [batch.state[:, : batch.columns.stop - batch.columns.start] for batch in batches]
-    return np.asarray(
-        operator.volume_at(0) @ np.concatenate([np.zeros((operator.stores, 0)), *states], axis=1)
-    )
+    volume = operator.volume_at(0)
+    held = [water_held(batch.state, volume)[: batch.columns.stop - batch.columns.start] for batch in batches]
+    return np.concatenate([np.empty(0), *held])
 
 
 @dataclass(frozen=True)

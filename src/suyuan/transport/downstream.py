@@ -1,8 +1,8 @@
 """Which releases the flow can carry to which stations.
 
 Dispersion in proportion to velocity spreads a release a cell or two against the stream, in the model; in a river it does not
-get there (Fischer, 1979: longitudinal dispersion stands for shear that has long been mixed over the section). A station just above
-an outfall would else be thought to have seen what it cannot have seen.
+get there (Fischer, 1979: longitudinal dispersion stands for shear that has long been mixed over the section). A station
+just above an outfall would else be thought to have seen what it cannot have seen.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ LEAST_SHARE = 0.01
 """A reach runs a way if at least this share of all the water in it went so."""
 
 
-def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedFlow) -> SourceReceptorMatrix:
+def carried_only(
+    matrix: SourceReceptorMatrix, network: Network, *, flow: BalancedFlow
+) -> SourceReceptorMatrix:
     """Return the matrix without what would have to spread against flow that never turned.
 
     Its `values` are zero where no way that the water ever ran leads from the source to the receptor.
     """
     stations, of_receptor = np.unique(
-        np.stack([matrix.receptors.reach, matrix.receptors.chainage_m.astype(str)]), axis=1, return_inverse=True
+        np.stack([matrix.receptors.reach, matrix.receptors.chainage_m.astype(str)]),
+        axis=1,
+        return_inverse=True,
     )
-    reached = ways(matrix, network, flow, reach=stations[0], chainage_m=stations[1].astype(float))
+    reached = ways(matrix, network, flow=flow, reach=stations[0], chainage_m=stations[1].astype(float))
     values = matrix.values.copy()
     values[~reached[of_receptor.ravel()]] = 0.0
     return replace(matrix, values=values)
@@ -39,8 +43,8 @@ def carried_only(matrix: SourceReceptorMatrix, network: Network, flow: BalancedF
 def ways(
     matrix: SourceReceptorMatrix,
     network: Network,
-    flow: BalancedFlow,
     *,
+    flow: BalancedFlow,
     reach: NDArray[np.str_],
     chainage_m: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
@@ -62,7 +66,9 @@ def ways(
     )
     connected = np.isfinite(dijkstra(links, unweighted=True))
     at = np.array([row[name] for name in reach])
-    to_place = (connected[:, begin[at]] & runs_on[at]) | (connected[:, end[at]] & runs_back[at])  # (node, place)
+    to_place = (connected[:, begin[at]] & runs_on[at]) | (
+        connected[:, end[at]] & runs_back[at]
+    )  # (node, place)
     reached = np.zeros((len(reach), len(matrix.sources)), bool)
     for s, source in enumerate(matrix.sources):
         if source.kind == "boundary":
