@@ -76,7 +76,8 @@ class WaterBalance:
     through-flow; `node_residual` and `node_through` (node,) [m3/s] are means of both before closure,
     `reach_residual` (reach,) [m3/s] the mean of |discharge_start - discharge_end - dV/dt|, `correction`
     (reach,) [m3/s] the root mean square change of discharge. `dry` names the reaches whose volume had to be
-    lifted to the least one kept.
+    lifted to the least one kept. `reach_share` is the sum of `reach_residual` over that of the reaches'
+    through-flow, the larger of what enters and leaves each, storage counted.
     """
 
     nodes: tuple[str, ...]
@@ -87,6 +88,7 @@ class WaterBalance:
     reach_residual: Array
     correction: Array
     dry: tuple[str, ...] = ()
+    reach_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,18 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
 
     Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by
     the inverse square of its reach's root mean square discharge, under continuity in every reach and at
-    every node. Raises InputError where the given flow misses continuity by more than REFUSED_RESIDUAL of
-    the through-flow. The assumption that hurts most: errors of discharge in proportion to its size,
-    independent between reaches.
+    every node. Raises InputError where the given flow misses continuity at the nodes, or inside the reaches,
+    by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most: errors of discharge in
+    proportion to its size, independent between reaches.
     """
+    closed = _closed(flow, network)
+    if max(closed.balance.residual_share, closed.balance.reach_share) > REFUSED_RESIDUAL:
+        raise _refusal(flow, closed.balance)
+    return closed
+
+
+def _closed(flow: FlowField, network: Network) -> BalancedFlow:
+    """Return the closed flow, however far the given one was from closing."""
     if not _has_outside(network).any():
         what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
         raise InputError(network.source, what, "give the node where the network ends the kind outlet")
@@ -127,9 +137,6 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     given_external, is_free = _given_external(flow, network)
     given = np.where(is_free, 0.0, given_external)
     balance = _balance_report(flow, network, storing=storing, external=given, is_free=is_free)
-    if balance.residual_share > REFUSED_RESIDUAL:
-        raise _refusal(flow, balance)
-
     discharge = _closed_discharge(flow, network, storing=storing, given=given_external, is_free=is_free)
     end = discharge - storing
     external = (leaving @ discharge.T - entering @ end.T).T
@@ -214,7 +221,7 @@ def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> Balanc
         finish,
         np.concatenate([flow.volume, volume]),
     )
-    return replace(balanced(longer, network), balance=flow.balance)
+    return replace(_closed(longer, network), balance=flow.balance)
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
@@ -302,18 +309,33 @@ def _balance_report(
     outwards = (leaving @ np.maximum(start, 0.0) + entering @ np.maximum(-end, 0.0)).T
     residual = np.where(is_free, 0.0, np.abs(inwards - outwards + external))
     through = np.maximum(inwards + np.maximum(external, 0.0), outwards + np.maximum(-external, 0.0))
+    lost = np.abs(flow.discharge_start - flow.discharge_end - storing)
+    brought = np.maximum(start.T, 0.0) + np.maximum(-end.T, 0.0) + np.maximum(-storing, 0.0)
+    taken = np.maximum(-start.T, 0.0) + np.maximum(end.T, 0.0) + np.maximum(storing, 0.0)
     return WaterBalance(
         nodes=tuple(n.id for n in network.nodes),
         reaches=flow.reaches,
         residual_share=float(residual.sum() / max(through.sum(), 1e-30)),
         node_residual=residual.mean(axis=0),
         node_through=through.mean(axis=0),
-        reach_residual=np.mean(np.abs(flow.discharge_start - flow.discharge_end - storing), axis=0),
+        reach_residual=lost.mean(axis=0),
         correction=np.zeros(len(flow.reaches)),
+        reach_share=float(lost.sum() / max(np.maximum(brought, taken).sum(), 1e-30)),
     )
 
 
 def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
+    if balance.reach_share > balance.residual_share:
+        worst = int(np.argmax(balance.reach_residual))
+        what = (
+            f"the flow misses continuity inside the reaches by {balance.reach_share:.0%} of the through-flow, "
+            f"most in reach '{balance.reaches[worst]}' ({balance.reach_residual[worst]:.3g} m3/s)"
+        )
+        remedy = (
+            f"discharge_start - discharge_end must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can be "
+            "closed: check signs, units, and water that is taken out or let in along the reach"
+        )
+        return InputError(flow.source, what, remedy)
     worst = int(np.argmax(balance.node_residual))
     residual, through = balance.node_residual[worst], balance.node_through[worst]
     what = (

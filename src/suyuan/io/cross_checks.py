@@ -235,7 +235,7 @@ def water_balance(flow: FlowField, network: Network) -> Found:
     text = (
         f"misses continuity by {balance.residual_share:.1%} of the through-flow before closure, most at "
         f"node '{balance.nodes[worst]}' ({balance.node_residual[worst]:.3g} of "
-        f"{balance.node_through[worst]:.3g} m3/s)"
+        f"{balance.node_through[worst]:.3g} m3/s), and by {balance.reach_share:.1%} inside the reaches"
     )
     return Found(summary={"water balance": text})
 
