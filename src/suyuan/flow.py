@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from suyuan.errors import InputError
@@ -174,11 +175,12 @@ def _closed_discharge(
 def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
     """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
 
-    `external` (bin, node) [m3/s] is what should enter; outlets and lakes take up the difference. Discharges change as little
-    as continuity allows, each reach in proportion to its root mean square.
+    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
+    it takes the difference up only where no outlet can, or where it holds no volume of its own. Discharges change as little as
+    continuity allows, each reach in proportion to its root mean square.
     """
     leaving, entering = _incidence(network)
-    keep = np.array([node.kind not in ("outlet", "lake") for node in network.nodes])
+    keep = ~_takes_up(network)
     net = (entering - leaving)[keep]
     square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
     variance = square + 1e-6 * square.max() + 1e-18
@@ -190,6 +192,15 @@ def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> Ba
     closed = (leaving @ start.T - entering @ end.T).T
     closed[:, ~_has_outside(network)] = 0.0
     return replace(flow, discharge_start=start, discharge_end=end, external=closed)
+
+
+def _takes_up(network: Network) -> NDArray[np.bool_]:
+    """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
+    leaving, entering = _incidence(network)
+    _, water = connected_components(leaving @ entering.T, directed=False)
+    is_open = np.array([n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes])
+    is_lake = np.array([n.kind == "lake" for n in network.nodes])
+    return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
 
 
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
