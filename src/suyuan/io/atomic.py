@@ -51,8 +51,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 def result_folder(out: str | Path) -> Iterator[Path]:
     """Yield a temporary folder to write to; when the block ends well, its files appear in `out` by rename.
 
-    A folder that does not exist yet appears whole, in one step. In one that exists, files and folders of the
-    same name are replaced one by one and others are left alone. Raises InputError where it cannot be written.
+    A folder that does not exist yet appears whole, in one step. In one that exists, files of the same name are
+    replaced one by one, in its folders too, and others are left alone. Raises InputError where it cannot be
+    written.
     """
     out = Path(out).absolute()
     home = out if out.is_dir() else out.parent
@@ -89,20 +90,14 @@ def require_writable(out: str | Path) -> None:
 
 
 def _move_in(partial: Path, out: Path) -> None:
+    """Rename what is in `partial` into `out`, file by file, in its folders too; what else stands there stays."""
     if not out.exists():
         partial.rename(out)
         return
     for entry in sorted(partial.iterdir()):
         target = out / entry.name
-        if target.is_dir():
-            old = partial / f"{entry.name}.old"
-            try:
-                target.rename(old)
-                entry.replace(target)
-            except BaseException:  # a kill between the two renames: what stood there goes back
-                if old.exists() and not target.exists():
-                    old.rename(target)
-                raise
+        if entry.is_dir() and target.is_dir():
+            _move_in(entry, target)
         else:
             entry.replace(target)
 
