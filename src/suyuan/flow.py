@@ -198,7 +198,9 @@ def _takes_up(network: Network) -> NDArray[np.bool_]:
     """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
     leaving, entering = _incidence(network)
     _, water = connected_components(leaving @ entering.T, directed=False)
-    is_open = np.array([n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes])
+    is_open = np.array(
+        [n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes]
+    )
     is_lake = np.array([n.kind == "lake" for n in network.nodes])
     return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
 

@@ -77,7 +77,7 @@ def trace(
         if len(verdict.single.source)
         else 0.0,
         assumptions=_assumptions(problem, verdict),
-        notes=_notes(problem, verdict, fingerprints=fingerprints),
+        notes=(*left_out(substances, problem.blocks), *_notes(problem, verdict, fingerprints=fingerprints)),
     )
 
 
@@ -214,6 +214,13 @@ def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], .
 def _range(log_median: float, log_sd: float) -> str:
     low, middle, high = np.exp(log_median + log_sd * np.array([-1.645, 0.0, 1.645]))
     return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
+
+
+def left_out(substances: Sequence[Substance], blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Return a note that names the substances which had no usable reading above 0, if there are any."""
+    used = {block.substance.determinand.id for block in blocks}
+    names = [s.determinand.id for s in substances if s.determinand.id not in used]
+    return (f"No usable reading above 0 of {', '.join(names)}: not used.",) if names else ()
 
 
 def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[str, ...]:
