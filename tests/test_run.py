@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tracing_worlds as worlds
 
 from suyuan.errors import InputError
 from suyuan.io.new_project import new_project
-from suyuan.run import Ask, trace_folder
+from suyuan.observations import FAIL, MISSING
+from suyuan.run import Ask, matrices_of, trace_folder
+from suyuan.tracing.members import FlowMember
 
 
 @pytest.fixture
@@ -52,3 +57,21 @@ def test_a_river_whose_traced_readings_all_failed_is_refused_before_water_is_fol
     heard = _heard_before_refusal(river, tmp_path / "out", match="no usable reading of NH3-N")
     assert "following the water back" not in heard
     assert not (tmp_path / "out").exists()
+
+
+def test_readings_that_are_not_used_are_not_followed_back_through_the_network():
+    """Of hourly readings at two stations for 73 hours, those of T were rejected and one hour of S was not read."""
+    world = worlds.meeting()
+    given = worlds.read(world, {})
+    flag = np.where(given.station == "T", FAIL, given.flag).astype(np.int8)
+    value = np.where(given.time == given.time.min(), np.nan, given.value)
+    flag[np.isnan(value)] = MISSING
+    (matrix,) = matrices_of(
+        world.network,
+        (FlowMember(world.flow, 1.0),),
+        observations=replace(given, flag=flag, value=value),
+        edges=world.matrix.edges,
+        progress=lambda _, __: None,
+    )
+    assert len(matrix.receptors) == 72
+    assert set(matrix.receptors.station) == {"S"}

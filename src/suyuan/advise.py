@@ -162,7 +162,8 @@ def is_open(horizon: Horizon, begin: float, *, end: float, zone: tzinfo) -> NDAr
 def horizon_of(ready: Prepared, now: np.datetime64 | None, *, ahead_h: int) -> Horizon:
     """Return the hours after now, and the bins in which releases may go on until then."""
     start, edges = ready.flow.start, ready.matrices[0].edges
-    at = max(ready.observations.time.max(), now) if now is not None else ready.observations.time.max()
+    last = ready.observations.time[ready.observations.is_usable].max()
+    at = last if now is None else max(last, now)
     now_s = float((at - start) / np.timedelta64(1, "s"))
     time_s = now_s + HOUR_S * np.arange(1.0, ahead_h + 1.0)
     bins = max(1, int(np.ceil((time_s[-1] - edges[-1]) / HOUR_S)))
@@ -191,6 +192,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
             wanted=wanted,
             rng=ready.rng,
         )
+    found = replace(found, notes=(*ready.notes, *found.notes))
     if ready.flow_until < found.until:
         note = HELD.format(end=iso(ready.flow_until, zone))
         found = replace(found, notes=(*found.notes, note))

@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from importlib.metadata import version
 from pathlib import Path
@@ -163,6 +163,7 @@ class Prepared:
     until: np.datetime64
     flow_until: np.datetime64
     rng: np.random.Generator
+    notes: tuple[str, ...] = ()
 
 
 def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
@@ -177,6 +178,7 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
         prior=default_prior(ready.network, ready.flow),
         rng=ready.rng,
     )
+    found = replace(found, notes=(*ready.notes, *found.notes))
     return Traced(found, ready.network, ready.flow, ready.observations, ready.since, ready.until)
 
 
@@ -192,7 +194,7 @@ def prepare(
     network = read_network(project.files.network)
     given = read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    since, until = window(project, ask, observations=everything)
+    since, until = whole = window(project, ask, observations=everything)
     if now is not None:
         until = min(until, now)
         _refuse_early(now, since, source=everything.source, zone=project.zone)
@@ -201,8 +203,9 @@ def prepare(
     names = tuple(s.determinand.id for s in substances)
     chosen = everything.select(stations=stations, determinands=names, since=since, until=until)
     _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
+    known = everything.select(stations=stations, determinands=names, until=now)
     observations = pooled(chosen, every_s=POOLED_S)
-    receptors, _ = receptors_of(network, observations)
+    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
     blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
     flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
@@ -222,6 +225,22 @@ def prepare(
         until=until,
         flow_until=given.until,
         rng=rng,
+        notes=_left_outside(known, whole, zone=project.zone),
+    )
+
+
+def _left_outside(
+    known: Observations, window: tuple[np.datetime64, np.datetime64], *, zone: tzinfo
+) -> tuple[str, ...]:
+    """Return a note that says how many of the readings lie outside the window, if any do: samples taken later would be lost."""
+    time = known.time[known.is_usable]
+    before, after = int((time < window[0]).sum()), int((time > window[1]).sum())
+    if not before + after:
+        return ()
+    first, last = (iso(t, zone) for t in window)
+    return (
+        f"Not used: {before + after} readings outside the window {first} to {last} ({before} before, {after} after); "
+        "move since or until to use them.",
     )
 
 
@@ -246,9 +265,9 @@ def matrices_of(
     edges: NDArray[np.float64],
     progress: Progress,
 ) -> tuple[SourceReceptorMatrix, ...]:
-    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
+    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading that may be used."""
     sources = candidate_sources(network)
-    receptors, _ = receptors_of(network, observations)
+    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
 
     def matrix(member: FlowMember) -> SourceReceptorMatrix:
         return source_receptor_matrix(operator_of(network, member), receptors, sources=sources, edges=edges)
@@ -298,8 +317,9 @@ def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[n
     """Return the window to search, both ends included [UTC]: as asked, else as the project says."""
     since = instant(ask.since, project.zone, where="--since") if ask.since else project.trace.since
     until = instant(ask.until, project.zone, where="--until") if ask.until else project.trace.until
-    first = observations.time.min() if since is None else since
-    last = observations.time.max() if until is None else until
+    read = observations.time[observations.is_usable] if observations.is_usable.any() else observations.time
+    first = read.min() if since is None else since
+    last = read.max() if until is None else until
     if first >= last:
         what = (
             f"the window ends at {iso(last, project.zone)}, not after its begin at {iso(first, project.zone)}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.observations import FAIL, MISSING, Observations
+from suyuan.observations import Observations
 from suyuan.substances import Substance
 from suyuan.tracing.background import noise_of
 from suyuan.transport.matrix import Receptors
@@ -60,12 +60,7 @@ def blocks_of(
     }
     keys = zip(observations.station, observations.time, observations.duration_s, strict=True)
     receptor = np.array([place.get(key, -1) for key in keys], dtype=np.int64)
-    usable = (
-        (receptor >= 0)
-        & np.isfinite(observations.value)
-        & (observations.flag != FAIL)
-        & (observations.flag != MISSING)
-    )
+    usable = (receptor >= 0) & observations.is_usable
     blocks = []
     for substance in substances:
         rows = np.flatnonzero(usable & (observations.determinand == substance.determinand.id))
