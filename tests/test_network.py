@@ -27,7 +27,7 @@ def test_a_name_that_two_stations_bear_is_refused_with_their_ids():
 def test_a_station_named_like_the_id_of_another_is_a_fault_of_the_network():
     """S1 stands first and is called S2: it would take over what is read at S2."""
     with pytest.raises(
-        InputError, match="layer stations, .*1.*name 'S2' of station 'S1' is the id of another"
+        InputError, match=r"layer stations, .*1.*name 'S2' of station 'S1' is the id of another"
     ):
         _watched(Station("S1", "R1", 100.0, name="S2"), Station("S2", "R1", 900.0))
 

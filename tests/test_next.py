@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import networks
 import numpy as np
@@ -17,7 +18,7 @@ from tracing_worlds import FINGERPRINTS as LIBRARY
 from tracing_worlds import history, meeting, rates, read, substances
 from typer.testing import CliRunner, Result
 
-from suyuan.advise import Sampling, terms_of, working_hours
+from suyuan.advise import Sampling, advise_project, terms_of, working_hours
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import prolonged
@@ -344,6 +345,39 @@ def _list_samples(project: Path) -> None:
     (project / "suyuan.toml").write_text(
         settings.replace('observations = "observations.csv"', listed), "utf-8"
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"base": "nowhere"}, "station 'nowhere' is not in the network"),
+        ({"confirm": "O99"}, "outfall 'O99' is not in the network"),
+        ({"stops": 0}, "--stops: 0 samples a crew; give 1 or more"),
+        ({"speed_kmh": 0.0}, "--speed: 0 km/h is no speed"),
+        ({"speed_kmh": float("nan")}, "--speed: nan km/h is no speed"),
+    ],
+)
+def test_what_crews_cannot_do_is_refused_before_the_water_is_followed(
+    river: Path, wrong: dict[str, Any], match: str
+):
+    heard: list[str] = []
+    with pytest.raises(InputError, match=match):
+        advise_project(
+            read_project(river),
+            Ask(),
+            sampling=Sampling(**wrong),
+            progress=lambda what, _: heard.append(what),
+        )
+    assert "following the water back" not in heard
+
+
+def test_a_plan_that_could_not_be_written_is_refused_before_anything_is_read(river: Path, tmp_path: Path):
+    (tmp_path / "taken").write_text("mine")
+    result = _suyuan("next", river, "--out", tmp_path / "taken", "--stops", "0")
+    assert result.exit_code == 1
+    assert "taken: is a file, not a folder" in result.stderr
+    result = _suyuan("place", river, "--count", "99999", "--out", tmp_path / "taken")
+    assert "taken: is a file, not a folder" in result.stderr
 
 
 def test_samples_that_were_filled_in_are_never_replaced(tmp_path: Path):

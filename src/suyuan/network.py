@@ -135,7 +135,9 @@ class Network:
         return self._node_index[node_id]
 
     def station(self, station_id: str) -> Station:
-        """Return the station of this id, or else of this name if only one bears it; a place such as 'R7+1200', metres along a reach, is one too.
+        """Return the station of this id, or else of this name if only one bears it.
+
+        A place such as 'R7+1200', metres along a reach, is a station too.
 
         >>> nodes = (Node("A", "boundary"), Node("B", "outlet"))
         >>> Network(nodes, (Reach("R1", "A", "B", 1000.0),)).station("R1+250").chainage_m
