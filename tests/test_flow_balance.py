@@ -128,6 +128,22 @@ def test_an_unknown_inflow_is_what_continuity_asks_for():
     np.testing.assert_allclose(closed.external[:, 3], 0.5, atol=1e-13)
 
 
+def test_a_gap_in_an_inflow_is_filled_by_continuity_and_the_rest_of_it_still_counts():
+    """C is given 0.4 m3/s where the reaches ask for 0.5, but for one missing hour: there it is 0.5."""
+    flow = _steady()
+    inflow = flow.inflow.copy()
+    inflow[:, 2] = 0.4
+    whole = balanced(replace(flow, inflow=inflow), _confluence())
+    inflow = inflow.copy()
+    inflow[3, 2] = np.nan
+    gappy = balanced(replace(flow, inflow=inflow), _confluence())
+    known = np.arange(6) != 3
+    np.testing.assert_allclose(gappy.external[known], whole.external[known], atol=1e-3)
+    assert (whole.external[:, 3] < 0.47).all()
+    assert gappy.external[3, 3] == pytest.approx(0.5, abs=1e-12)
+    assert _node_misfit(gappy, _confluence()) < 1e-12
+
+
 def test_a_lake_that_flows_back_enters_at_the_outlet():
     """Discharges turn round with the tide; the outlet's external inflow turns positive in the same hours."""
     flow = _steady(24)

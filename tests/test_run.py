@@ -75,3 +75,20 @@ def test_readings_that_are_not_used_are_not_followed_back_through_the_network():
     )
     assert len(matrix.receptors) == 72
     assert set(matrix.receptors.station) == {"S"}
+
+
+def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The example is 72 hours long."""
+    monkeypatch.setattr("suyuan.run.MOST_HOURS", 71)
+    heard = _heard_before_refusal(
+        river, tmp_path / "out", match="the window is 72 hours long, more than the 71"
+    )
+    assert heard == ["reading the project"]
+    monkeypatch.setattr("suyuan.run.MOST_HOURS", 72)
+    monkeypatch.setattr("suyuan.run.MOST_RECEPTORS", 10)
+    heard = _heard_before_refusal(
+        river, tmp_path / "out", match="more than the 10 that fit.*name fewer stations"
+    )
+    assert heard == ["reading the project"]

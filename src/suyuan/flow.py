@@ -151,24 +151,26 @@ def _closed(flow: FlowField, network: Network) -> BalancedFlow:
 def _closed_discharge(
     flow: FlowField, network: Network, *, storing: Array, given: Array, is_free: NDArray[np.bool_]
 ) -> Array:
-    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free."""
+    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
-    keep = ~is_free
-    if not keep.any():
-        return discharge
     leaving, entering = _incidence(network)
     root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
     variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
     external = np.where(np.isnan(given), 0.0, given)
     slack = np.where(_has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
-    net = (entering - leaving)[keep]
-    matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
-    solve = splu(matrix).solve
-    for _ in range(3):  # the second and third rounds only remove rounding
-        residual = net @ discharge.T - entering[keep] @ storing.T + external[:, keep].T
-        multiplier = solve(residual)
-        discharge -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
-        external[:, keep] -= slack[keep] * multiplier.T
+    for free in np.unique(is_free, axis=0):
+        keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
+        if not keep.any():
+            continue
+        net = (entering - leaving)[keep]
+        matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
+        solve = splu(matrix).solve
+        entered = external[np.ix_(bins, keep)]
+        for _ in range(3):  # the second and third rounds only remove rounding
+            residual = net @ discharge[bins].T - entering[keep] @ storing[bins].T + entered.T
+            multiplier = solve(residual)
+            discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
+            entered -= slack[keep] * multiplier.T
     return discharge
 
 
@@ -293,7 +295,7 @@ def _has_outside(network: Network) -> NDArray[np.bool_]:
 
 
 def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the given inflow (bin, node) [m3/s], NaN where free, and which nodes are free."""
+    """Return the given inflow (bin, node) [m3/s], NaN where free, and where it is, (bin, node)."""
     external = np.zeros((len(flow.edges) - 1, len(network.nodes)))
     external[:, _has_outside(network)] = np.nan
     known = {n.id: i for i, n in enumerate(network.nodes)}
@@ -310,7 +312,7 @@ def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[n
             raise InputError(flow.source, what, "make its kind boundary in the layer nodes")
         if kind not in ("junction", "manhole"):
             external[:, known[name]] = given
-    return external, np.asarray(np.isnan(external).any(axis=0))
+    return external, np.isnan(external)
 
 
 def _balance_report(

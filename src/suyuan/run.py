@@ -49,6 +49,9 @@ MEMBERS = 12
 POOLED_S = 2.0 * HOUR_S
 """Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
 
+MOST_HOURS, MOST_RECEPTORS = 1500, 6000
+"""Longest window [h], and most times and places of readings in it: memory grows with the square of both, to about 4 GB."""
+
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done."""
 
@@ -206,6 +209,7 @@ def prepare(
     known = everything.select(stations=stations, determinands=names, until=now)
     observations = pooled(chosen, every_s=POOLED_S)
     receptors, _ = receptors_of(network, observations.where(observations.is_usable))
+    _refuse_too_much(len(receptors), (since, until), source=everything.source)
     blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
     progress("closing the water balance", 0.04)
     flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
@@ -361,3 +365,15 @@ def _refuse_empty(
         held = f"{iso(everything.time.min(), zone)} to {iso(everything.time.max(), zone)}"
         remedy = f"readings run from {held}; widen the window or name other stations"
         raise InputError(everything.source, what, remedy)
+
+
+def _refuse_too_much(receptors: int, window: tuple[np.datetime64, np.datetime64], *, source: str) -> None:
+    """Refuse a window whose matrices would not fit into the memory of a usual computer."""
+    hours = int(np.ceil((window[1] - window[0]) / np.timedelta64(3600, "s")))
+    if hours > MOST_HOURS:
+        what = f"the window is {hours:,} hours long, more than the {MOST_HOURS:,} that fit into memory"
+        raise InputError(source, what, "set since and until closer about the episode")
+    if receptors > MOST_RECEPTORS:
+        held = f"{MOST_RECEPTORS:,} that fit into memory"
+        what = f"readings at {receptors:,} times and places lie in the window, more than the {held}"
+        raise InputError(source, what, "shorten the window, or name fewer stations with --station")

@@ -237,7 +237,19 @@ def water_balance(flow: FlowField, network: Network) -> Found:
         f"node '{balance.nodes[worst]}' ({balance.node_residual[worst]:.3g} of "
         f"{balance.node_through[worst]:.3g} m3/s), and by {balance.reach_share:.1%} inside the reaches"
     )
-    return Found(summary={"water balance": text})
+    return Found(notes=_gaps(flow), summary={"water balance": text})
+
+
+def _gaps(flow: FlowField) -> list[Fault]:
+    """Return a note for every boundary whose inflow is known in some bins only."""
+    notes = []
+    for b, name in enumerate(flow.boundaries):
+        missing = int(np.isnan(flow.inflow[:, b]).sum())
+        if 0 < missing < len(flow.inflow):
+            what = f"inflow of '{name}' is missing in {missing:,} of {len(flow.inflow):,} bins"
+            remedy = "there it is taken to be what continuity asks for; fill the gap if it was measured"
+            notes.append(Fault(flow.source, 0, what, remedy))
+    return notes
 
 
 def library(fingerprints: Fingerprints, network: Network, *, readings: Readings | None) -> Found:
