@@ -167,7 +167,8 @@ def working_hours(text: str) -> tuple[float, float]:
     begin, end = (
         (float(found[k]) + float(found[k + 1] or 0.0) / 60.0 for k in (1, 3)) if found else (0.0, 0.0)
     )
-    if begin == end or max(begin, end) > 24.0:
+    minutes = [float(found[k] or 0.0) for k in (2, 4)] if found else []
+    if begin == end or max(begin, end) > 24.0 or max(minutes) >= 60.0:
         what = f"'{text}' are no working hours"
         raise InputError("--hours", what, "write 08-18, 07:30-17, 22-04 over midnight, or 00-24")
     return begin, end

@@ -51,7 +51,7 @@ class Observations:
     @property
     def is_usable(self) -> NDArray[np.bool_]:
         """Whether each row holds a reading that may be weighed, (reading,): a value, and not flagged FAIL or MISSING."""
-        return np.isfinite(self.value) & (self.flag != FAIL) & (self.flag != MISSING)
+        return np.asarray(np.isfinite(self.value) & (self.flag != FAIL) & (self.flag != MISSING))
 
     def select(
         self,

@@ -23,7 +23,7 @@ from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
-from suyuan.io.times import utc_of_datetime
+from suyuan.io.times import instant_of
 from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
@@ -107,12 +107,11 @@ def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
     >>> instant("2024-07-20 08:00", timezone_of("Asia/Shanghai"), where="--since")
     np.datetime64('2024-07-20T00:00:00')
     """
-    try:
-        return utc_of_datetime(datetime.fromisoformat(text), zone)
-    except ValueError:
-        raise InputError(
-            where, f"'{text}' is not a time", "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00"
-        ) from None
+    found = instant_of(text, zone, is_end=where == "--until")
+    if found is None:
+        remedy = "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00, with a time of day"
+        raise InputError(where, f"'{text}' is not a time", remedy)
+    return found
 
 
 def trace_folder(
