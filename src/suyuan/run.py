@@ -207,9 +207,7 @@ def prepare(
     _refuse_empty(everything, chosen, window=(since, until), zone=project.zone)
     known = everything.select(stations=stations, determinands=names, until=now)
     observations = pooled(chosen, every_s=POOLED_S)
-    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
-    _refuse_too_much(len(receptors), (since, until), source=everything.source)
-    blocks_of(observations, receptors, substances=substances)  # refuse now what could not be weighed later
+    _refuse_unweighable(network, observations, substances=substances, window=(since, until))
     progress("closing the water balance", 0.04)
     flow = _run_on(balanced(given, network), network, after=until if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
@@ -364,6 +362,19 @@ def _refuse_empty(
         held = f"{iso(everything.time.min(), zone)} to {iso(everything.time.max(), zone)}"
         remedy = f"readings run from {held}; widen the window or name other stations"
         raise InputError(everything.source, what, remedy)
+
+
+def _refuse_unweighable(
+    network: Network,
+    observations: Observations,
+    *,
+    substances: tuple[Substance, ...],
+    window: tuple[np.datetime64, np.datetime64],
+) -> None:
+    """Refuse now what could not be weighed later."""
+    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
+    _refuse_too_much(len(receptors), window, source=observations.source)
+    blocks_of(observations, receptors, substances=substances)
 
 
 def _refuse_too_much(receptors: int, window: tuple[np.datetime64, np.datetime64], *, source: str) -> None:
