@@ -28,6 +28,16 @@ def test_a_written_file_is_there_whole_and_alone(tmp_path: Path):
     assert (tmp_path / "ranking.csv").read_text() == "whole"
 
 
+def test_a_name_with_brackets_leaves_nothing_behind(tmp_path: Path):
+    def interrupted(partial: Path) -> None:
+        partial.write_text("begun")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), write_atomically(tmp_path / "flow[1].csv") as partial:
+        interrupted(partial)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
     (tmp_path / "ranking.csv").write_text("old")
     with pytest.raises(ZeroDivisionError), write_atomically(tmp_path / "ranking.csv") as partial:

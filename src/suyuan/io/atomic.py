@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -34,7 +35,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     partial = path.parent / f".{path.stem}-{secrets.token_hex(4)}.partial{path.suffix}"
     with _explained(path, partial), _ending_cleanly():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent, f".{path.stem}-*.partial{path.suffix}*")
+        _sweep(path.parent, f".{glob.escape(path.stem)}-*.partial{glob.escape(path.suffix)}*")
         partial.touch()
         partial.unlink()
         try:
@@ -43,7 +44,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             partial.replace(path)
             _sync(path.parent)
         finally:
-            for leftover in path.parent.glob(f"{partial.name}*"):  # with a database's journals
+            for leftover in path.parent.glob(f"{glob.escape(partial.name)}*"):  # with a database's journals
                 leftover.unlink(missing_ok=True)
 
 
@@ -62,7 +63,7 @@ def result_folder(out: str | Path) -> Iterator[Path]:
         if out.exists() and not out.is_dir():
             raise InputError(str(out), "is a file, not a folder", "choose another folder for the results")
         home.mkdir(parents=True, exist_ok=True)
-        _sweep(home, f".{out.name}-*.partial")
+        _sweep(home, f".{glob.escape(out.name)}-*.partial")
         partial.mkdir()
         try:
             yield partial
