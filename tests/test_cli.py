@@ -125,6 +125,7 @@ def test_ctrl_c_leaves_nothing_half_written(river: Path, tmp_path: Path):
 import os, signal
 import suyuan.io.atomic as atomic
 from suyuan.cli import app
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 sync = atomic._sync
 def interrupted(path):
     print("written", flush=True)
