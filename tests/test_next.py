@@ -353,8 +353,8 @@ def _list_samples(project: Path) -> None:
         ({"base": "nowhere"}, "station 'nowhere' is not in the network"),
         ({"confirm": "O99"}, "outfall 'O99' is not in the network"),
         ({"stops": 0}, "--stops: 0 samples a crew; give 1 or more"),
-        ({"speed_kmh": 0.0}, "--speed: 0 km/h is no speed"),
-        ({"speed_kmh": float("nan")}, "--speed: nan km/h is no speed"),
+        ({"speed_kmh": 0.0}, "--speed: a speed 0 km/h; give more"),
+        ({"speed_kmh": float("nan")}, "--speed: a speed nan km/h; give more"),
     ],
 )
 def test_what_crews_cannot_do_is_refused_before_the_water_is_followed(

@@ -123,7 +123,7 @@ def _asked(sampling: Sampling, network: Network) -> _Asked:
     if sampling.stops < 1:
         raise InputError("--stops", f"{sampling.stops} samples a crew", "give 1 or more")
     if not 0.0 < sampling.speed_kmh < float("inf"):
-        raise InputError("--speed", f"{sampling.speed_kmh:g} km/h is no speed", "give more than 0")
+        raise InputError("--speed", f"a speed {sampling.speed_kmh:g} km/h", "give more than 0")
     confirm = outfall_named(network, sampling.confirm) if sampling.confirm else ""
     return _Asked(confirm, place_named(network, sampling.base) if sampling.base else None)
 
