@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import networks
 import numpy as np
@@ -17,10 +18,14 @@ from tracing_worlds import FINGERPRINTS as LIBRARY
 from tracing_worlds import history, meeting, rates, read, substances
 from typer.testing import CliRunner, Result
 
-from suyuan.advise import Sampling, terms_of, working_hours
+from suyuan.advise import Sampling, advise_project, terms_of, working_hours
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import prolonged
+from suyuan.io.observations import read_observations
+from suyuan.io.project import read_project
+from suyuan.report.plan import SHEET, sheet_name
+from suyuan.run import Ask, window
 from suyuan.tracing.places import Place
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.predictions import Horizon, is_on, rises
@@ -295,9 +300,7 @@ def test_samples_written_into_the_plan_are_traced(planned: tuple[Result, Path], 
         table = csv.DictWriter(sheet, fieldnames=list(rows[0]))
         table.writeheader()
         table.writerows(rows[:1])
-    settings = (again / "suyuan.toml").read_text("utf-8")
-    listed = 'observations = ["observations.csv", "samples.csv"]'
-    (again / "suyuan.toml").write_text(settings.replace('observations = "observations.csv"', listed), "utf-8")
+    _list_samples(again)
     assert _suyuan("check", again).exit_code == 0, _suyuan("check", again).output
     result = _suyuan("trace", again, "--json")
     assert result.exit_code == 0, result.output
@@ -337,3 +340,90 @@ def test_a_wrong_option_says_which_value(words: tuple[str, ...], said: str, rive
     assert result.exit_code == 1, result.output
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def _list_samples(project: Path) -> None:
+    settings = (project / "suyuan.toml").read_text("utf-8")
+    listed = 'observations = ["observations.csv", "samples.csv"]'
+    (project / "suyuan.toml").write_text(
+        settings.replace('observations = "observations.csv"', listed), "utf-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"base": "nowhere"}, "station 'nowhere' is not in the network"),
+        ({"confirm": "O99"}, "outfall 'O99' is not in the network"),
+        ({"stops": 0}, "--stops: 0 samples a crew; give 1 or more"),
+        ({"speed_kmh": 0.0}, "--speed: a speed 0 km/h; give more"),
+        ({"speed_kmh": float("nan")}, "--speed: a speed nan km/h; give more"),
+    ],
+)
+def test_what_crews_cannot_do_is_refused_before_the_water_is_followed(
+    river: Path, wrong: dict[str, Any], match: str
+):
+    heard: list[str] = []
+    with pytest.raises(InputError, match=match):
+        advise_project(
+            read_project(river),
+            Ask(),
+            sampling=Sampling(**wrong),
+            progress=lambda what, _: heard.append(what),
+        )
+    assert "following the water back" not in heard
+
+
+def test_a_plan_that_could_not_be_written_is_refused_before_anything_is_read(river: Path, tmp_path: Path):
+    (tmp_path / "taken").write_text("mine")
+    result = _suyuan("next", river, "--out", tmp_path / "taken", "--stops", "0")
+    assert result.exit_code == 1
+    assert "taken: is a file, not a folder" in result.stderr
+    result = _suyuan("place", river, "--count", "99999", "--out", tmp_path / "taken")
+    assert "taken: is a file, not a folder" in result.stderr
+
+
+def test_samples_that_were_filled_in_are_never_replaced(tmp_path: Path):
+    template = ",".join(SHEET) + "\n2024-07-21T07:00:00+08:00,R1+2600,NH3-N,{},mg/L,,1.1\n"
+    sheet = tmp_path / "samples.csv"
+    assert sheet_name(tmp_path) == "samples.csv"
+    sheet.write_text(template.format(""), "utf-8-sig")
+    assert sheet_name(tmp_path) == "samples.csv"  # nothing filled in
+    sheet.write_text(template.format("2.6"), "utf-8-sig")
+    assert sheet_name(tmp_path) == "samples-2.csv"
+    sheet.write_bytes(template.format("").replace("R1", "河").encode("gb18030"))  # as a spreadsheet saved it
+    assert sheet_name(tmp_path) == "samples-2.csv"
+
+
+def test_a_plan_beside_filled_in_samples_leaves_them_alone(
+    planned: tuple[Result, Path], river: Path, tmp_path: Path
+):
+    _, out = planned
+    shutil.copytree(out, tmp_path / "plan")
+    filled = (out / "samples.csv").read_text("utf-8-sig") + "2024-07-21T07:00:00+08:00,S1,NH3-N,2.6,mg/L,,\n"
+    (tmp_path / "plan" / "samples.csv").write_text(filled, "utf-8")
+    result = _suyuan("next", river, *RUNNING, "--out", tmp_path / "plan")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "plan" / "samples.csv").read_text("utf-8") == filled
+    assert "samples-2.csv" in (tmp_path / "plan" / "next.html").read_text("utf-8")
+
+
+def test_samples_after_the_window_are_counted_and_samples_to_come_are_not_the_present(
+    river: Path, tmp_path: Path
+):
+    """One sample was read an hour after `until`, one will be taken the day after."""
+    again = tmp_path / "again"
+    shutil.copytree(river, again)
+    _list_samples(again)
+    until = read_project(river).trace.until
+    assert until is not None
+    rows = [f"{until + np.timedelta64(h, 'h')}Z,R1+2600,NH3-N,{v},mg/L,,x" for h, v in ((1, "2.6"), (24, ""))]
+    (again / "samples.csv").write_text("\n".join([",".join(SHEET), *rows]) + "\n", "utf-8")
+    found = json.loads(_suyuan("trace", again, "--json").stdout)
+    assert any("1 readings outside the window" in note and "1 after" in note for note in found["notes"])
+    settings = (again / "suyuan.toml").read_text("utf-8")
+    open_ended = "\n".join(line for line in settings.splitlines() if not line.startswith("until"))
+    (again / "suyuan.toml").write_text(open_ended, "utf-8")
+    project = read_project(again)
+    observations = read_observations(project.files.observations, timezone=project.zone)
+    assert window(project, Ask(), observations=observations)[1] == until + np.timedelta64(1, "h")

@@ -56,6 +56,21 @@ def test_a_clean_release_is_traced_to_its_outfall():
     assert found.credible_set == ("O1",)
 
 
+def test_readings_that_were_flagged_away_are_in_the_fit_and_marked():
+    world = worlds.meeting()
+    seen = worlds.read(world, PULSE)
+    at_s = np.flatnonzero((seen.station == "S") & (seen.determinand == "TP"))[[3, 20]]
+    value, flag = seen.value.copy(), seen.flag.copy()
+    value[at_s], flag[at_s] = 99.0, FAIL
+    found = worlds.traced(world, replace(seen, value=value, flag=flag))
+    fit = next(f for f in found.fits if (f.station, f.determinand) == ("S", "TP"))
+    np.testing.assert_array_equal(np.flatnonzero(~fit.is_used), [3, 20])
+    assert (fit.observed[~fit.is_used] == 99.0).all()
+    assert np.isnan(fit.fitted[:, ~fit.is_used]).all()
+    assert np.isfinite(fit.fitted[:, fit.is_used]).all()
+    assert (np.diff(fit.time) > np.timedelta64(0, "s")).all()
+
+
 def test_mass_and_start_of_a_clean_release_are_covered():
     top = clean().findings[0]
     assert top.mass_kg.q05 < PULSE_KG < top.mass_kg.q95

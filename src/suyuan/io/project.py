@@ -6,9 +6,8 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
-from suyuan.io.times import timezone_of, utc_of_datetime
+from suyuan.io.times import instant_of, timezone_of
 from suyuan.substances import determinand
 
 SETTINGS = "suyuan.toml"
@@ -223,17 +222,11 @@ class _Finder:
 
     def _instant(self, table: dict[str, Any], key: str, *, zone: tzinfo) -> np.datetime64 | None:
         value = table.get(key)
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = datetime.fromisoformat(value.strip())
-        if isinstance(value, datetime):
-            return utc_of_datetime(value, zone)
-        if isinstance(value, date) and key == "since":
-            return utc_of_datetime(datetime.combine(value, time()), zone)
-        if value is not None:
+        found = instant_of(value, zone, is_end=key == "until")
+        if found is None and value is not None:
             remedy = f"write {key} = 2024-07-28T00:00:00+08:00, with a time of day"
             self.fault(key, f"{key} is {value!s}, not a time", remedy=remedy)
-        return None
+        return found
 
     def _determinand(self, key: str, name: str) -> str:
         try:

@@ -220,4 +220,5 @@ def _balance(balance: WaterBalance, worst: int = 8) -> dict[str, Any]:
         for n in order
         if balance.node_residual[n] > 0.0
     ]
-    return {"share": f"{balance.residual_share:.2%}", "rows": rows, "dry": balance.dry}
+    shares = {"share": f"{balance.residual_share:.2%}", "reach_share": f"{balance.reach_share:.2%}"}
+    return {**shares, "rows": rows, "dry": balance.dry}

@@ -24,6 +24,9 @@ ASSUMPTIONS_ZH = {
 """Chinese of every entry of ASSUMPTIONS, with the same gaps."""
 
 NOTES_ZH = {
+    "outside the window": "未使用时段 {first} 至 {last} 之外的 {count} 个读数（之前 {before} 个，之后 {after} 个）；"
+    "如需使用，请移动 since 或 until。",
+    "not above 0": "{determinands} 没有大于 0 的可用读数：未使用。",
     "few members": "流场成员少于四个：几乎没有考虑传播时间的误差。",
     "members disagree": "各流场成员对读数的解释相差很大；证据已被减弱，直到有三个成员起作用。",
     "no fingerprints": "没有水质指纹：未用水质特征判断是哪一类污水。",

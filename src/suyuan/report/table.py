@@ -24,7 +24,7 @@ def balance_words(balance: WaterBalance) -> str:
     return (
         f"water balance: node errors sum to {balance.residual_share:.1%} of the through-flow before closure, "
         f"most at {balance.nodes[worst]} ({balance.node_residual[worst]:.2g} of "
-        f"{balance.node_through[worst]:.2g} m3/s)"
+        f"{balance.node_through[worst]:.2g} m3/s); errors inside the reaches to {balance.reach_share:.1%}"
     )
 
 

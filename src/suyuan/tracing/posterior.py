@@ -78,7 +78,7 @@ def trace(
         if len(verdict.single.source)
         else 0.0,
         assumptions=_assumptions(problem, verdict),
-        notes=_notes(problem, verdict, fingerprints=fingerprints),
+        notes=(*left_out(substances, problem.blocks), *_notes(problem, verdict, fingerprints=fingerprints)),
     )
 
 
@@ -216,6 +216,13 @@ def _described(block: Block) -> dict[str, str]:
         "decay": f"{block.substance.decay_per_s * 86400.0:.3g}",
         "count": f"{len(block.value)}",
     }
+
+
+def left_out(substances: Sequence[Substance], blocks: Sequence[Block]) -> tuple[Note, ...]:
+    """Return a note that names the substances which had no usable reading above 0, if there are any."""
+    used = {block.substance.determinand.id for block in blocks}
+    names = [s.determinand.id for s in substances if s.determinand.id not in used]
+    return (Note("not above 0", {"determinands": ", ".join(names)}),) if names else ()
 
 
 def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[Note, ...]:

@@ -23,13 +23,20 @@ LEAST_NOISE = 1e-3
 """No reading is trusted to better than this share of the median reading."""
 
 
+ROUNDING = 1.0 / np.sqrt(12.0)
+"""Standard deviation of what is lost where a reading is rounded, as a share of the smallest reading above 0."""
+
+LEAST_RANGE = 1e-4
+"""No reading is told from 0 below this share of the highest."""
+
+
 @dataclass(frozen=True)
 class Block:
     """The usable readings of one substance.
 
     Arrays (reading,): `receptor` row in the matrix, `value`, `noise_sd`, `is_below`; `row` is the row in the
     observations. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit.
-    `level` is the median reading.
+    `level` is the median reading, at least what can be told from 0.
     """
 
     substance: Substance
@@ -46,7 +53,7 @@ class Block:
 def blocks_of(
     observations: Observations, receptors: Receptors, *, substances: Sequence[Substance]
 ) -> tuple[Block, ...]:
-    """Return one block for every substance that has usable readings; the first substance must have some."""
+    """Return one block for every substance that has usable readings above 0; the first substance must have some."""
     place = {
         key: i
         for i, key in enumerate(zip(receptors.station, receptors.time, receptors.duration_s, strict=True))
@@ -57,10 +64,11 @@ def blocks_of(
     blocks = []
     for substance in substances:
         rows = np.flatnonzero(usable & (observations.determinand == substance.determinand.id))
-        if len(rows):
+        if len(rows) and observations.value[rows].max() > 0.0:
             blocks.append(_block(observations, rows, receptor=receptor[rows], substance=substance))
         elif substance is substances[0]:
-            what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced"
+            above = f" above 0 among {len(rows)}" if len(rows) else ""
+            what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced{above}"
             raise InputError(
                 observations.source, what, "choose another [trace] determinand or a window with readings"
             )
@@ -75,11 +83,18 @@ def _block(
     station = observations.station[rows]
     is_below = observations.qualifier[rows] == "<"
     value, noise = below_detection(given, is_below, time=time, station=station)
-    level = max(float(np.median(value)), 1e-9)
+    median, resolution = float(np.median(value)), _resolution(given)
+    level = max(median, resolution)
     seen = ~is_below
     noise[seen] = noise_of(given[seen], time[seen], station=station[seen])
-    noise = np.maximum(noise, LEAST_NOISE * level)
+    least = LEAST_NOISE * level if median >= resolution else ROUNDING * resolution
+    noise = np.maximum(noise, least)
     return Block(substance, receptor, rows, value, noise, is_below, station, time, level)
+
+
+def _resolution(given: Array) -> float:
+    """Return the smallest reading above 0: an instrument that mostly says 0 tells no less apart."""
+    return max(float(given[given > 0.0].min()), LEAST_RANGE * float(given.max()))
 
 
 def below_detection(

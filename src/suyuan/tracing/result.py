@@ -69,8 +69,9 @@ class Finding:
 class Fit:
     """Readings of one determinand at one station beside what the posterior expects there.
 
-    All arrays (reading,): `observed`, `is_used` (not flagged away), `is_below` (below detection), `background` (median
-    without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise included.
+    All arrays (reading,): `observed`, `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
+    `background` (median without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise
+    included.
     """
 
     station: str

@@ -40,6 +40,9 @@ ASSUMPTIONS = {
 """Every number that a trace or an advice may say it assumed."""
 
 NOTES = {
+    "outside the window": "Not used: {count} readings outside the window {first} to {last} ({before} before, {after} after); "
+    "move since or until to use them.",
+    "not above 0": "No usable reading above 0 of {determinands}: not used.",
     "few members": "Fewer than four flow members: travel time errors are hardly accounted for.",
     "members disagree": "Flow members disagree strongly about the readings; the evidence was weakened until three of them "
     "carry weight.",
