@@ -16,7 +16,14 @@ from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.tracing.search import Explanations, Problem
-from suyuan.tracing.verdict import LEAST_MEMBERS, Verdict, effective_members, temperature_of, weigh
+from suyuan.tracing.verdict import (
+    LEAST_MEMBERS,
+    LEAST_TEMPERATURE,
+    Verdict,
+    effective_members,
+    temperature_of,
+    weigh,
+)
 
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
 PULSE_KG = 3.0 * 6 * 3.6
@@ -243,11 +250,11 @@ def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
     assert np.argmax(warm.weight) in (7, 15)
 
 
-def test_members_that_agree_leave_the_evidence_as_it_is():
+def test_members_that_agree_weaken_the_evidence_no_further():
     row = np.arange(8)
     zero = np.zeros(8, np.int64)
     agreeing = Explanations(
         row, zero, zero, zero, np.zeros(8), np.full(8, 50.0), np.ones((1, 8)), np.ones((1, 8))
     )
-    assert temperature_of(agreeing, 8) == 1.0
+    assert temperature_of(agreeing, 8) == LEAST_TEMPERATURE
     assert effective_members(agreeing, 8) == pytest.approx(8.0)

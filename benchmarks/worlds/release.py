@@ -165,6 +165,8 @@ def _place(network: Network, family: str, *, rng: np.random.Generator) -> tuple[
         able = [o for o in network.outfalls if o.reach in upper]
     else:
         able = [o for o in network.outfalls if network.reach(o.reach).kind == "canal"]
+    if not able:
+        raise LookupError(f"{network.source}: no outfall for a {family} release")
     outfall = able[int(rng.integers(len(able)))]
     return "outfall", outfall.id, outfall.reach, outfall.chainage_m, outfall.kind
 

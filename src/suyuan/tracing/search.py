@@ -108,22 +108,28 @@ def explain(
 
     Only the first `members` flow members are looked at; all of them where it is 0.
     """
-    matrices = problem.matrices[: members or None]
     residuals = [claimed.residuals(plumes) for plumes in removed]
-    with ThreadPoolExecutor(problem.workers) as pool:
-        scans = list(
-            pool.map(
-                lambda matrix: scan_member(
-                    matrix, claimed, residuals=residuals, grid=problem.grid, considered=problem.considered
-                ),
-                matrices,
-            )
-        )
-    tables = [
-        [_table(problem, m, scans=of_member[k]) for m, of_member in enumerate(scans)]
-        for k in range(len(removed))
+    count = members or len(problem.matrices)
+    jobs = [
+        (m, part) for m in range(count) for part in _shared_out(problem, problem.workers if count == 1 else 1)
     ]
-    return tuple(lifted(joined(of_all), -float(np.log(len(scans)))) for of_all in tables)
+
+    def scans(job: tuple[int, NDArray[np.int64]]) -> list[Explanations]:
+        member, part = job
+        found = scan_member(
+            problem.matrices[member], claimed, residuals=residuals, grid=problem.grid, considered=part
+        )
+        return [_table(problem, member, scans=each) for each in found]
+
+    with ThreadPoolExecutor(problem.workers) as pool:
+        tables = list(pool.map(scans, jobs))
+    return tuple(lifted(joined(of_all), -float(np.log(count))) for of_all in zip(*tables, strict=True))
+
+
+def _shared_out(problem: Problem, parts: int) -> list[NDArray[np.int64]]:
+    """Return the sources to look at in so many parts of much the same work."""
+    every = np.arange(len(problem.log_prior)) if problem.considered is None else problem.considered
+    return [every[part::parts] for part in range(parts)]
 
 
 def _table(problem: Problem, member: int, *, scans: Sequence[SourceScan]) -> Explanations:
