@@ -17,7 +17,7 @@ import pytest
 from suyuan.network import Network, Node, Reach
 from suyuan.plot import drawn_lines, network_map, percent, point_at
 from suyuan.report import RunInfo, trace_dict, write_results
-from suyuan.report.words import headline, likelihood, mass_words, shares
+from suyuan.report.words import headline, likelihood, mass_words, prior_words, shares
 from suyuan.tracing.result import Trace
 
 
@@ -88,7 +88,7 @@ def test_the_page_says_everything_in_both_languages(results: Path):
         ("盲区", "Blind spots"),
         ("水量平衡", "Water balance"),
         ("假定", "What was assumed"),
-        ("没有人排放", "nobody"),
+        ("未见异常排放", "nobody"),
         ("名录外污染源", "an unlisted source"),
         ("不是定责的结论", "not a verdict"),
         ("背景", "background"),
@@ -171,8 +171,33 @@ def test_the_headline_names_who_when_how_much_and_how_sure():
 def test_the_headline_accuses_nobody_when_nobody_is_likeliest():
     quiet = made_up.trace(top=0.04, nobody=0.93)
     said = headline(quiet, made_up.network(), zone=made_up.CHINA)
-    assert said.en == "It is very likely (93 %) that nobody released: background alone explains the readings."
+    assert said.en == (
+        "No release shows in these readings (very likely, 93 %): background alone explains them. A release of 50 kg "
+        "within one hour would have stayed unseen in 25 % of all candidates' hours (blind spots)."
+    )
+    assert said.zh.startswith("读数中未见排放迹象（很可能，93 %）")
+    assert "25 %" in said.zh
     assert "O1" not in said.zh
+
+
+def test_the_bayes_factor_is_free_of_the_prior_of_nobody():
+    once = replace(made_up.trace(nobody=0.20), prior_nobody=0.10)
+    factor = (0.80 / 0.20) * (0.10 / 0.90)
+    odds = factor * 0.5 / 0.5
+    again = replace(once, prior_nobody=0.50, no_source_probability=1.0 / (1.0 + odds))
+    assert once.bayes_factor == pytest.approx(factor)
+    assert again.bayes_factor == pytest.approx(factor)
+    assert "0.44 times" in prior_words(once).en
+    assert "10 %" in prior_words(once).zh
+    assert "more than a million times" in prior_words(replace(once, no_source_probability=0.0)).en
+
+
+def test_the_page_does_not_call_its_probabilities_calibrated(results: Path):
+    text = _page(results).text
+    assert "校准过" not in text
+    assert "invented rivers and invented releases only" in text
+    assert "Bayes factor" in text
+    assert "贝叶斯因子" in text
 
 
 def test_the_headline_asks_for_samples_when_no_candidate_stands_out():

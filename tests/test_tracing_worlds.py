@@ -12,7 +12,7 @@ import tracing_worlds as worlds
 from suyuan.errors import InputError
 from suyuan.observations import FAIL
 from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
-from suyuan.tracing.posterior import candidate_probabilities, problem_of
+from suyuan.tracing.posterior import candidate_probabilities, problem_of, trace
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.tracing.search import Explanations, Problem
@@ -70,6 +70,24 @@ def test_nobody_is_accused_of_a_river_that_only_flows():
     found = quiet()
     assert found.no_source_probability > 0.9
     assert max(finding.probability for finding in found.findings) < 0.05
+
+
+def test_what_the_readings_say_of_somebody_does_not_hang_on_the_prior_of_nobody():
+    world = worlds.meeting()
+    observations, usual = worlds.read(world, {}), world.prior
+    doubtful = replace(usual, nobody=0.55, pair=0.05)  # somebody half as likely, two as before
+    found = trace(
+        observations,
+        (world.matrix,),
+        substances=worlds.substances(),
+        fingerprints=worlds.FINGERPRINTS,
+        prior=doubtful,
+        rng=np.random.default_rng(5),
+    )
+    assert found.no_source_probability > quiet().no_source_probability
+    assert found.bayes_factor == pytest.approx(quiet().bayes_factor, rel=1e-6)
+    assert quiet().bayes_factor < 1.0
+    assert quiet().prior_nobody > usual.nobody  # O4 lies below every station: its release could not show
 
 
 def test_the_background_of_a_quiet_river_is_found_at_every_reading():

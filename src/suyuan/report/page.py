@@ -23,6 +23,7 @@ from suyuan.report.words import (
     mass_unit,
     mass_words,
     place_words,
+    prior_words,
     shares,
     start_words,
 )
@@ -93,6 +94,7 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         ],
         rest=_rest(trace),
         nobody=trace.no_source_probability,
+        prior=prior_words(trace),
         nobody_label=percent(trace.no_source_probability),
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],

@@ -30,6 +30,9 @@ LIKELIHOOD = (
 )
 """Least probability of each word, after Mastrandrea et al. (2010), IPCC note on uncertainties, table 1."""
 
+MOST_FACTOR = 1e6
+"""Bayes factors beyond this say no more than "more": no model of a river is that good."""
+
 KINDS = {
     "industrial": Words("工业", "industrial"),
     "domestic": Words("生活", "domestic"),
@@ -80,10 +83,10 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
     """Return the one sentence an inspector reads first: who or nobody, how sure, when and how much."""
     nobody = trace.no_source_probability
     if nobody >= 0.5 or not trace.findings:
-        sure, p = likelihood(nobody), percent(nobody)
+        sure, p, unseen = likelihood(nobody), percent(nobody), _unseen(trace)
         return Words(
-            f"{sure.zh}（{p}）没有人排放：读数用背景变化即可解释。",
-            f"It is {sure.en} ({p}) that nobody released: background alone explains the readings.",
+            f"读数中未见排放迹象（{sure.zh}，{p}）：背景变化即可解释读数。{unseen.zh}",
+            f"No release shows in these readings ({sure.en}, {p}): background alone explains them.{unseen.en}",
         )
     top = trace.findings[0]
     who, sure, p = (
@@ -118,7 +121,24 @@ def shares(trace: Trace) -> tuple[tuple[Words, float], ...]:
     ]
     return (
         *((words, min(p, 1.0 - trace.no_source_probability)) for words, p in found),
-        (Words("没有人排放", "nobody"), trace.no_source_probability),
+        (Words("未见异常排放", "nobody"), trace.no_source_probability),
+    )
+
+
+def prior_words(trace: Trace) -> Words:
+    """Return what was believed of nobody before the readings, and by how much they changed it."""
+    before, factor = percent(trace.prior_nobody), trace.bayes_factor
+    if not np.isfinite(factor) or factor > MOST_FACTOR:
+        times = Words("一百万倍以上", "more than a million times")
+    elif factor < 1.0 / MOST_FACTOR:
+        times = Words("不到百万分之一", "less than a millionth")
+    else:
+        times = Words(f" {_rounded(factor)} 倍", f"{_rounded(factor)} times")
+    return Words(
+        f"看读数之前，未见异常排放（无人排放，或排放了也看不见）的概率取为 {before}。"
+        f"读数使“有人排放”的几率变为原来的{times.zh}（贝叶斯因子，与先验无关）。",
+        f"Before any reading, nobody (or nothing that could show) was given {before}. The readings multiply the odds that "
+        f"somebody released by {times.en} (Bayes factor, whatever was believed before).",
     )
 
 
@@ -146,6 +166,19 @@ def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
         str(t)[5:16].replace("T", " ") for t in local(np.array([start.q05, start.q50, start.q95]), zone)
     )
     return f"{middle}\n({low} – {high})"
+
+
+def _unseen(trace: Trace) -> Words:
+    """Return in how many of all candidates' hours a test release would have stayed unseen; nothing where in none."""
+    if not trace.blind_spots:
+        return Words("", "")
+    blind = sum(float(spot.is_blind.mean()) for spot in trace.blind_spots)
+    share = percent(blind / max(len(trace.findings), len(trace.blind_spots)))
+    mass = f"{max(spot.test_mass_kg for spot in trace.blind_spots):.3g} {mass_unit(trace)}"
+    return Words(
+        f"但若在 1 小时内排放 {mass}，全部候选的时段中有 {share} 读数看不出来（见盲区）。",
+        f" A release of {mass} within one hour would have stayed unseen in {share} of all candidates' hours (blind spots).",
+    )
 
 
 def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:

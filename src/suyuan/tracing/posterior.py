@@ -20,7 +20,7 @@ from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import Block, blocks_of
 from suyuan.tracing.release import Draws, draw_releases, finding_of
 from suyuan.tracing.result import Finding, Trace
-from suyuan.tracing.scan import Grid
+from suyuan.tracing.scan import Grid, visible_sources
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
 from suyuan.tracing.verdict import Verdict, effective_members, weigh
@@ -78,6 +78,7 @@ def trace(
         else 0.0,
         assumptions=_assumptions(problem, verdict),
         notes=_notes(problem, verdict, fingerprints=fingerprints),
+        prior_nobody=prior_of_nobody(problem, verdict),
     )
 
 
@@ -125,6 +126,13 @@ def _strength(matrix: SourceReceptorMatrix, block: Block) -> Strength:
     steady = steady[steady > 1e-3 * max(float(steady.max()), 1e-30)]
     diluting = float(np.median(1.0 / steady)) if len(steady) else 1.0
     return Strength(float(np.log(2.0 * block.level * diluting)))
+
+
+def prior_of_nobody(problem: Problem, verdict: Verdict) -> float:
+    """Return the probability, before any reading, that nobody released or that nothing could show, as `weigh` takes it."""
+    shown = visible_sources(problem.matrices[0], verdict.claimed, grid=problem.grid)
+    somebody = (1.0 - problem.grid.prior.nobody) * min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
+    return 1.0 - somebody
 
 
 def candidate_probabilities(problem: Problem, verdict: Verdict) -> dict[str, float]:

@@ -103,6 +103,7 @@ class Trace:
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
     `effective_members` how many of them carried weight. `assumptions` maps the name of each number that was assumed to
     its value in words. `notes` are sentences a reader must know (for example that the fingerprints did not fit).
+    `prior_nobody` is what `no_source_probability` was before any reading: that nobody released, or nothing that could show.
     """
 
     determinand: str
@@ -119,6 +120,19 @@ class Trace:
     effective_members: float = 1.0
     assumptions: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    prior_nobody: float = 0.10
+
+    @property
+    def bayes_factor(self) -> float:
+        """How many times as likely the readings are if somebody released as if nobody did, whatever was believed before.
+
+        The odds of somebody after the readings over the odds before; infinite where nobody is ruled out. The assumption
+        that hurts most: the background moves as its model says (Kass and Raftery, 1995, eq. 1).
+        """
+        nobody, before = self.no_source_probability, self.prior_nobody
+        if nobody <= 0.0:
+            return float("inf")
+        return (1.0 - nobody) / nobody * before / (1.0 - before)
 
     def ranking(self) -> pd.DataFrame:
         """Return one row a candidate: rank, id, kind, reach, probability, mass [kg] and start (UTC) with intervals."""
@@ -137,6 +151,8 @@ class Trace:
             "candidates": [_entry(finding) for finding in self.findings],
             "credible_set": list(self.credible_set),
             "no_source_probability": self.no_source_probability,
+            "prior_nobody": self.prior_nobody,
+            "bayes_factor_somebody": self.bayes_factor,
             "pairs": [{"ids": [a, b], "probability": p} for a, b, p in self.pairs],
             "blind_spots": [
                 {
