@@ -13,10 +13,12 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pytest
+from rich.console import Console
 
 from suyuan.network import Network, Node, Reach
 from suyuan.plot import drawn_lines, network_map, percent, point_at
 from suyuan.report import RunInfo, trace_dict, write_results
+from suyuan.report.table import ranking_table
 from suyuan.report.words import headline, likelihood, mass_words, prior_words, shares
 from suyuan.tracing.result import Trace
 
@@ -205,6 +207,48 @@ def test_the_headline_asks_for_samples_when_no_candidate_stands_out():
     said = headline(open_case, made_up.network(), zone=made_up.CHINA)
     assert said.en.startswith("Not settled: the most probable is outfall O1")
     assert "Sample before concluding" in said.en
+
+
+def test_the_headline_names_both_where_two_released():
+    one = made_up.trace(top=0.83)
+    second = replace(one.findings[1], probability=0.70)
+    both = replace(one, findings=(one.findings[0], second, *one.findings[2:]), pairs=(("O1", "O2", 0.66),))
+    said = headline(both, made_up.network(), zone=made_up.CHINA)
+    for text in (said.zh, said.en):
+        assert "O1" in text
+        assert "O2" in text
+        assert "83 %" in text
+        assert "70 %" in text
+        assert "66 %" in text
+
+
+def _going_on() -> Trace:
+    one = made_up.trace()
+    release = np.ones((3, made_up.BINS)) * np.array([0.5, 1.0, 1.5])[:, None]
+    return replace(one, findings=(replace(one.findings[0], release=release), *one.findings[1:]))
+
+
+def test_the_mass_of_a_release_that_goes_on_is_that_until_the_end_of_the_window(tmp_path: Path):
+    assert not made_up.trace().findings[0].is_going_on
+    said = headline(_going_on(), made_up.network(), zone=made_up.CHINA)
+    assert "until the end of the window" in said.en
+    assert "截至时段末" in said.zh
+    results = _written(tmp_path / "on", _going_on())
+    assert "still going on" in _page(results).text
+    assert json.loads((results / "trace.json").read_text("utf-8"))["candidates"][0]["is_going_on"] is True
+
+
+def test_the_90_percent_set_is_said_to_hold_only_if_somebody_released(results: Path):
+    said = headline(made_up.trace(top=0.35, nobody=0.05), made_up.network(), zone=made_up.CHINA)
+    assert "given that one source released" in said.en
+    assert "若确有一处排放" in said.zh
+    assert "90 % set (if one released)" in _page(results).text
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(ranking_table(_going_on(), made_up.network(), zone=made_up.CHINA))
+    shown = console.export_text()
+    assert "given that one source released" in shown
+    assert "以确有一处排放为前提" in shown
+    assert "so far" in shown
 
 
 def test_a_quiet_river_still_gets_a_page(tmp_path: Path):

@@ -140,6 +140,7 @@ def _row(rank: int, finding: Finding, *, trace: Trace, network: Network, zone: t
         "p": finding.probability,
         "label": percent(finding.probability),
         "mass": mass_words(finding.mass_kg),
+        "is_going_on": finding.is_going_on,
         "start": start_words(finding.start, zone),
         "is_in_set": finding.candidate.id in trace.credible_set,
         "is_top": rank == 1 and finding.probability >= 0.5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -41,6 +42,11 @@ KINDS = {
     "aquaculture": Words("水产养殖", "aquaculture"),
     "other": Words("其他", "other"),
 }
+
+
+GOING_ON = Words("截至时段末（仍在排放）", " until the end of the window (still going on)")
+
+GIVEN_ONE = Words("90 % 可信集以确有一处排放为前提", "90 % set: given that one source released")
 
 
 def likelihood(probability: float) -> Words:
@@ -89,6 +95,9 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
             f"No release shows in these readings ({sure.en}, {p}): background alone explains them.{unseen.en}",
         )
     top = trace.findings[0]
+    likely = [finding for finding in trace.findings if finding.probability >= 0.5]
+    if len(likely) > 1:
+        return _several(likely, trace, network=network, zone=zone)
     who, sure, p = (
         candidate_words(top.candidate, network),
         likelihood(top.probability),
@@ -102,8 +111,9 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
         )
     n = len(trace.credible_set)
     return Words(
-        f"尚不能定论：概率最高的是{who.zh}（{p}）；90 % 可信集含 {n} 个候选，请先采样再下结论。",
-        f"Not settled: the most probable is {who.en} ({p}); the 90 % set holds {n} candidates. "
+        f"尚不能定论：概率最高的是{who.zh}（{p}）；若确有一处排放，90 % 可信集含 {n} 个候选，请先采样再下结论。",
+        f"Not settled: the most probable is {who.en} ({p}); given that one source released, the 90 % "
+        f"set holds {n} candidates. "
         "Sample before concluding.",
     )
 
@@ -168,6 +178,26 @@ def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
     return f"{middle}\n({low} – {high})"
 
 
+def _several(found: Sequence[Finding], trace: Trace, *, network: Network, zone: tzinfo) -> Words:
+    """Return the headline where more than one candidate is more likely than not to have released."""
+    zh, en = [], []
+    for finding in found:
+        who, sure, p = (
+            candidate_words(finding.candidate, network),
+            likelihood(finding.probability),
+            percent(finding.probability),
+        )
+        detail = _detail(finding, trace, zone=zone)
+        zh.append(f"{who.zh}（{sure.zh}，{p}）{detail.zh}")
+        en.append(f"{who.en} ({sure.en}, {p}){detail.en}")
+    named = {finding.candidate.id for finding in found}
+    both = max((p for a, b, p in trace.pairs if {a, b} <= named), default=0.0)
+    return Words(
+        f"多处排放：{'；'.join(zh)}。两处同时排放的概率：{percent(both)}。",
+        f"More than one source: {'; and '.join(en)}. That two of them released: {percent(both)}.",
+    )
+
+
 def _unseen(trace: Trace) -> Words:
     """Return in how many of all candidates' hours a test release would have stayed unseen; nothing where in none."""
     if not trace.blind_spots:
@@ -189,9 +219,10 @@ def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:
     )
     mass = f"{_rounded(finding.mass_kg.q50)} {mass_unit(trace)}"
     within = f"{_rounded(finding.mass_kg.q05)}–{_rounded(finding.mass_kg.q95)}"
+    until = GOING_ON if finding.is_going_on else Words("", "")
     return Words(
-        f"，始于 {first} 至 {last} 之间，{trace.determinand} 约 {mass}（{within}）",
-        f", beginning between {first} and {last}, about {mass} of {trace.determinand} ({within})",
+        f"，始于 {first} 至 {last} 之间，{until.zh}{trace.determinand} 约 {mass}（{within}）",
+        f", beginning between {first} and {last}, about {mass} of {trace.determinand} ({within}){until.en}",
     )
 
 

@@ -173,7 +173,7 @@ def _findings(
 
 
 def credible_set(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Return the smallest set of leading candidates that holds the source with 90 % probability, ties kept whole."""
+    """Return the smallest set of leading candidates that holds the source with 90 % probability if there is one, ties whole."""
     total = sum(finding.probability for finding in findings)
     chosen: list[str] = []
     held, last = 0.0, 0.0

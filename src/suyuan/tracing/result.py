@@ -62,6 +62,11 @@ class Finding:
     start: TimeInterval | None = None
     release: Array | None = None
 
+    @property
+    def is_going_on(self) -> bool:
+        """Whether the release more likely than not goes on when the window ends, so that the mass is that until then."""
+        return self.release is not None and bool(self.release[1, -1] > 0.01 * self.release[1].max())
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -99,7 +104,8 @@ class Trace:
     """Who released what, when, with what probability; findings from the most probable down.
 
     `start` is datetime64[s] UTC and `edges` (bin + 1,) seconds from it: the bins of the release histories.
-    `credible_set` is the smallest set of candidates that holds the source with 90 % probability, ties kept whole.
+    `credible_set` is the smallest set of candidates that holds the source with 90 % probability, given that one released,
+    ties kept whole.
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
     `effective_members` how many of them carried weight. `assumptions` maps the name of each number that was assumed to
     its value in words. `notes` are sentences a reader must know (for example that the fingerprints did not fit).
@@ -192,6 +198,7 @@ def _row(rank: int, finding: Finding) -> dict[str, Any]:
     for q in ("q05", "q50", "q95"):
         row[f"mass_kg_{q}"] = getattr(finding.mass_kg, q, float("nan"))
         row[f"start_{q}"] = getattr(finding.start, q, np.datetime64("NaT"))
+    row["is_going_on"] = finding.is_going_on
     return row
 
 
@@ -203,6 +210,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
     }
     if finding.mass_kg:
         entry["mass_kg"] = {q: getattr(finding.mass_kg, q) for q in ("q05", "q50", "q95")}
+        entry["is_going_on"] = finding.is_going_on
     if finding.start:
         entry["start"] = {q: f"{getattr(finding.start, q)}Z" for q in ("q05", "q50", "q95")}
     return entry
