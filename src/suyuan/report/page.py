@@ -99,6 +99,7 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
         notes=trace.notes,
+        outside=[f"{name} {share:.0%}" for name, share in trace.outside if np.isfinite(share)],
         figures=_figures(drawn, network),
         left_out=len(drawn.readings) - len(_on_page(drawn)),
         blind=_blind(trace),

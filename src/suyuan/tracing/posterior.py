@@ -15,6 +15,7 @@ from suyuan.substances import Substance
 from suyuan.tracing.background import background_parts
 from suyuan.tracing.blind import blind_spots
 from suyuan.tracing.fit import fits_of
+from suyuan.tracing.goodness import departures, fingerprint_notes, fit_notes, shares_outside
 from suyuan.tracing.library import Strength, library_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import Block, blocks_of
@@ -60,6 +61,7 @@ def trace(
         verdict = weigh(problem)
     probability = candidate_probabilities(problem, verdict)
     findings = _findings(problem, verdict, probability=probability, rng=rng)
+    outside = shares_outside(problem, verdict)
     first = matrices[0]
     return Trace(
         determinand=substances[0].determinand.id,
@@ -77,7 +79,8 @@ def trace(
         if len(verdict.single.source)
         else 0.0,
         assumptions=_assumptions(problem, verdict),
-        notes=_notes(problem, verdict, fingerprints=fingerprints),
+        notes=_notes(problem, verdict, fingerprints=fingerprints, outside=outside, top=findings[0]),
+        outside=outside,
         prior_nobody=prior_of_nobody(problem, verdict),
     )
 
@@ -224,8 +227,18 @@ def _range(log_median: float, log_sd: float) -> str:
     return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
 
 
-def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[str, ...]:
-    notes = []
+def _notes(
+    problem: Problem,
+    verdict: Verdict,
+    *,
+    fingerprints: Fingerprints,
+    outside: tuple[tuple[str, float], ...],
+    top: Finding,
+) -> tuple[str, ...]:
+    notes = list(fit_notes(outside))
+    if top.probability >= 0.5:
+        found = departures(problem, verdict, candidate=top.candidate.id)
+        notes += fingerprint_notes(found, candidate=top.candidate.id)
     if len(problem.matrices) < 4:
         notes.append("Fewer than four flow members: travel time errors are hardly accounted for.")
     if verdict.single.temperature > 3.0:

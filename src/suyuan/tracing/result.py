@@ -109,6 +109,7 @@ class Trace:
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
     `effective_members` how many of them carried weight. `assumptions` maps the name of each number that was assumed to
     its value in words. `notes` are sentences a reader must know (for example that the fingerprints did not fit).
+    `outside` holds (determinand, share of readings outside the 90 % interval that the other readings foretell).
     `prior_nobody` is what `no_source_probability` was before any reading: that nobody released, or nothing that could show.
     """
 
@@ -127,6 +128,7 @@ class Trace:
     assumptions: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     prior_nobody: float = 0.10
+    outside: tuple[tuple[str, float], ...] = ()
 
     @property
     def bayes_factor(self) -> float:
@@ -172,6 +174,7 @@ class Trace:
             "effective_members": self.effective_members,
             "assumptions": dict(self.assumptions),
             "notes": list(self.notes),
+            "outside": dict(self.outside),
         }
 
     def __str__(self) -> str:
