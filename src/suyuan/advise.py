@@ -19,6 +19,7 @@ from suyuan.report import PlanInfo, iso, write_advice
 from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, operator_of, prepare
 from suyuan.tracing.advice import Advice
 from suyuan.tracing.crews import Budget, Terms
+from suyuan.tracing.lawful import lawful_waters
 from suyuan.tracing.methods import METHODS, Kit, Laboratory, Methods, Strip
 from suyuan.tracing.offers import Wanted
 from suyuan.tracing.places import outfall_named, place_named, sampling_places
@@ -100,6 +101,7 @@ def advise_project(
         base=place_named(network, sampling.base) if sampling.base else None,
         stops=sampling.stops,
         speed=sampling.speed_kmh / 3.6,
+        lawful=lawful_waters(network, ready.fingerprints, determinand=ready.substances[0].determinand.id),
     )
     progress("weighing the evidence", 0.66)
     return ready, _advice(ready, wanted, zone=project.zone, progress=progress)

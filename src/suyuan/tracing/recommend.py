@@ -119,7 +119,7 @@ def _advice(
         determinand=determinand.id,
         unit=determinand.unit,
         kit_limit=world.kit_limit(),
-        stops=_stops(found, offered, wanted=wanted, hypotheses=hypotheses),
+        stops=_stops(found, offered, world=world, hypotheses=hypotheses),
         leading=(hypotheses.names[top], float(before[top])),
         unsure=unsure,
         unsure_after=max(0.0, unsure - found.gain),
@@ -131,24 +131,25 @@ def _advice(
     )
 
 
-def _stops(found: Plan, offered: Offered, *, wanted: Wanted, hypotheses: Hypotheses) -> tuple[Stop, ...]:
+def _stops(found: Plan, offered: Offered, *, world: World, hypotheses: Hypotheses) -> tuple[Stop, ...]:
     """Return the chosen samples by crew and time."""
     ordered = sorted(found.choices, key=lambda c: (c.crew, offered.options[c.option].time_s))
     numbers = [sum(1 for c in ordered[:i] if c.crew == choice.crew) + 1 for i, choice in enumerate(ordered)]
     return tuple(
-        _stop(choice, number, offered=offered, wanted=wanted, hypotheses=hypotheses)
+        _stop(choice, number, offered=offered, world=world, hypotheses=hypotheses)
         for choice, number in zip(ordered, numbers, strict=True)
     )
 
 
-def _stop(choice: Choice, number: int, *, offered: Offered, wanted: Wanted, hypotheses: Hypotheses) -> Stop:
-    horizon: Horizon = wanted.horizon
+def _stop(choice: Choice, number: int, *, offered: Offered, world: World, hypotheses: Hypotheses) -> Stop:
+    horizon: Horizon = world.wanted.horizon
     option, outcome = offered.options[choice.option], offered.outcomes[choice.option]
     expected, high, chance = _says(outcome, hypotheses.weight)
+    place = world.wanted.places[option.place]
     return Stop(
         crew=choice.crew + 1,
         number=number,
-        place=wanted.places[option.place],
+        place=place,
         time=horizon.instant(option.time_s),
         known_at=horizon.instant(option.time_s + option.delay_s),
         method=option.method,
@@ -158,6 +159,7 @@ def _stop(choice: Choice, number: int, *, offered: Offered, wanted: Wanted, hypo
         expected=expected,
         if_high=_leading(hypotheses, high),
         if_low=_leading(hypotheses, 1.0 - high),
+        chance_lawful=world.lawful_chance(place),
     )
 
 
@@ -196,7 +198,9 @@ def _notes(found: Plan, offered: Offered, *, wanted: Wanted, unsure: float) -> t
         notes.append("No sample within reach, hours and budget would tell anything about who did it.")
     if any(wanted.places[offered.options[c.option].place].kind == "mouth" for c in found.choices):
         notes.append(
-            "A kit at an outfall's mouth is judged on the spot; suyuan trace reads samples of river and pipe water only."
+            "排口处的快检试剂盒只在现场判断，合法排放也可能呈阳性；suyuan trace 只读取河水和管道水样。"
+            "A kit at an outfall's mouth is judged on the spot, and is also positive if it discharges lawfully water above the "
+            "limit; suyuan trace reads samples of river and pipe water only."
         )
     return tuple(notes)
 
