@@ -52,3 +52,16 @@ def test_a_river_whose_traced_readings_all_failed_is_refused_before_water_is_fol
     heard = _heard_before_refusal(river, tmp_path / "out", match="no usable reading of NH3-N")
     assert "following the water back" not in heard
     assert not (tmp_path / "out").exists()
+
+
+def test_the_prior_of_nobody_in_the_settings_is_the_one_that_is_used_and_printed(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
+    settings = river / "suyuan.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6"), "utf-8")
+    now = datetime(2024, 8, 1, tzinfo=UTC)
+    done = trace_folder(river, Ask(), out=tmp_path / "out", now=now, progress=lambda *_: None)
+    found = done.traced.trace
+    assert dict(found.assumptions)["prior of nobody"] == "0.6"
+    assert found.prior_nobody >= 0.6

@@ -13,6 +13,7 @@ from suyuan.errors import InputError
 from suyuan.observations import FAIL
 from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
 from suyuan.tracing.posterior import candidate_probabilities, problem_of, trace
+from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.tracing.search import Explanations, Problem
@@ -74,8 +75,8 @@ def test_nobody_is_accused_of_a_river_that_only_flows():
 
 def test_what_the_readings_say_of_somebody_does_not_hang_on_the_prior_of_nobody():
     world = worlds.meeting()
-    observations, usual = worlds.read(world, {}), world.prior
-    doubtful = replace(usual, nobody=0.55, pair=0.05)  # somebody half as likely, two as before
+    observations = worlds.read(world, {})
+    usual, doubtful = world.prior, default_prior(world.network, world.flow, nobody=0.95)
     found = trace(
         observations,
         (world.matrix,),
@@ -201,6 +202,16 @@ def test_the_prior_shares_itself_out_among_all_candidates():
     assert of["reach:RC"] / of["reach:RA"] == pytest.approx(2.0)
     problem, _ = weighed()
     assert np.exp(problem.log_prior).sum() == pytest.approx(1.0)
+
+
+def test_the_prior_of_nobody_leaves_room_for_one_and_for_two():
+    world = worlds.meeting()
+    assert default_prior(world.network, world.flow).pair == pytest.approx(0.10)
+    sure = default_prior(world.network, world.flow, nobody=0.95)
+    assert sure.nobody + sure.pair < 1.0
+    for value in (0.0, 1.0, float("nan")):
+        with pytest.raises(InputError, match="prior of nobody"):
+            default_prior(world.network, world.flow, nobody=value)
 
 
 def test_with_one_source_the_candidates_and_nobody_share_one():

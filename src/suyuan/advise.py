@@ -180,7 +180,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(network, ready.flow),
+        prior=default_prior(network, ready.flow, nobody=ready.nobody),
     )
     with threadpool_limits(1):
         verdict = weigh(problem)

@@ -149,7 +149,7 @@ def trace_folder(
 class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
-    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
+    `flow_until` is where the given flow ends; `flow` may have been run on beyond it. `nobody` is the prior of no release.
     """
 
     network: Network
@@ -163,6 +163,7 @@ class Prepared:
     until: np.datetime64
     flow_until: np.datetime64
     rng: np.random.Generator
+    nobody: float
 
 
 def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
@@ -174,7 +175,7 @@ def trace_project(project: Project, ask: Ask, *, progress: Progress) -> Traced:
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(ready.network, ready.flow),
+        prior=default_prior(ready.network, ready.flow, nobody=ready.nobody),
         rng=ready.rng,
     )
     return Traced(found, ready.network, ready.flow, ready.observations, ready.since, ready.until)
@@ -222,6 +223,7 @@ def prepare(
         until=until,
         flow_until=given.until,
         rng=rng,
+        nobody=project.trace.nobody,
     )
 
 

@@ -204,8 +204,8 @@ def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], 
 def _assumptions(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str], ...]:
     prior, strength = problem.grid.prior, problem.grid.strength
     rows = [
-        ("prior of nobody", f"{prior.nobody:.2f}"),
-        ("prior of two sources", f"{prior.pair:.2f}"),
+        ("prior of nobody", f"{prior.nobody:.3g}"),
+        ("prior of two sources", f"{prior.pair:.2g}"),
         ("release rate, median and 90 % range a priori", _range(strength.log_rate, strength.log_sd)),
         ("flow members", f"{len(problem.matrices)}"),
         ("evidence divided by", f"{verdict.single.temperature:.2f}"),
