@@ -265,3 +265,19 @@ def test_members_that_agree_leave_the_evidence_as_it_is():
     )
     assert temperature_of(agreeing, 8) == 1.0
     assert effective_members(agreeing, 8) == pytest.approx(8.0)
+
+
+def test_ammonium_without_a_rate_of_decay_is_said():
+    world = worlds.meeting()
+    bare = tuple(replace(substance, decay_per_s=0.0) for substance in worlds.substances())
+    found = trace(
+        worlds.read(world, {}),
+        (world.matrix,),
+        substances=bare,
+        fingerprints=worlds.FINGERPRINTS,
+        prior=world.prior,
+        rng=np.random.default_rng(5),
+    )
+    (note,) = [note for note in found.notes if "decay_per_day" in note]
+    assert note.startswith("NH3-N 会在途中衰减")
+    assert not any("decay_per_day" in note for note in quiet().notes)

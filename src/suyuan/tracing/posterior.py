@@ -227,6 +227,20 @@ def _range(log_median: float, log_sd: float) -> str:
     return f"{middle:.3g} g/s ({low:.3g} to {high:.3g})"
 
 
+def _decay_notes(problem: Problem) -> tuple[str, ...]:
+    """Return which substances are lost on the way but have no rate, in both languages."""
+    substances = [block.substance for block in problem.blocks]
+    kept = [s.determinand.id for s in substances if s.determinand.is_reactive and s.decay_per_s == 0.0]
+    if not kept:
+        return ()
+    names = ", ".join(kept)
+    return (
+        f"{names} 会在途中衰减或沉降，但 [decay_per_day] 未给系数，按不衰减计算：远处的污染源排放量偏低，指纹比例偏移。"
+        f"{names}: lost on the way, but without a rate in [decay_per_day] it is taken to keep its mass: masses from far away "
+        "come out too low, and the ratios of fingerprints shift.",
+    )
+
+
 def _notes(
     problem: Problem,
     verdict: Verdict,
@@ -235,7 +249,7 @@ def _notes(
     outside: tuple[tuple[str, float], ...],
     top: Finding,
 ) -> tuple[str, ...]:
-    notes = list(fit_notes(outside))
+    notes = [*fit_notes(outside), *_decay_notes(problem)]
     if top.probability >= 0.5:
         found = departures(problem, verdict, candidate=top.candidate.id)
         notes += fingerprint_notes(found, candidate=top.candidate.id)
