@@ -44,7 +44,7 @@ WORDS_ZH = {
     "seen within 12 h": "12 小时内发现",
     "seen within 24 h": "24 小时内发现",
     "later or never": "更晚或看不见",
-    "kit": "试剂盒",
+    "kit": "快检试剂盒",
     "strip": "试纸",
     "grab sample": "采样送检",
     "route": "路线",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 METHOD_WORDS = {
-    "kit": Words("试剂盒（是/否）", "kit, yes or no"),
+    "kit": Words("快检试剂盒（是/否）", "kit, yes or no"),
     "strip": Words("试纸（浓度）", "strip, concentration"),
     "grab": Words("采样送实验室", "grab sample to the laboratory"),
 }
