@@ -24,12 +24,23 @@ from suyuan.errors import InputError
 from suyuan.flow import prolonged
 from suyuan.io.observations import read_observations
 from suyuan.io.project import read_project
-from suyuan.report.plan import SHEET, sheet_name
+from suyuan.report.plan import SHEET, expected_words, sheet_name
 from suyuan.run import Ask, window
+from suyuan.tracing.advice import Stop
+from suyuan.tracing.lawful import lawful_waters
+from suyuan.tracing.methods import Kit, Methods
+from suyuan.tracing.offers import Wanted, World
 from suyuan.tracing.places import Place
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.predictions import Horizon, is_on, rises
-from suyuan.tracing.scenarios import Release, Scenario, draw_scenarios, expected_water, substances_of
+from suyuan.tracing.scenarios import (
+    Expected,
+    Release,
+    Scenario,
+    draw_scenarios,
+    expected_water,
+    substances_of,
+)
 from suyuan.tracing.search import Problem
 from suyuan.tracing.verdict import Verdict, weigh
 from suyuan.transport.operator import compile_operator
@@ -427,3 +438,80 @@ def test_samples_after_the_window_are_counted_and_samples_to_come_are_not_the_pr
     project = read_project(again)
     observations = read_observations(project.files.observations, timezone=project.zone)
     assert window(project, Ask(), observations=observations)[1] == until + np.timedelta64(1, "h")
+
+
+def _mouths(limit: float) -> World:
+    """Scenarios in which O1 (industrial) or O3 (storm) released at the end, asked with kits at the mouths."""
+    network = meeting().network
+    scenarios = _drawn("O1", 40, 56)
+    horizon = Horizon(
+        networks.START, HOUR * np.arange(24.0, 109.0), 96.0 * HOUR, HOUR * np.arange(97.0, 100.0)
+    )
+    places = tuple(Place(o.id, "mouth", o.reach, o.chainage_m) for o in network.outfalls)
+    lawful = lawful_waters(network, LIBRARY, determinand="NH3-N")
+    wanted = Wanted(
+        places, horizon, np.ones(3, bool), methods=Methods(Kit(limit=limit), None, None), lawful=lawful
+    )
+    nothing = np.zeros((len(scenarios), 0, 3, 3), np.float32)
+    return World(scenarios, wanted, nothing, Expected(np.ones(3), np.ones(3), 0.15, 0.0), np.zeros((1, 3)))
+
+
+def _chance(world: World, outfall: str, *, guilty: bool) -> float:
+    at = [place.id for place in world.wanted.places].index(outfall)
+    option = next(i for i, o in enumerate(world.offered().options) if o.place == at)
+    outcome = world.offered().outcomes[option]
+    rows = [i for i, s in enumerate(world.scenarios) if (outfall in s.who) == guilty]
+    return float(np.median(outcome.chance[rows]))
+
+
+def test_a_yes_at_the_mouth_of_sewage_is_no_proof_where_lawful_sewage_says_yes_too():
+    world = _mouths(limit=2.0)  # industrial water of the library holds 30 g/m3
+    assert _chance(world, "O1", guilty=True) == pytest.approx(0.95)
+    assert _chance(world, "O1", guilty=False) == pytest.approx(0.95, abs=1e-6)
+
+
+def test_a_yes_at_a_storm_outfall_in_dry_weather_tells_much():
+    world = _mouths(
+        limit=5.0
+    )  # the median of storm water in the library: half of the 8 % of the time above it
+    assert _chance(world, "O3", guilty=False) == pytest.approx(0.03 + 0.92 * 0.04)
+
+
+def test_a_limit_above_lawful_water_makes_a_yes_tell():
+    world = _mouths(limit=60.0)  # twice the median, log sd 0.25: exceeded by 0.3 % of industrial water
+    assert _chance(world, "O1", guilty=False) < 0.04
+    assert world.lawful_chance(Place("RC+900", "river", "RC", 900.0)) != world.lawful_chance(
+        world.wanted.places[0]
+    )
+
+
+def test_lawful_water_is_that_of_the_outfall_itself_where_the_library_has_it():
+    network = meeting().network
+    own = replace(LIBRARY, kinds=("O1", *LIBRARY.kinds[1:]))
+    waters = lawful_waters(network, own, determinand="NH3-N")
+    assert waters["O1"].median == LIBRARY.median[0, 0]
+    assert np.isnan(waters["O4"].median)  # industrial, of which this library says nothing
+    assert waters["O4"].chance_above(1.0) == pytest.approx(0.5)
+    assert waters["O3"].share == pytest.approx(0.08)
+
+
+def test_the_plan_says_how_often_lawful_water_is_positive_too():
+    start, nothing = networks.START, float("nan")
+    mouth = Stop(
+        1,
+        1,
+        Place("O1", "mouth", "RA", 400.0),
+        start,
+        start,
+        "kit",
+        0.3,
+        30.0,
+        0.9,
+        (nothing,) * 3,
+        ("O1", 0.5),
+        ("", 0.5),
+    )
+    said = expected_words(replace(mouth, chance_lawful=0.77), "mg/L")
+    assert said.en == "yes 90 % (also positive if it discharges lawfully: 77 %)"
+    assert said.zh == "阳性 90 %（合法排放时也呈阳性 77 %）"
+    assert expected_words(mouth, "mg/L").en == "yes 90 %"

@@ -109,3 +109,16 @@ def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed
         river, tmp_path / "out", match="more than the 10 that fit.*name fewer stations"
     )
     assert heard == ["reading the project"]
+
+
+def test_the_prior_of_nobody_in_the_settings_is_the_one_that_is_used_and_printed(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
+    settings = river / "suyuan.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6"), "utf-8")
+    now = datetime(2024, 8, 1, tzinfo=UTC)
+    done = trace_folder(river, Ask(), out=tmp_path / "out", now=now, progress=lambda *_: None)
+    found = done.traced.trace
+    assert {a.name: a.value for a in found.assumptions}["prior of nobody"] == "0.6"
+    assert found.prior_nobody >= 0.6

@@ -1,4 +1,4 @@
-"""Readings of 0: an instrument that mostly says 0 still says something, and one that says nothing else is left out."""
+"""Readings at the ends of the range: of 0, where an instrument mostly says 0 or nothing else, and above the highest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tracing_worlds as worlds
 from suyuan.errors import InputError
 from suyuan.observations import Observations
 from suyuan.tracing.readings import blocks_of
+from suyuan.tracing.result import Trace
 
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
 
@@ -57,3 +58,51 @@ def test_readings_above_0_keep_their_noise():
     block = blocks_of(seen, world.matrix.receptors, substances=worlds.substances(("TP",)))[0]
     assert block.level == pytest.approx(np.median(block.value))
     assert block.noise_sd.min() < 0.05 * block.level
+
+
+def _with_kits(world: worlds.World, seen: Observations, *, limit: float, count: int) -> Observations:
+    """Return what S reads, and at T in the plume only `count` kits, an hour apart, that say yes from the limit on."""
+    in_plume = (seen.station == "T") & (seen.determinand == "NH3-N") & (seen.value > 2.4)
+    kits = np.flatnonzero(in_plume)[:count]
+    assert len(kits) == count
+    kept = seen.station == "S"
+    kept[kits] = True
+    is_kit = seen.station == "T"
+    value, qualifier = np.where(is_kit, limit, seen.value), np.where(is_kit, ">", seen.qualifier)
+    return replace(seen, value=value, qualifier=qualifier).where(kept)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("limit", [0.5, 1.0])
+def test_kits_that_say_yes_do_not_turn_against_a_plume_far_above_their_limit(limit: float, count: int):
+    """The river brings 0.5 to T and O1 adds 2.2; traced as exactly 0.5, three kits leave O1 less than 1 %."""
+    world = worlds.meeting()
+    seen = worlds.read(world, {"O1": (worlds.history(48, 6), worlds.rates("industrial", 2.2))})
+    kits = _with_kits(world, seen, limit=limit, count=count)
+    found = worlds.traced(world, kits)
+    exact = worlds.traced(world, replace(kits, qualifier=np.full(len(kits), "")))
+    alone = worlds.traced(world, seen.where(seen.station == "S"))
+    assert found.findings[0].candidate.id == "O1"
+    assert _probability(found, "O1") > 0.9 * _probability(alone, "O1")
+    assert _probability(found, "O1") > 1.2 * _probability(exact, "O1")
+
+
+def _probability(found: Trace, candidate: str) -> float:
+    return next(f.probability for f in found.findings if f.candidate.id == candidate)
+
+
+def test_a_reading_above_the_range_is_not_what_its_noise_is_judged_by():
+    world = worlds.meeting()
+    seen = worlds.read(world, {})
+    row = np.flatnonzero((seen.determinand == "TP") & (seen.station == "T"))[10]
+    high = replace(seen, qualifier=np.where(np.arange(len(seen)) == row, ">", seen.qualifier))
+    blocks = [
+        blocks_of(each, world.matrix.receptors, substances=worlds.substances(("TP",)))[0]
+        for each in (seen, high)
+    ]
+    at = np.flatnonzero(blocks[1].row == row)[0]
+    assert blocks[1].value[at] == pytest.approx(3.0 * seen.value[row])
+    assert blocks[1].noise_sd[at] == pytest.approx(2.0 * seen.value[row])
+    others = np.arange(len(blocks[0].row)) != at
+    np.testing.assert_allclose(blocks[1].value[others], blocks[0].value[others])
+    np.testing.assert_allclose(blocks[1].noise_sd[others], blocks[0].noise_sd[others], rtol=0.2)

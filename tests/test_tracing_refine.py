@@ -15,14 +15,13 @@ from suyuan.tracing.anew import PICKS, SOURCES_ANEW, picked, singles_anew, weigh
 from suyuan.tracing.evidence import evidence_of_kinds, pair_evidence
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
-from suyuan.tracing.refine import Ground, amplitudes_alone, doubt_of, ground_of
+from suyuan.tracing.refine import Ground, doubt_of, ground_of
 from suyuan.tracing.responses import responses
 from suyuan.tracing.search import Explanations, Problem, explain
 from suyuan.tracing.settle import (
     Amplitudes,
     Plumes,
     Releases,
-    Weighed,
     error_covariance,
     errors_of,
     likely_logs,
@@ -107,45 +106,6 @@ def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarra
 
 def log_normal(off: np.ndarray, covariance: np.ndarray) -> float:
     return float(-0.5 * off @ np.linalg.solve(covariance, off) - 0.5 * np.linalg.slogdet(covariance)[1])
-
-
-@pytest.mark.parametrize(("information", "score"), [(50.0, 120.0), (3.0, 2.0), (400.0, 20.0)])
-def test_one_amplitude_is_integrated_out_as_well_as_laplace_can(information, score):
-    centre, precision = 0.3, 1.0 / 1.4**2
-
-    def density(x: float) -> float:
-        a = np.exp(x)
-        return float(np.exp(score * a - 0.5 * information * a * a - 0.5 * precision * (x - centre) ** 2))
-
-    x, value = likely_logs(
-        np.array([[information]]),
-        np.array([score]),
-        Amplitudes(np.array([0.0]), np.array([centre]), np.array([[precision]])),
-    )
-    a = np.exp(x[0])
-    slope = score * a - information * a * a - precision * (x[0] - centre)
-    assert abs(slope) < 0.02 * (1.0 + information * a * a)
-    laplace = value + 0.5 * np.log(precision / (precision + information * a * a))
-    exact, _ = quad(density, -12.0, 6.0, points=[x[0]], limit=300)
-    assert laplace == pytest.approx(np.log(exact * np.sqrt(precision / (2.0 * np.pi))), abs=0.25)
-
-
-@pytest.mark.parametrize(("information", "score"), [(4.0, -1.0), (900.0, -600.0), (1e-3, -40.0)])
-def test_readings_that_speak_for_less_than_nothing_are_handed_on_as_they_are(
-    information: float, score: float
-):
-    """exp(score a - information a2 / 2) with score < 0 falls from a = 0 on; its peak has no logarithm."""
-    centre, sd = 1.0, 1.5
-    given = Amplitudes(np.array([0.0]), np.array([centre]), np.array([[1.0 / sd**2]]))
-    x, _ = likely_logs(np.array([[information]]), np.array([score]), given)
-    for _ in range(50):  # to rest
-        x, _ = likely_logs(np.array([[information]]), np.array([score]), given._replace(begin=x))
-    found = Weighed(0.0, x, np.array([[information]]), np.zeros((1, 1)))
-    alpha, beta = amplitudes_alone(found, centre=np.array([centre]), prior=np.array([[sd**2]]))
-    if information * np.exp(2.0 * x[0]) * sd**2 > 1e-2:
-        assert (alpha[0], beta[0]) == (pytest.approx(information), pytest.approx(score, rel=1e-3))
-    else:
-        assert (alpha[0], beta[0]) == (0.0, 0.0)
 
 
 def test_a_release_moved_by_whole_bins_is_the_later_history():

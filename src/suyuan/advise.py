@@ -23,6 +23,7 @@ from suyuan.rolling import operator_of
 from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, prepare
 from suyuan.tracing.advice import Advice
 from suyuan.tracing.crews import Budget, Terms
+from suyuan.tracing.lawful import lawful_waters
 from suyuan.tracing.methods import METHODS, Kit, Laboratory, Methods, Strip
 from suyuan.tracing.offers import Wanted
 from suyuan.tracing.places import Place, outfall_named, place_named, sampling_places
@@ -109,6 +110,7 @@ def advise_project(
         base=asked.base,
         stops=sampling.stops,
         speed=sampling.speed_kmh / 3.6,
+        lawful=lawful_waters(network, ready.fingerprints, determinand=ready.substances[0].determinand.id),
     )
     progress("weighing the evidence", 0.66)
     return ready, _advice(ready, wanted, zone=project.zone, progress=progress)
@@ -206,7 +208,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(network, ready.flow),
+        prior=default_prior(network, ready.flow, nobody=ready.nobody),
     )
     with threadpool_limits(1):
         verdict = weigh(problem)

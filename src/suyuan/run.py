@@ -130,7 +130,14 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
     found = traced(ready, progress=progress)
     progress("writing the report", 0.92)
     run = _run_info(project, ask, found=found, seconds=time.perf_counter() - began, now=now)
-    inputs = (ready.observations, ready.network, ready.flow, ready.substances, ready.fingerprints)
+    inputs = (
+        ready.observations,
+        ready.network,
+        ready.flow,
+        ready.substances,
+        ready.fingerprints,
+        ready.nobody,
+    )
     answer = answer_of(found.trace, record_of(run, *inputs))
     history = read_history(out)
     longer = with_answer(history, answer)
@@ -167,7 +174,7 @@ class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
     `observations` are means of `readings` usable readings, and the unusable ones.
-    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
+    `flow_until` is where the given flow ends; `flow` may have been run on beyond it. `nobody` is the prior of no release.
     """
 
     network: Network
@@ -182,6 +189,7 @@ class Prepared:
     until: np.datetime64
     flow_until: np.datetime64
     rng: np.random.Generator
+    nobody: float
     notes: tuple[Note, ...] = ()
 
     @property
@@ -203,7 +211,7 @@ def traced(ready: Prepared, *, progress: Progress) -> Traced:
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(ready.network, ready.flow),
+        prior=default_prior(ready.network, ready.flow, nobody=ready.nobody),
         rng=ready.rng,
     )
     found = replace(found, notes=(*ready.notes, *found.notes))
@@ -261,6 +269,7 @@ def prepare(
         flow_until=given.until,
         rng=rng,
         notes=chosen.notes,
+        nobody=project.trace.nobody,
     )
 
 

@@ -23,7 +23,7 @@ SETTINGS = "suyuan.toml"
 KEYS = {
     "project": ("name", "timezone", "invented"),
     "files": ("network", "flow", "observations", "fingerprints"),
-    "trace": ("determinand", "since", "until"),
+    "trace": ("determinand", "since", "until", "nobody"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys."""
 
@@ -42,11 +42,15 @@ class Files:
 
 @dataclass(frozen=True)
 class TraceSettings:
-    """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC]."""
+    """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
+
+    `nobody` is the probability, before any reading is seen, that nobody released in the window.
+    """
 
     determinand: str = ""
     since: np.datetime64 | None = None
     until: np.datetime64 | None = None
+    nobody: float = 0.10
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ class _Finder:
         return tuple(paths)
 
     def trace(self, table: Any, zone: tzinfo) -> TraceSettings:
-        """Return the determinand and the window."""
+        """Return the determinand, the window and what is believed of nobody."""
         table = table if isinstance(table, dict) else {}
         named = self.text(table, "trace", key="determinand")
         since, until = (self._instant(table, key, zone=zone) for key in ("since", "until"))
@@ -218,7 +222,18 @@ class _Finder:
                 f"until {until} UTC is not after since {since} UTC",
                 remedy="write the later time as until",
             )
-        return TraceSettings(self._determinand("determinand", named) if named else "", since, until)
+        determinand = self._determinand("determinand", named) if named else ""
+        return TraceSettings(
+            determinand, since, until, self._nobody(table.get("nobody", TraceSettings.nobody))
+        )
+
+    def _nobody(self, value: Any) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and 0.0 < value < 1.0:
+            return float(value)
+        remedy = "write a probability above 0 and below 1, such as nobody = 0.1"
+        self.fault("nobody", f"nobody in [trace] is {value!r}", remedy=remedy)
+        return TraceSettings.nobody
 
     def _instant(self, table: dict[str, Any], key: str, *, zone: tzinfo) -> np.datetime64 | None:
         value = table.get(key)

@@ -31,7 +31,7 @@ SHEET = ("time", "station", "determinand", "value", "unit", "qualifier", "sample
 """Columns of the table of samples to fill in."""
 
 METHOD_WORDS = {
-    "kit": Words("试剂盒（是/否）", "kit, yes or no"),
+    "kit": Words("快检试剂盒（是/否）", "kit, yes or no"),
     "strip": Words("试纸（浓度）", "strip, concentration"),
     "grab": Words("采样送实验室", "grab sample to the laboratory"),
 }
@@ -166,7 +166,7 @@ def _row(stop: Stop, advice: Advice, *, network: Network, zone: tzinfo) -> dict[
         "method": METHOD_WORDS[stop.method],
         "gain": f"{stop.gain:.2f}",
         "cost": f"{stop.cost:,.0f}",
-        "expected": _expected(stop, advice.unit),
+        "expected": expected_words(stop, advice.unit),
         "if_high": _label(stop.if_high),
         "if_low": _label(stop.if_low),
     }
@@ -176,9 +176,15 @@ def _label(leading: tuple[str, float]) -> str:
     return f"{leading[0]} {percent(leading[1])}" if leading[0] else ""
 
 
-def _expected(stop: Stop, unit: str) -> Words:
+def expected_words(stop: Stop, unit: str) -> Words:
+    """Return what a sample is expected to say, and how often a kit at a mouth would say yes of lawful water."""
     if np.isfinite(stop.chance_yes):
-        return Words(f"阳性 {percent(stop.chance_yes)}", f"yes {percent(stop.chance_yes)}")
+        lawful = percent(stop.chance_lawful) if np.isfinite(stop.chance_lawful) else ""
+        also = Words(
+            f"（合法排放时也呈阳性 {lawful}）", f" (also positive if it discharges lawfully: {lawful})"
+        )
+        yes = Words(f"阳性 {percent(stop.chance_yes)}", f"yes {percent(stop.chance_yes)}")
+        return Words(yes.zh + also.zh, yes.en + also.en) if lawful else yes
     low, middle, high = stop.expected
     text = f"{middle:.2g} ({low:.2g}–{high:.2g}) {unit}"
     return Words(text, text)

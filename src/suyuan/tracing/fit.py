@@ -21,13 +21,7 @@ TO_90 = 1.6449
 
 def fits_of(problem: Problem, verdict: Verdict, *, observations: Observations) -> tuple[Fit, ...]:
     """Return one fit for each station and substance: readings, background, and the 90 % band of a reading."""
-    if verdict.two > max(verdict.one, verdict.nobody):
-        found = zip(
-            expected_plumes(problem, verdict.first), expected_plumes(problem, verdict.second), strict=True
-        )
-        plumes = tuple(a + b for a, b in found)
-    else:
-        plumes = expected_plumes(problem, verdict.single)
+    plumes = plumes_of(problem, verdict)
     share = 1.0 - verdict.nobody
     fits = []
     for d, block in enumerate(problem.blocks):
@@ -41,6 +35,14 @@ def fits_of(problem: Problem, verdict: Verdict, *, observations: Observations) -
             expected = np.maximum(np.vstack([background, fitted]), 0.0)
             fits.append(_fit(block, station, expected=expected, observations=observations))
     return tuple(fits)
+
+
+def plumes_of(problem: Problem, verdict: Verdict) -> tuple[Array, ...]:
+    """Return the expected plume, (reading,) a block, of one source or of two, whichever is likelier."""
+    if verdict.two <= max(verdict.one, verdict.nobody):
+        return expected_plumes(problem, verdict.single)
+    both = zip(expected_plumes(problem, verdict.first), expected_plumes(problem, verdict.second), strict=True)
+    return tuple(a + b for a, b in both)
 
 
 def _fit(block: Block, station: str, *, expected: Array, observations: Observations) -> Fit:

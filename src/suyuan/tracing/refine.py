@@ -91,7 +91,7 @@ def settled(
         ground.readings,
         rounds,
     )
-    alpha, beta = amplitudes_alone(weighed, centre=centre.ravel(), prior=prior)
+    alpha, beta = _alone(weighed, centre=centre.ravel(), prior=prior)
     return Settled(float(weighed.gain), alpha.reshape(centre.shape), beta.reshape(centre.shape))
 
 
@@ -123,7 +123,7 @@ def amplitude_covariance(spread: Array, log_sd: float) -> Array:
     return np.asarray(block_diag(*own), dtype=float)
 
 
-def amplitudes_alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Array]:
+def _alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Array]:
     """Return alpha and beta of each amplitude, others integrated out; 0 where the readings say nothing of it."""
     x = weighed.log_amplitude
     a = np.exp(x)
@@ -131,10 +131,6 @@ def amplitudes_alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[
     width = np.diag(prior)
     told = 1.0 / posterior - 1.0 / width
     says = told * width > 1e-2
-    off = np.where(says, (x - centre) / width / np.where(says, told, 1.0), 0.0)
-    is_none = (
-        off < -1.0
-    )  # the likelihood falls from amplitude 0 on: its slope and curvature at a are matched, not its peak
-    at = np.where(is_none, x, x + off)
-    alpha, beta = told * np.exp(-2.0 * at), told * np.exp(-at) * np.where(is_none, 1.0 + off, 1.0)
-    return np.where(says, alpha, 0.0), np.where(says, beta, 0.0)
+    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), 0.0)
+    alpha = np.where(says, told * np.exp(-2.0 * log_best), 0.0)
+    return alpha, alpha * np.exp(log_best)

@@ -50,13 +50,15 @@ log score was best between 2 and 3.
 class Verdict:
     """The posterior over how many released, and who they are.
 
-    `nobody`, `one` and `two` are probabilities that sum to 1. `single` explains by one source; row i of `first` and row i
+    `nobody`, `one` and `two` are probabilities that sum to 1; `prior_nobody` is what `nobody` was before any reading: that
+    nobody released, or nothing that could show. `single` explains by one source; row i of `first` and row i
     of `second` explain by two together, and have the same weight. All were found under `claimed`.
     """
 
     nobody: float
     one: float
     two: float
+    prior_nobody: float
     single: Explanations
     first: Explanations
     second: Explanations
@@ -74,21 +76,23 @@ def weigh(problem: Problem) -> Verdict:
     prior = problem.grid.prior
     nothing = no_plumes(problem.blocks)
     quiet = problem.claim(nothing)
-    one, other = _sought(problem)
-    claimed = problem.claim(_sum(one, other))
+    first, second = _sought(problem)
+    claimed = problem.claim(_sum(first, second))
     ground = ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
     shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
-    few = narrowed(problem, claimed, removed=(nothing, other, one))
-    found = explain(few, claimed, removed=(nothing, other, one))
+    few = narrowed(problem, claimed, removed=(nothing, second, first))
+    found = explain(few, claimed, removed=(nothing, second, first))
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
-    nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
+    prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
+    nobody = quiet.log_density() + np.log(prior_nobody)
     somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
     p_nobody = float(expit(_discounted(nobody - somebody, substances=len(problem.blocks))))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
-    return Verdict(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, *warm, claimed)
+    one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
+    return Verdict(p_nobody, one, two, prior_nobody, *warm, claimed=claimed)
 
 
 def _discounted(log_odds: float, *, substances: int) -> float:
