@@ -108,6 +108,27 @@ def log_normal(off: np.ndarray, covariance: np.ndarray) -> float:
     return float(-0.5 * off @ np.linalg.solve(covariance, off) - 0.5 * np.linalg.slogdet(covariance)[1])
 
 
+@pytest.mark.parametrize(("information", "score"), [(50.0, 120.0), (3.0, 2.0), (400.0, 20.0)])
+def test_one_amplitude_is_integrated_out_as_well_as_laplace_can(information, score):
+    centre, precision = 0.3, 1.0 / 1.4**2
+
+    def density(x: float) -> float:
+        a = np.exp(x)
+        return float(np.exp(score * a - 0.5 * information * a * a - 0.5 * precision * (x - centre) ** 2))
+
+    x, value = likely_logs(
+        np.array([[information]]),
+        np.array([score]),
+        Amplitudes(np.array([0.0]), np.array([centre]), np.array([[precision]])),
+    )
+    a = np.exp(x[0])
+    slope = score * a - information * a * a - precision * (x[0] - centre)
+    assert abs(slope) < 0.02 * (1.0 + information * a * a)
+    laplace = value + 0.5 * np.log(precision / (precision + information * a * a))
+    exact, _ = quad(density, -12.0, 6.0, points=[x[0]], limit=300)
+    assert laplace == pytest.approx(np.log(exact * np.sqrt(precision / (2.0 * np.pi))), abs=0.25)
+
+
 def test_a_release_moved_by_whole_bins_is_the_later_history():
     rng = np.random.default_rng(2)
     total = np.concatenate([np.zeros((2, 5, 1)), np.cumsum(rng.uniform(size=(2, 5, 30)), axis=2)], axis=2)

@@ -30,6 +30,9 @@ SPREAD_ERROR = 0.35
 DILUTION_ERROR = 0.06
 """Error of the share of a plume that passes a station, however far."""
 
+FAR_LOGS = 5.0
+"""What the readings say of a log amplitude alone is not looked for further than this from where it is likeliest."""
+
 BESIDE_ERROR, MIXED_S = 0.7, 2.0 * 3600.0
 """The same right beside an outfall, and the time in which it is forgotten as water mixes over the width."""
 
@@ -131,6 +134,7 @@ def _alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Arr
     width = np.diag(prior)
     told = 1.0 / posterior - 1.0 / width
     says = told * width > 1e-2
-    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), 0.0)
+    log_best = np.where(says, (x / posterior - centre / width) / np.where(says, told, 1.0), x)
+    log_best = np.clip(log_best, x - FAR_LOGS, x + FAR_LOGS)
     alpha = np.where(says, told * np.exp(-2.0 * log_best), 0.0)
     return alpha, alpha * np.exp(log_best)

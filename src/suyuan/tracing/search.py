@@ -22,6 +22,9 @@ Plumes = Sequence[Array]
 HOPELESS_LOG = 40.0
 """Sources this far (log) below the best in the first flow member are not tried in the others."""
 
+HOPELESS_SHARE = 0.1
+"""But for what is less than this share of the best, where the evidence is large: so large are errors of the scan then."""
+
 MOST_CANDIDATES = 24
 """Nor are the sources of more candidates than these, the leading ones of each search."""
 
@@ -175,6 +178,7 @@ def narrowed(problem: Problem, claimed: Claim, *, removed: Sequence[Plumes]) -> 
         np.maximum.at(best, found.source, found.log_weight)
         np.maximum.at(of_candidate, code, best)
         most = MOST_CANDIDATES if found.log_evidence > IDLE_LOG else LEAST_CANDIDATES
-        least = max(best.max() - HOPELESS_LOG, np.sort(of_candidate)[-min(most, len(of_candidate))])
-        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - HOPELESS_LOG)
+        hopeless = max(HOPELESS_LOG, HOPELESS_SHARE * found.log_evidence)
+        least = max(best.max() - hopeless, np.sort(of_candidate)[-min(most, len(of_candidate))])
+        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - hopeless)
     return replace(problem, considered=np.flatnonzero(keep))
