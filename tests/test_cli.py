@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from suyuan import __version__
-from suyuan.cli import app
+from suyuan.cli import _language, app
 
 INVENTED = "All data of this project are invented. 本项目的全部数据均为虚构。"
 
@@ -139,19 +137,44 @@ def test_a_wrong_option_says_which_value_and_writes_nothing(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_leaves_nothing_half_written(river: Path, tmp_path: Path):
-    code = "import sys; from suyuan.cli import app; app()"
+    """The signal comes when every file is written under its temporary name and none is in place."""
+    code = """
+import os, signal
+import suyuan.io.atomic as atomic
+from suyuan.cli import app
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
+sync = atomic._sync
+def interrupted(path):
+    print("written", flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+    sync(path)
+atomic._sync = interrupted
+app()
+"""
     out = tmp_path / "stopped"
     run = subprocess.Popen(
         [sys.executable, "-c", code, "trace", str(river), "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    time.sleep(0.8)
-    run.send_signal(signal.SIGINT)
-    _, heard = run.communicate(timeout=60)
+    said, heard = run.communicate(timeout=240)
+    assert said.startswith(b"written"), heard.decode()
     assert run.returncode == 130, heard.decode()
     assert b"Traceback" not in heard
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"), [("Chinese (Simplified)_China", "zh"), ("zh_CN", "zh"), ("English_Ireland", "en")]
+)
+def test_a_system_that_names_its_language_elsewhere_is_heard(
+    system: str, expected: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Windows sets none of LC_ALL, LC_MESSAGES and LANG."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("locale.getlocale", lambda: (system, "936"))
+    assert _language("") == expected
 
 
 def test_version_is_the_package_s_own():
@@ -161,7 +184,7 @@ def test_version_is_the_package_s_own():
 
 
 def test_every_verb_explains_itself():
-    for verb in ("check", "new", "trace", "history", "next", "demo", "version"):
+    for verb in ("check", "new", "trace", "history", "place", "next", "demo", "version"):
         result = _suyuan(verb, "--help")
         assert result.exit_code == 0
         assert "Usage" in result.stdout

@@ -128,6 +128,22 @@ def test_an_unknown_inflow_is_what_continuity_asks_for():
     np.testing.assert_allclose(closed.external[:, 3], 0.5, atol=1e-13)
 
 
+def test_a_gap_in_an_inflow_is_filled_by_continuity_and_the_rest_of_it_still_counts():
+    """C is given 0.4 m3/s where the reaches ask for 0.5, but for one missing hour: there it is 0.5."""
+    flow = _steady()
+    inflow = flow.inflow.copy()
+    inflow[:, 2] = 0.4
+    whole = balanced(replace(flow, inflow=inflow), _confluence())
+    inflow = inflow.copy()
+    inflow[3, 2] = np.nan
+    gappy = balanced(replace(flow, inflow=inflow), _confluence())
+    known = np.arange(6) != 3
+    np.testing.assert_allclose(gappy.external[known], whole.external[known], atol=1e-3)
+    assert (whole.external[:, 3] < 0.47).all()
+    assert gappy.external[3, 3] == pytest.approx(0.5, abs=1e-12)
+    assert _node_misfit(gappy, _confluence()) < 1e-12
+
+
 def test_a_lake_that_flows_back_enters_at_the_outlet():
     """Discharges turn round with the tide; the outlet's external inflow turns positive in the same hours."""
     flow = _steady(24)
@@ -190,6 +206,34 @@ def test_flow_that_misses_continuity_by_a_fifth_is_refused():
         InputError, match=r"misses continuity by .*% of the through-flow, most at node '.*check signs"
     ):
         balanced(replace(flow, discharge_start=q, discharge_end=q), _confluence())
+
+
+def test_flow_that_loses_its_water_inside_a_reach_is_refused():
+    """Nodes close, but of 2 m3/s that enter R1 0.2 m3/s leave it, at a volume that does not change."""
+    network = Network((Node("A", "boundary"), Node("L", "outlet")), (Reach("R1", "A", "L", 1000.0),))
+    start, end = np.full((6, 1), 2.0), np.full((6, 1), 0.2)
+    flow = FlowField(START, HOUR * np.arange(7), ("R1",), start, end, np.full((7, 1), 2e4))
+    with pytest.raises(InputError, match=r"inside the reaches by 90% .*most in reach 'R1' \(1.8 m3/s\)"):
+        balanced(flow, network)
+
+
+def test_a_reach_that_swells_without_inflow_is_refused():
+    """R3 gains 360,000 m3 an hour, 100 m3/s, though as much leaves it as enters."""
+    flow = _steady()
+    volume = flow.volume.copy()
+    volume[:, 2] += 3.6e5 * np.arange(7)
+    with pytest.raises(InputError, match=r"inside the reaches by .*most in reach 'R3' \(100 m3/s\)"):
+        balanced(replace(flow, volume=volume), _confluence())
+
+
+def test_a_small_loss_inside_a_reach_is_told_and_closed():
+    """R3 loses 0.3 of 3 m3/s: of the 9.5 m3/s that enter the four reaches, 3.2 %."""
+    flow, network = _steady(), _confluence()
+    end = flow.discharge_end.copy()
+    end[:, 2] -= 0.3
+    closed = balanced(replace(flow, discharge_end=end), network)
+    assert closed.balance.reach_share == pytest.approx(0.3 / 9.5)
+    assert _reach_misfit(closed) < 1e-12
 
 
 @pytest.mark.parametrize("factor", [1.25, 0.8])
@@ -359,6 +403,7 @@ def test_the_shared_cases_close_exactly_with_small_corrections():
         assert _node_misfit(closed, network) < 1e-12, folder.name
         assert _reach_misfit(closed) < 1e-12, folder.name
         assert closed.balance.residual_share < 0.03, folder.name
+        assert closed.balance.reach_share < 0.03, folder.name
         assert closed.balance.correction.sum() < 0.06 * np.abs(flow.discharge_start).mean(axis=0).sum(), (
             folder.name
         )

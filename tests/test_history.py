@@ -83,7 +83,7 @@ def test_the_figure_names_who_led_at_any_time_in_both_languages():
     drawn = svg(answers_moved(history, zone=CHINA), "moved")
     assert "O1, 90 %" in drawn
     assert "nobody, 1 %" in drawn
-    assert "没有人排放, 1 %" in standalone(drawn, lang="zh")
+    assert "未见异常排放, 1 %" in standalone(drawn, lang="zh")
     assert "07-20 03:00" in drawn  # 19 July 16:00 UTC and three hours
 
 

@@ -28,6 +28,16 @@ def test_a_written_file_is_there_whole_and_alone(tmp_path: Path):
     assert (tmp_path / "ranking.csv").read_text() == "whole"
 
 
+def test_a_name_with_brackets_leaves_nothing_behind(tmp_path: Path):
+    def interrupted(partial: Path) -> None:
+        partial.write_text("begun")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), write_atomically(tmp_path / "flow[1].csv") as partial:
+        interrupted(partial)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
     (tmp_path / "ranking.csv").write_text("old")
     with pytest.raises(ZeroDivisionError), write_atomically(tmp_path / "ranking.csv") as partial:
@@ -49,15 +59,25 @@ def test_a_new_result_folder_appears_in_one_step(tmp_path: Path):
 def test_results_replace_older_ones_and_leave_other_files_alone(tmp_path: Path):
     out = tmp_path / "results"
     (out / "figures").mkdir(parents=True)
-    (out / "figures" / "of-before.svg").write_text("old")
+    (out / "figures" / "photo-of-the-outfall.jpg").write_text("mine")
+    (out / "figures" / "map.svg").write_text("old")
     (out / "trace.json").write_text("old")
     (out / "my-notes.txt").write_text("mine")
     with result_folder(out) as folder:
         (folder / "figures").mkdir()
         (folder / "figures" / "map.svg").write_text("new")
         (folder / "trace.json").write_text("new")
-    assert sorted(p.name for p in out.rglob("*")) == ["figures", "map.svg", "my-notes.txt", "trace.json"]
+    found = sorted(p.name for p in out.rglob("*"))
+    assert found == ["figures", "map.svg", "my-notes.txt", "photo-of-the-outfall.jpg", "trace.json"]
     assert (out / "trace.json").read_text() == "new"
+    assert (out / "figures" / "map.svg").read_text() == "new"
+
+
+def test_a_folder_in_the_way_of_a_result_is_named(tmp_path: Path):
+    (tmp_path / "results" / "trace.json").mkdir(parents=True)
+    refusal = pytest.raises(InputError, match="results: cannot be written")
+    with refusal, result_folder(tmp_path / "results") as folder:
+        (folder / "trace.json").write_text("{}")
 
 
 def test_results_can_go_to_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -159,13 +179,13 @@ from suyuan.io.atomic import result_folder
 out = Path(sys.argv[1])
 (out / "figures").mkdir(parents=True)
 (out / "figures" / "map.svg").write_text("old")
-rename = Path.rename
+replace = Path.replace
 def and_die(self, target):
-    moved = rename(self, target)
-    if self == out / "figures":
+    moved = replace(self, target)
+    if target == out / "figures" / "map.svg":
         os.kill(os.getpid(), signal.SIGTERM)
     return moved
-Path.rename = and_die
+Path.replace = and_die
 with result_folder(out) as folder:
     (folder / "figures").mkdir()
     (folder / "figures" / "map.svg").write_text("new")

@@ -167,6 +167,30 @@ def test_flow_must_cover_the_window(project: Path):
     )
 
 
+def test_without_a_window_the_flow_must_cover_the_readings(project: Path):
+    settings = (project / "suyuan.toml").read_text("utf-8").splitlines()
+    bare = [line for line in settings if not line.startswith(("since", "until"))]
+    (project / "suyuan.toml").write_text("\n".join(bare), "utf-8")
+    assert faults(project) == []
+    edit(
+        project / "observations.csv",
+        "2024-07-22T23:00:00+08:00,S1,NH3-N",
+        "2024-07-23T01:00:00+08:00,S1,NH3-N",
+    )
+    assert only(project).startswith(
+        "flow.csv: flow covers 2024-07-18 00:00+08:00 to 2024-07-23 00:00+08:00 but readings end at "
+        "2024-07-23 01:00+08:00; extend the flow, or write since and until in suyuan.toml"
+    )
+
+
+def test_a_composite_sample_that_began_before_the_flow_is_a_fault(project: Path):
+    def add(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(duration_s=np.where(frame.index == 0, 3 * 86400, 0))
+
+    change(project / "observations.csv", add)
+    assert "but readings begin at 2024-07-17 00:00+08:00" in only(project)
+
+
 def test_a_window_must_hold_readings(project: Path):
     edit(project / "suyuan.toml", "since = 2024-07-20T00:00:00+08:00", "since = 2024-07-18T00:00:00+08:00")
     edit(project / "suyuan.toml", "until = 2024-07-23T00:00:00+08:00", "until = 2024-07-19T00:00:00+08:00")

@@ -198,6 +198,14 @@ def test_missing_variables_wrong_dimensions_and_units_are_named(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize("calendar", ["noleap", "360_day", "julian"])
+def test_a_calendar_that_is_not_the_civil_one_is_named(tmp_path: Path, calendar: str):
+    path = saved(tmp_path, dataset())
+    with netCDF4.Dataset(path, "a") as data:
+        data["time"].calendar = calendar
+    assert f"time is counted in the calendar '{calendar}'; write it in one of: standard" in refused(path)[0]
+
+
 @pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC"])
 def test_a_half_written_netcdf_is_refused_wherever_it_breaks_off(tmp_path: Path, form: str):
     data = dataset().astype("f8")

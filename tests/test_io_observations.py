@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from suyuan.errors import InputError
 from suyuan.io.observations import read_observations, write_observations
+from suyuan.io.tables import Column, read_table
 from suyuan.network import Network, Node, Reach, Station
 from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
 from suyuan.substances import determinands
@@ -250,6 +251,21 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path):
         "row 1: the column 'unit' is there twice"
         in refused(tmp_path, "a,b,c,d,e,f,g", header=HEADER.replace("\n", ",unit\n"))[0]
     )
+
+
+def test_columns_without_a_name_are_passed_over(tmp_path: Path):
+    """A spreadsheet adds ',,' to every line, the header too."""
+    header = HEADER.replace("\n", ",,\n")
+    path = written(tmp_path, header + "2024-07-20,S1,TP,0.1,mg/L,,,\n,,,,,,,\n")
+    assert read_observations(path, timezone=CHINA, network=network()).value.tolist() == [0.1]
+
+
+def test_long_numeric_ids_with_a_gap_stay_apart(tmp_path: Path):
+    """Parquet holds the column as floats because of the gap."""
+    frame = pd.DataFrame({"sample_id": [3202811001.0, 3202811002.0, np.nan, 12.5]})
+    frame.to_parquet(tmp_path / "ids.parquet")
+    table = read_table(tmp_path / "ids.parquet", (Column("sample_id"),))
+    assert table.text("sample_id").tolist() == ["3202811001", "3202811002", "", "12.5"]
 
 
 def test_rows_that_are_too_long_or_never_end_are_named(tmp_path: Path):

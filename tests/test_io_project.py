@@ -138,3 +138,17 @@ def test_a_folder_that_is_not_there_or_holds_no_project_says_so(tmp_path: Path):
         InputError, match=r"the folder holds no suyuan.toml; make a project with 'suyuan new'"
     ):
         read_project(tmp_path)
+
+
+def test_the_prior_of_nobody_may_be_set(tmp_path: Path):
+    assert read_project(folder_with(tmp_path, WHOLE)).trace.nobody == 0.10
+    told = WHOLE.replace("[decay_per_day]", "nobody = 0.6\n[decay_per_day]")
+    assert read_project(folder_with(tmp_path, told)).trace.nobody == 0.6
+
+
+@pytest.mark.parametrize("value", ["0", "1", "1.2", "-0.1", "true", '"0.1"', "nan"])
+def test_a_prior_of_nobody_that_is_no_doubt_is_refused(tmp_path: Path, value: str):
+    told = WHOLE.replace("[decay_per_day]", f"nobody = {value}\n[decay_per_day]")
+    (fault,) = refused(tmp_path, told)
+    assert "nobody in [trace]" in fault
+    assert fault.startswith("suyuan.toml, row 13")

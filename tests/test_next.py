@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import networks
 import numpy as np
@@ -17,14 +18,29 @@ from tracing_worlds import FINGERPRINTS as LIBRARY
 from tracing_worlds import history, meeting, rates, read, substances
 from typer.testing import CliRunner, Result
 
-from suyuan.advise import Sampling, terms_of, working_hours
+from suyuan.advise import Sampling, advise_project, terms_of, working_hours
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import prolonged
+from suyuan.io.observations import read_observations
+from suyuan.io.project import read_project
+from suyuan.report.plan import SHEET, expected_words, sheet_name
+from suyuan.run import Ask, window
+from suyuan.tracing.advice import Stop
+from suyuan.tracing.lawful import lawful_waters
+from suyuan.tracing.methods import Kit, Methods
+from suyuan.tracing.offers import Wanted, World
 from suyuan.tracing.places import Place
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.predictions import Horizon, is_on, rises
-from suyuan.tracing.scenarios import Release, Scenario, draw_scenarios, expected_water, substances_of
+from suyuan.tracing.scenarios import (
+    Expected,
+    Release,
+    Scenario,
+    draw_scenarios,
+    expected_water,
+    substances_of,
+)
 from suyuan.tracing.search import Problem
 from suyuan.tracing.verdict import Verdict, weigh
 from suyuan.transport.operator import compile_operator
@@ -295,9 +311,7 @@ def test_samples_written_into_the_plan_are_traced(planned: tuple[Result, Path], 
         table = csv.DictWriter(sheet, fieldnames=list(rows[0]))
         table.writeheader()
         table.writerows(rows[:1])
-    settings = (again / "suyuan.toml").read_text("utf-8")
-    listed = 'observations = ["observations.csv", "samples.csv"]'
-    (again / "suyuan.toml").write_text(settings.replace('observations = "observations.csv"', listed), "utf-8")
+    _list_samples(again)
     assert _suyuan("check", again).exit_code == 0, _suyuan("check", again).output
     result = _suyuan("trace", again, "--json")
     assert result.exit_code == 0, result.output
@@ -337,3 +351,167 @@ def test_a_wrong_option_says_which_value(words: tuple[str, ...], said: str, rive
     assert result.exit_code == 1, result.output
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def _list_samples(project: Path) -> None:
+    settings = (project / "suyuan.toml").read_text("utf-8")
+    listed = 'observations = ["observations.csv", "samples.csv"]'
+    (project / "suyuan.toml").write_text(
+        settings.replace('observations = "observations.csv"', listed), "utf-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"base": "nowhere"}, "station 'nowhere' is not in the network"),
+        ({"confirm": "O99"}, "outfall 'O99' is not in the network"),
+        ({"stops": 0}, "--stops: 0 samples a crew; give 1 or more"),
+        ({"speed_kmh": 0.0}, "--speed: a speed 0 km/h; give more"),
+        ({"speed_kmh": float("nan")}, "--speed: a speed nan km/h; give more"),
+    ],
+)
+def test_what_crews_cannot_do_is_refused_before_the_water_is_followed(
+    river: Path, wrong: dict[str, Any], match: str
+):
+    heard: list[str] = []
+    with pytest.raises(InputError, match=match):
+        advise_project(
+            read_project(river),
+            Ask(),
+            sampling=Sampling(**wrong),
+            progress=lambda what, _: heard.append(what),
+        )
+    assert "following the water back" not in heard
+
+
+def test_a_plan_that_could_not_be_written_is_refused_before_anything_is_read(river: Path, tmp_path: Path):
+    (tmp_path / "taken").write_text("mine")
+    result = _suyuan("next", river, "--out", tmp_path / "taken", "--stops", "0")
+    assert result.exit_code == 1
+    assert "taken: is a file, not a folder" in result.stderr
+    result = _suyuan("place", river, "--count", "99999", "--out", tmp_path / "taken")
+    assert "taken: is a file, not a folder" in result.stderr
+
+
+def test_samples_that_were_filled_in_are_never_replaced(tmp_path: Path):
+    template = ",".join(SHEET) + "\n2024-07-21T07:00:00+08:00,R1+2600,NH3-N,{},mg/L,,1.1\n"
+    sheet = tmp_path / "samples.csv"
+    assert sheet_name(tmp_path) == "samples.csv"
+    sheet.write_text(template.format(""), "utf-8-sig")
+    assert sheet_name(tmp_path) == "samples.csv"  # nothing filled in
+    sheet.write_text(template.format("2.6"), "utf-8-sig")
+    assert sheet_name(tmp_path) == "samples-2.csv"
+    sheet.write_bytes(template.format("").replace("R1", "河").encode("gb18030"))  # as a spreadsheet saved it
+    assert sheet_name(tmp_path) == "samples-2.csv"
+
+
+def test_a_plan_beside_filled_in_samples_leaves_them_alone(
+    planned: tuple[Result, Path], river: Path, tmp_path: Path
+):
+    _, out = planned
+    shutil.copytree(out, tmp_path / "plan")
+    filled = (out / "samples.csv").read_text("utf-8-sig") + "2024-07-21T07:00:00+08:00,S1,NH3-N,2.6,mg/L,,\n"
+    (tmp_path / "plan" / "samples.csv").write_text(filled, "utf-8")
+    result = _suyuan("next", river, *RUNNING, "--out", tmp_path / "plan")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "plan" / "samples.csv").read_text("utf-8") == filled
+    assert "samples-2.csv" in (tmp_path / "plan" / "next.html").read_text("utf-8")
+
+
+def test_samples_after_the_window_are_counted_and_samples_to_come_are_not_the_present(
+    river: Path, tmp_path: Path
+):
+    """One sample was read an hour after `until`, one will be taken the day after."""
+    again = tmp_path / "again"
+    shutil.copytree(river, again)
+    _list_samples(again)
+    until = read_project(river).trace.until
+    assert until is not None
+    rows = [f"{until + np.timedelta64(h, 'h')}Z,R1+2600,NH3-N,{v},mg/L,,x" for h, v in ((1, "2.6"), (24, ""))]
+    (again / "samples.csv").write_text("\n".join([",".join(SHEET), *rows]) + "\n", "utf-8")
+    found = json.loads(_suyuan("trace", again, "--json").stdout)
+    assert any("1 readings outside the window" in note and "1 after" in note for note in found["notes"])
+    settings = (again / "suyuan.toml").read_text("utf-8")
+    open_ended = "\n".join(line for line in settings.splitlines() if not line.startswith("until"))
+    (again / "suyuan.toml").write_text(open_ended, "utf-8")
+    project = read_project(again)
+    observations = read_observations(project.files.observations, timezone=project.zone)
+    assert window(project, Ask(), observations=observations)[1] == until + np.timedelta64(1, "h")
+
+
+def _mouths(limit: float) -> World:
+    """Scenarios in which O1 (industrial) or O3 (storm) released at the end, asked with kits at the mouths."""
+    network = meeting().network
+    scenarios = _drawn("O1", 40, 56)
+    horizon = Horizon(
+        networks.START, HOUR * np.arange(24.0, 109.0), 96.0 * HOUR, HOUR * np.arange(97.0, 100.0)
+    )
+    places = tuple(Place(o.id, "mouth", o.reach, o.chainage_m) for o in network.outfalls)
+    lawful = lawful_waters(network, LIBRARY, determinand="NH3-N")
+    wanted = Wanted(
+        places, horizon, np.ones(3, bool), methods=Methods(Kit(limit=limit), None, None), lawful=lawful
+    )
+    nothing = np.zeros((len(scenarios), 0, 3, 3), np.float32)
+    return World(scenarios, wanted, nothing, Expected(np.ones(3), np.ones(3), 0.15, 0.0), np.zeros((1, 3)))
+
+
+def _chance(world: World, outfall: str, *, guilty: bool) -> float:
+    at = [place.id for place in world.wanted.places].index(outfall)
+    option = next(i for i, o in enumerate(world.offered().options) if o.place == at)
+    outcome = world.offered().outcomes[option]
+    rows = [i for i, s in enumerate(world.scenarios) if (outfall in s.who) == guilty]
+    return float(np.median(outcome.chance[rows]))
+
+
+def test_a_yes_at_the_mouth_of_sewage_is_no_proof_where_lawful_sewage_says_yes_too():
+    world = _mouths(limit=2.0)  # industrial water of the library holds 30 g/m3
+    assert _chance(world, "O1", guilty=True) == pytest.approx(0.95)
+    assert _chance(world, "O1", guilty=False) == pytest.approx(0.95, abs=1e-6)
+
+
+def test_a_yes_at_a_storm_outfall_in_dry_weather_tells_much():
+    world = _mouths(
+        limit=5.0
+    )  # the median of storm water in the library: half of the 8 % of the time above it
+    assert _chance(world, "O3", guilty=False) == pytest.approx(0.03 + 0.92 * 0.04)
+
+
+def test_a_limit_above_lawful_water_makes_a_yes_tell():
+    world = _mouths(limit=60.0)  # twice the median, log sd 0.25: exceeded by 0.3 % of industrial water
+    assert _chance(world, "O1", guilty=False) < 0.04
+    assert world.lawful_chance(Place("RC+900", "river", "RC", 900.0)) != world.lawful_chance(
+        world.wanted.places[0]
+    )
+
+
+def test_lawful_water_is_that_of_the_outfall_itself_where_the_library_has_it():
+    network = meeting().network
+    own = replace(LIBRARY, kinds=("O1", *LIBRARY.kinds[1:]))
+    waters = lawful_waters(network, own, determinand="NH3-N")
+    assert waters["O1"].median == LIBRARY.median[0, 0]
+    assert np.isnan(waters["O4"].median)  # industrial, of which this library says nothing
+    assert waters["O4"].chance_above(1.0) == pytest.approx(0.5)
+    assert waters["O3"].share == pytest.approx(0.08)
+
+
+def test_the_plan_says_how_often_lawful_water_is_positive_too():
+    start, nothing = networks.START, float("nan")
+    mouth = Stop(
+        1,
+        1,
+        Place("O1", "mouth", "RA", 400.0),
+        start,
+        start,
+        "kit",
+        0.3,
+        30.0,
+        0.9,
+        (nothing,) * 3,
+        ("O1", 0.5),
+        ("", 0.5),
+    )
+    said = expected_words(replace(mouth, chance_lawful=0.77), "mg/L")
+    assert said.en == "yes 90 % (also positive if it discharges lawfully: 77 %)"
+    assert said.zh == "阳性 90 %（合法排放时也呈阳性 77 %）"
+    assert expected_words(mouth, "mg/L").en == "yes 90 %"

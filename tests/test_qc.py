@@ -62,6 +62,12 @@ def test_replicate_samples_are_not_doubles():
     assert flag(replicates).flag.tolist() == [GOOD, GOOD]
 
 
+def test_a_missing_row_beside_the_reading_contradicts_nothing():
+    """A logger that writes an empty row and, once it is connected again, the reading of that hour."""
+    both = readings(("S1", "TP", 0, np.nan), ("S1", "TP", 0, 0.1), ("S1", "TP", 0, 0.1))
+    assert flag(both).flag.tolist() == [MISSING, GOOD, FAIL]
+
+
 def test_a_missing_value_that_is_sent_twice_stays_missing():
     gaps = readings(("S1", "TP", 0, np.nan), ("S1", "TP", 0, np.nan))
     assert flag(gaps).flag.tolist() == [MISSING, MISSING]

@@ -18,6 +18,7 @@ import made_up
 import numpy as np
 import pytest
 from matplotlib import font_manager
+from rich.console import Console
 
 import suyuan
 from suyuan.network import Network, Node, Reach
@@ -25,8 +26,9 @@ from suyuan.plot import CHINESE_FONTS, drawn_lines, network_map, percent, point_
 from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
 from suyuan.report.figures import FONTS, svg
 from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
+from suyuan.report.table import ranking_table
 from suyuan.report.why import why_words
-from suyuan.report.words import headline, likelihood, mass_words, shares
+from suyuan.report.words import headline, likelihood, mass_words, prior_words, shares
 from suyuan.tracing.reasons import Suspicion
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import ASSUMPTIONS, NOTES
@@ -105,7 +107,7 @@ def test_the_page_says_everything_in_both_languages(results: Path):
         ("水量平衡", "Water balance"),
         ("假定", "What was assumed"),
         ("为什么", "Why"),
-        ("没有人排放", "nobody"),
+        ("未见异常排放", "nobody"),
         ("名录外污染源", "an unlisted source"),
         ("不是定责的结论", "not a verdict"),
         ("背景", "background"),
@@ -144,7 +146,7 @@ def test_no_statement_is_made_that_has_no_text():
 def test_assumptions_and_notes_stand_in_the_page_in_both_languages_and_in_json_in_english(results: Path):
     text = _page(results).text
     for said in (
-        "无人排放的先验概率",
+        "未见异常排放的先验概率",
         "prior of nobody",
         "噪声 2.1%",
         "noise 2.1%",
@@ -248,8 +250,33 @@ def test_the_headline_names_who_when_how_much_and_how_sure():
 def test_the_headline_accuses_nobody_when_nobody_is_likeliest():
     quiet = made_up.trace(top=0.04, nobody=0.93)
     said = headline(quiet, made_up.network(), zone=made_up.CHINA)
-    assert said.en == "It is very likely (93 %) that nobody released: background alone explains the readings."
+    assert said.en == (
+        "No release shows in these readings (very likely, 93 %): background alone explains them. A release of 50 kg "
+        "within one hour would have stayed unseen in 30 % of all candidates' hours (blind spots)."
+    )
+    assert said.zh.startswith("读数中未见排放迹象（很可能，93 %）")
+    assert "30 %" in said.zh
     assert "O1" not in said.zh
+
+
+def test_the_bayes_factor_is_free_of_the_prior_of_nobody():
+    once = replace(made_up.trace(nobody=0.20), prior_nobody=0.10)
+    factor = (0.80 / 0.20) * (0.10 / 0.90)
+    odds = factor * 0.5 / 0.5
+    again = replace(once, prior_nobody=0.50, no_source_probability=1.0 / (1.0 + odds))
+    assert once.bayes_factor == pytest.approx(factor)
+    assert again.bayes_factor == pytest.approx(factor)
+    assert "0.44 times" in prior_words(once).en
+    assert "10 %" in prior_words(once).zh
+    assert "more than a million times" in prior_words(replace(once, no_source_probability=0.0)).en
+
+
+def test_the_page_does_not_call_its_probabilities_calibrated(results: Path):
+    text = _page(results).text
+    assert "校准过" not in text
+    assert "invented rivers and invented releases only" in text
+    assert "Bayes factor" in text
+    assert "贝叶斯因子" in text
 
 
 def test_the_headline_asks_for_samples_when_no_candidate_stands_out():
@@ -257,6 +284,48 @@ def test_the_headline_asks_for_samples_when_no_candidate_stands_out():
     said = headline(open_case, made_up.network(), zone=made_up.CHINA)
     assert said.en.startswith("Not settled: the most probable is outfall O1")
     assert "Sample before concluding" in said.en
+
+
+def test_the_headline_names_both_where_two_released():
+    one = made_up.trace(top=0.83)
+    second = replace(one.findings[1], probability=0.70)
+    both = replace(one, findings=(one.findings[0], second, *one.findings[2:]), pairs=(("O1", "O2", 0.66),))
+    said = headline(both, made_up.network(), zone=made_up.CHINA)
+    for text in (said.zh, said.en):
+        assert "O1" in text
+        assert "O2" in text
+        assert "83 %" in text
+        assert "70 %" in text
+        assert "66 %" in text
+
+
+def _going_on() -> Trace:
+    one = made_up.trace()
+    release = np.ones((3, made_up.BINS)) * np.array([0.5, 1.0, 1.5])[:, None]
+    return replace(one, findings=(replace(one.findings[0], release=release), *one.findings[1:]))
+
+
+def test_the_mass_of_a_release_that_goes_on_is_that_until_the_end_of_the_window(tmp_path: Path):
+    assert not made_up.trace().findings[0].is_going_on
+    said = headline(_going_on(), made_up.network(), zone=made_up.CHINA)
+    assert "until the end of the window" in said.en
+    assert "截至时段末" in said.zh
+    results = _written(tmp_path / "on", _going_on())
+    assert "still going on" in _page(results).text
+    assert json.loads((results / "trace.json").read_text("utf-8"))["candidates"][0]["is_going_on"] is True
+
+
+def test_the_90_percent_set_is_said_to_hold_only_if_somebody_released(results: Path):
+    said = headline(made_up.trace(top=0.35, nobody=0.05), made_up.network(), zone=made_up.CHINA)
+    assert "given that one source released" in said.en
+    assert "若确有一处排放" in said.zh
+    assert "90 % set (if one released)" in _page(results).text
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(ranking_table(_going_on(), made_up.network(), zone=made_up.CHINA))
+    shown = console.export_text()
+    assert "given that one source released" in shown
+    assert "以确有一处排放为前提" in shown
+    assert "so far" in shown
 
 
 def test_a_quiet_river_still_gets_a_page(tmp_path: Path):
@@ -404,8 +473,8 @@ def test_the_page_says_which_readings_speak_for_and_against_and_which_one_would_
         "A reading of NH3-N of 0.4 mg/L or less at S2 on 07-21 06:00 would put O2 first, by the explanations found "
         "(1.4 was measured; all other readings let 1.5 expect, 2.6 standard deviations away).",
         "Flow members disagree, so the evidence was divided by 3.4.",
-        "若没有人排放应为 0.81",
-        "没有哪一个读数取另一个可信的值就能使没有人排放领先。",
+        "若无异常排放应为 0.81",
+        "没有哪一个读数取另一个可信的值就能使未见异常排放领先。",
     ):
         assert said in text
     assert "S2 0.2 h later" not in text  # no delay worth saying

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tracing_worlds as worlds
 
 from suyuan.errors import InputError
 from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
+from suyuan.observations import FAIL, MISSING
+from suyuan.rolling import matrices_of
 from suyuan.run import Ask, prepare, trace_folder
+from suyuan.tracing.members import FlowMember
 
 
 @pytest.fixture
@@ -33,8 +39,8 @@ def _heard_before_refusal(folder: Path, out: Path, *, match: str) -> list[str]:
 
 
 def test_readings_are_counted_as_given_beside_the_means_they_were_averaged_to(river: Path):
-    """73 hourly times at S1 and 19 four-hourly ones at S2, three determinands each, two of them flagged away; two hours
-    hold two of the hourly readings, so 37 means at S1 and 19 at S2."""
+    """73 hourly times at S1 and 19 four-hourly ones at S2, three determinands each, two of them flagged away; three hours
+    hold three of the hourly readings, so 25 means at S1 and 19 at S2."""
     table = river / "observations.csv"
     lines = table.read_text("utf-8").splitlines()
     bad = [i for i, line in enumerate(lines) if ",S2,EC," in line][:2]
@@ -44,7 +50,7 @@ def test_readings_are_counted_as_given_beside_the_means_they_were_averaged_to(ri
     table.write_text("\n".join(lines) + "\n", "utf-8")
     ready = prepare(read_project(river), Ask(), progress=lambda *_: None)
     assert ready.readings == 3 * (73 + 19) - 2
-    assert int(ready.observations.is_usable.sum()) == 3 * (37 + 19) - 2
+    assert int(ready.observations.is_usable.sum()) == 3 * (25 + 19) - 2
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_is_read(river: Path, tmp_path: Path):
@@ -68,3 +74,51 @@ def test_a_river_whose_traced_readings_all_failed_is_refused_before_water_is_fol
     heard = _heard_before_refusal(river, tmp_path / "out", match="no usable reading of NH3-N")
     assert "following the water back" not in heard
     assert not (tmp_path / "out").exists()
+
+
+def test_readings_that_are_not_used_are_not_followed_back_through_the_network():
+    """Of hourly readings at two stations for 73 hours, those of T were rejected and one hour of S was not read."""
+    world = worlds.meeting()
+    given = worlds.read(world, {})
+    flag = np.where(given.station == "T", FAIL, given.flag).astype(np.int8)
+    value = np.where(given.time == given.time.min(), np.nan, given.value)
+    flag[np.isnan(value)] = MISSING
+    (matrix,) = matrices_of(
+        world.network,
+        (FlowMember(world.flow, 1.0),),
+        observations=replace(given, flag=flag, value=value),
+        edges=world.matrix.edges,
+        progress=lambda _, __: None,
+    )
+    assert len(matrix.receptors) == 72
+    assert set(matrix.receptors.station) == {"S"}
+
+
+def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The example is 72 hours long."""
+    monkeypatch.setattr("suyuan.limits.MOST_HOURS", 71)
+    heard = _heard_before_refusal(
+        river, tmp_path / "out", match="the window is 72 hours long, more than the 71"
+    )
+    assert heard == ["reading the project"]
+    monkeypatch.setattr("suyuan.limits.MOST_HOURS", 72)
+    monkeypatch.setattr("suyuan.limits.MOST_RECEPTORS", 10)
+    heard = _heard_before_refusal(
+        river, tmp_path / "out", match="more than the 10 that fit.*name fewer stations"
+    )
+    assert heard == ["reading the project"]
+
+
+def test_the_prior_of_nobody_in_the_settings_is_the_one_that_is_used_and_printed(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
+    settings = river / "suyuan.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6"), "utf-8")
+    now = datetime(2024, 8, 1, tzinfo=UTC)
+    done = trace_folder(river, Ask(), out=tmp_path / "out", now=now, progress=lambda *_: None)
+    found = done.traced.trace
+    assert {a.name: a.value for a in found.assumptions}["prior of nobody"] == "0.6"
+    assert found.prior_nobody >= 0.6

@@ -11,8 +11,10 @@ import tracing_worlds as worlds
 
 from suyuan.errors import InputError
 from suyuan.observations import FAIL
+from suyuan.report.statements import note_words
 from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
-from suyuan.tracing.posterior import candidate_probabilities, problem_of
+from suyuan.tracing.posterior import candidate_probabilities, problem_of, trace
+from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
 from suyuan.tracing.search import Explanations, Problem
@@ -63,6 +65,21 @@ def test_a_clean_release_is_traced_to_its_outfall():
     assert found.credible_set == ("O1",)
 
 
+def test_readings_that_were_flagged_away_are_in_the_fit_and_marked():
+    world = worlds.meeting()
+    seen = worlds.read(world, PULSE)
+    at_s = np.flatnonzero((seen.station == "S") & (seen.determinand == "TP"))[[3, 20]]
+    value, flag = seen.value.copy(), seen.flag.copy()
+    value[at_s], flag[at_s] = 99.0, FAIL
+    found = worlds.traced(world, replace(seen, value=value, flag=flag))
+    fit = next(f for f in found.fits if (f.station, f.determinand) == ("S", "TP"))
+    np.testing.assert_array_equal(np.flatnonzero(~fit.is_used), [3, 20])
+    assert (fit.observed[~fit.is_used] == 99.0).all()
+    assert np.isnan(fit.fitted[:, ~fit.is_used]).all()
+    assert np.isfinite(fit.fitted[:, fit.is_used]).all()
+    assert (np.diff(fit.time) > np.timedelta64(0, "s")).all()
+
+
 def test_mass_and_start_of_a_clean_release_are_covered():
     top = clean().findings[0]
     assert top.mass_kg.q05 < PULSE_KG < top.mass_kg.q95
@@ -77,6 +94,24 @@ def test_nobody_is_accused_of_a_river_that_only_flows():
     found = quiet()
     assert found.no_source_probability > 0.9
     assert max(finding.probability for finding in found.findings) < 0.05
+
+
+def test_what_the_readings_say_of_somebody_does_not_hang_on_the_prior_of_nobody():
+    world = worlds.meeting()
+    observations = worlds.read(world, {})
+    usual, doubtful = world.prior, default_prior(world.network, world.flow, nobody=0.95)
+    found = trace(
+        observations,
+        (world.matrix,),
+        substances=worlds.substances(),
+        fingerprints=worlds.FINGERPRINTS,
+        prior=doubtful,
+        rng=np.random.default_rng(5),
+    )
+    assert found.no_source_probability > quiet().no_source_probability
+    assert found.bayes_factor == pytest.approx(quiet().bayes_factor, rel=1e-6)
+    assert quiet().bayes_factor < 1.0
+    assert quiet().prior_nobody > usual.nobody  # O4 lies below every station: its release could not show
 
 
 def test_the_background_of_a_quiet_river_is_found_at_every_reading():
@@ -192,6 +227,16 @@ def test_the_prior_shares_itself_out_among_all_candidates():
     assert np.exp(problem.log_prior).sum() == pytest.approx(1.0)
 
 
+def test_the_prior_of_nobody_leaves_room_for_one_and_for_two():
+    world = worlds.meeting()
+    assert default_prior(world.network, world.flow).pair == pytest.approx(0.10)
+    sure = default_prior(world.network, world.flow, nobody=0.95)
+    assert sure.nobody + sure.pair < 1.0
+    for value in (0.0, 1.0, float("nan")):
+        with pytest.raises(InputError, match="prior of nobody"):
+            default_prior(world.network, world.flow, nobody=value)
+
+
 def test_with_one_source_the_candidates_and_nobody_share_one():
     problem, verdict = weighed()
     alone = replace(verdict, nobody=0.2, one=0.8, two=0.0)
@@ -243,3 +288,20 @@ def test_members_that_agree_weaken_the_evidence_no_further():
     )
     assert temperature_of(agreeing, 8) == LEAST_TEMPERATURE
     assert effective_members(agreeing, 8) == pytest.approx(8.0)
+
+
+def test_ammonium_without_a_rate_of_decay_is_said():
+    world = worlds.meeting()
+    bare = tuple(replace(substance, decay_per_s=0.0) for substance in worlds.substances())
+    found = trace(
+        worlds.read(world, {}),
+        (world.matrix,),
+        substances=bare,
+        fingerprints=worlds.FINGERPRINTS,
+        prior=world.prior,
+        rng=np.random.default_rng(5),
+    )
+    (note,) = [note for note in found.notes if note.key == "no rate"]
+    assert str(note).startswith("NH3-N: lost on the way")
+    assert note_words(note).zh.startswith("NH3-N 会在途中衰减")
+    assert not any(note.key == "no rate" for note in quiet().notes)

@@ -191,3 +191,22 @@ def test_even_water_stays_even_in_the_flows_of_the_cases(case):
     run = forward(operator, boundary=np.ones((bins, boundaries, 1)), initial=np.ones((operator.stores, 1)))
     np.testing.assert_allclose(run.mass[:, 0] / operator.volume_at(operator.steps), 1.0, rtol=1e-11)
     assert abs(run.ledger.error[0]) < 1e-12
+
+
+def test_decay_in_a_composite_sample_is_that_of_the_grabs_it_is_made_of():
+    # steady flow, a steady release, decay of 1 per day, a sample filled over 12 hours: (rate x duration)^2 / 24 is 1 %
+    network, flow = networks.single_reach(length_m=13000.0, hours=36)  # under way for 7.8 hours
+    operator, rate = compile_operator(network, flow), 1.0 / 86400.0
+    until = float(flow.edges[-1]) / 3600.0
+    ends = [until - 1.0]
+    grabs = [until - 1.0 - 12.0 + 0.5 + i for i in range(12)]
+    sources = (Source("X", "outfall", network.reaches[0].id, 0.1 * network.reaches[0].length_m),)
+    edges = 3600.0 * np.arange(int(until) + 1)
+    matrices = [
+        source_receptor_matrix(
+            operator, readings(network, hours, duration_s=duration), sources=sources, edges=edges
+        )
+        for hours, duration in ((ends, 12.0 * 3600.0), (grabs, 0.0))
+    ]
+    whole, single = (matrix.decayed(rate)[:, 0].sum(axis=1) for matrix in matrices)
+    assert whole[0] == pytest.approx(single.mean(), rel=0.03)

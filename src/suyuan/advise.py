@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from suyuan.errors import InputError, nearest
+from suyuan.io.atomic import require_writable
+from suyuan.io.network import read_network
 from suyuan.io.project import Project, read_project
 from suyuan.network import Network
 from suyuan.plot import local
@@ -20,9 +23,10 @@ from suyuan.rolling import operator_of
 from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, prepare
 from suyuan.tracing.advice import Advice
 from suyuan.tracing.crews import Budget, Terms
+from suyuan.tracing.lawful import lawful_waters
 from suyuan.tracing.methods import METHODS, Kit, Laboratory, Methods, Strip
 from suyuan.tracing.offers import Wanted
-from suyuan.tracing.places import outfall_named, place_named, sampling_places
+from suyuan.tracing.places import Place, outfall_named, place_named, sampling_places
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.predictions import Horizon
 from suyuan.tracing.prior import default_prior
@@ -69,6 +73,8 @@ def advise_folder(
 ) -> Advised:
     """Return advice on the project in `folder`; write it to `out`, if given. `now` is the time that the page bears."""
     project = read_project(folder)
+    if out:
+        require_writable(out)
     ready, advice = advise_project(project, ask, sampling=sampling, progress=progress)
     made = now.astimezone(project.zone)
     plan = PlanInfo(
@@ -90,6 +96,7 @@ def advise_project(
     methods, terms = methods_of(sampling), terms_of(sampling)
     begin, end = working_hours(sampling.hours)
     now = instant(sampling.now, project.zone, where="--now") if sampling.now else None
+    asked = _asked(sampling, read_network(project.files.network))
     ready = prepare(project, ask, progress=progress, now=now, ahead_h=sampling.ahead_h)
     horizon = horizon_of(ready, now, ahead_h=sampling.ahead_h)
     network = ready.network
@@ -99,13 +106,31 @@ def advise_project(
         is_open(horizon, begin, end=end, zone=project.zone),
         methods=methods,
         terms=terms,
-        confirm=outfall_named(network, sampling.confirm) if sampling.confirm else "",
-        base=place_named(network, sampling.base) if sampling.base else None,
+        confirm=asked.confirm,
+        base=asked.base,
         stops=sampling.stops,
         speed=sampling.speed_kmh / 3.6,
+        lawful=lawful_waters(network, ready.fingerprints, determinand=ready.substances[0].determinand.id),
     )
     progress("weighing the evidence", 0.66)
     return ready, _advice(ready, wanted, zone=project.zone, progress=progress)
+
+
+class _Asked(NamedTuple):
+    """The outfall to confirm, '' for none, and the place crews start from."""
+
+    confirm: str
+    base: Place | None
+
+
+def _asked(sampling: Sampling, network: Network) -> _Asked:
+    """Return what is asked for by name; refuses, before the long work, what crews cannot do."""
+    if sampling.stops < 1:
+        raise InputError("--stops", f"{sampling.stops} samples a crew", "give 1 or more")
+    if not 0.0 < sampling.speed_kmh < float("inf"):
+        raise InputError("--speed", f"a speed {sampling.speed_kmh:g} km/h", "give more than 0")
+    confirm = outfall_named(network, sampling.confirm) if sampling.confirm else ""
+    return _Asked(confirm, place_named(network, sampling.base) if sampling.base else None)
 
 
 def methods_of(sampling: Sampling) -> Methods:
@@ -147,7 +172,8 @@ def working_hours(text: str) -> tuple[float, float]:
     begin, end = (
         (float(found[k]) + float(found[k + 1] or 0.0) / 60.0 for k in (1, 3)) if found else (0.0, 0.0)
     )
-    if begin == end or max(begin, end) > 24.0:
+    minutes = [float(found[k] or 0.0) for k in (2, 4)] if found else []
+    if begin == end or max(begin, end) > 24.0 or max(minutes) >= 60.0:
         what = f"'{text}' are no working hours"
         raise InputError("--hours", what, "write 08-18, 07:30-17, 22-04 over midnight, or 00-24")
     return begin, end
@@ -165,7 +191,8 @@ def is_open(horizon: Horizon, begin: float, *, end: float, zone: tzinfo) -> NDAr
 def horizon_of(ready: Prepared, now: np.datetime64 | None, *, ahead_h: int) -> Horizon:
     """Return the hours after now, and the bins in which releases may go on until then."""
     start, edges = ready.flow.start, ready.matrices[0].edges
-    at = max(ready.observations.time.max(), now) if now is not None else ready.observations.time.max()
+    last = ready.observations.time[ready.observations.is_usable].max()
+    at = last if now is None else max(last, now)
     now_s = float((at - start) / np.timedelta64(1, "s"))
     time_s = now_s + HOUR_S * np.arange(1.0, ahead_h + 1.0)
     bins = max(1, int(np.ceil((time_s[-1] - edges[-1]) / HOUR_S)))
@@ -181,7 +208,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(network, ready.flow),
+        prior=default_prior(network, ready.flow, nobody=ready.nobody),
     )
     with threadpool_limits(1):
         verdict = weigh(problem)
@@ -194,6 +221,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
             wanted=wanted,
             rng=ready.rng,
         )
+    found = replace(found, notes=(*ready.notes, *found.notes))
     if ready.flow_until < found.until:
         note = Note("flow ends", {"end": iso(ready.flow_until, zone)})
         found = replace(found, notes=(*found.notes, note))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import sys
 from collections.abc import Iterator
@@ -303,7 +304,8 @@ def _language(lang: str) -> Lang:
     spoken = next(
         (os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), ""
     )
-    return "zh" if spoken.startswith("zh") else "en"
+    spoken = spoken or locale.getlocale()[0] or ""  # Windows keeps it to itself: 'Chinese (Simplified)_China'
+    return "zh" if spoken.lower().startswith(("zh", "chinese")) else "en"
 
 
 def _declare(is_invented: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from suyuan.errors import InputError
@@ -76,7 +77,8 @@ class WaterBalance:
     through-flow; `node_residual` and `node_through` (node,) [m3/s] are means of both before closure,
     `reach_residual` (reach,) [m3/s] the mean of |discharge_start - discharge_end - dV/dt|, `correction`
     (reach,) [m3/s] the root mean square change of discharge. `dry` names the reaches whose volume had to be
-    lifted to the least one kept.
+    lifted to the least one kept. `reach_share` is the sum of `reach_residual` over that of the reaches'
+    through-flow, the larger of what enters and leaves each, storage counted.
     """
 
     nodes: tuple[str, ...]
@@ -87,6 +89,7 @@ class WaterBalance:
     reach_residual: Array
     correction: Array
     dry: tuple[str, ...] = ()
+    reach_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,18 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
 
     Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by
     the inverse square of its reach's root mean square discharge, under continuity in every reach and at
-    every node. Raises InputError where the given flow misses continuity by more than REFUSED_RESIDUAL of
-    the through-flow. The assumption that hurts most: errors of discharge in proportion to its size,
-    independent between reaches.
+    every node. Raises InputError where the given flow misses continuity at the nodes, or inside the reaches,
+    by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most: errors of discharge in
+    proportion to its size, independent between reaches.
     """
+    closed = _closed(flow, network)
+    if max(closed.balance.residual_share, closed.balance.reach_share) > REFUSED_RESIDUAL:
+        raise _refusal(flow, closed.balance)
+    return closed
+
+
+def _closed(flow: FlowField, network: Network) -> BalancedFlow:
+    """Return the closed flow, however far the given one was from closing."""
     if not _has_outside(network).any():
         what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
         raise InputError(network.source, what, "give the node where the network ends the kind outlet")
@@ -127,9 +138,6 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     given_external, is_free = _given_external(flow, network)
     given = np.where(is_free, 0.0, given_external)
     balance = _balance_report(flow, network, storing=storing, external=given, is_free=is_free)
-    if balance.residual_share > REFUSED_RESIDUAL:
-        raise _refusal(flow, balance)
-
     discharge = _closed_discharge(flow, network, storing=storing, given=given_external, is_free=is_free)
     end = discharge - storing
     external = (leaving @ discharge.T - entering @ end.T).T
@@ -143,35 +151,38 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
 def _closed_discharge(
     flow: FlowField, network: Network, *, storing: Array, given: Array, is_free: NDArray[np.bool_]
 ) -> Array:
-    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free."""
+    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
-    keep = ~is_free
-    if not keep.any():
-        return discharge
     leaving, entering = _incidence(network)
     root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
     variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
     external = np.where(np.isnan(given), 0.0, given)
     slack = np.where(_has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
-    net = (entering - leaving)[keep]
-    matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
-    solve = splu(matrix).solve
-    for _ in range(3):  # the second and third rounds only remove rounding
-        residual = net @ discharge.T - entering[keep] @ storing.T + external[:, keep].T
-        multiplier = solve(residual)
-        discharge -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
-        external[:, keep] -= slack[keep] * multiplier.T
+    for free in np.unique(is_free, axis=0):
+        keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
+        if not keep.any():
+            continue
+        net = (entering - leaving)[keep]
+        matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
+        solve = splu(matrix).solve
+        entered = external[np.ix_(bins, keep)]
+        for _ in range(3):  # the second and third rounds only remove rounding
+            residual = net @ discharge[bins].T - entering[keep] @ storing[bins].T + entered.T
+            multiplier = solve(residual)
+            discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
+            entered -= slack[keep] * multiplier.T
     return discharge
 
 
 def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
     """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
 
-    `external` (bin, node) [m3/s] is what should enter; outlets and lakes take up the difference. Discharges change as little
-    as continuity allows, each reach in proportion to its root mean square.
+    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
+    it takes the difference up only where no outlet can, or where it holds no volume of its own. Discharges change as little as
+    continuity allows, each reach in proportion to its root mean square.
     """
     leaving, entering = _incidence(network)
-    keep = np.array([node.kind not in ("outlet", "lake") for node in network.nodes])
+    keep = ~_takes_up(network)
     net = (entering - leaving)[keep]
     square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
     variance = square + 1e-6 * square.max() + 1e-18
@@ -183,6 +194,17 @@ def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> Ba
     closed = (leaving @ start.T - entering @ end.T).T
     closed[:, ~_has_outside(network)] = 0.0
     return replace(flow, discharge_start=start, discharge_end=end, external=closed)
+
+
+def _takes_up(network: Network) -> NDArray[np.bool_]:
+    """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
+    leaving, entering = _incidence(network)
+    _, water = connected_components(leaving @ entering.T, directed=False)
+    is_open = np.array(
+        [n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes]
+    )
+    is_lake = np.array([n.kind == "lake" for n in network.nodes])
+    return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
 
 
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
@@ -214,7 +236,7 @@ def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> Balanc
         finish,
         np.concatenate([flow.volume, volume]),
     )
-    return replace(balanced(longer, network), balance=flow.balance)
+    return replace(_closed(longer, network), balance=flow.balance)
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
@@ -273,7 +295,7 @@ def _has_outside(network: Network) -> NDArray[np.bool_]:
 
 
 def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the given inflow (bin, node) [m3/s], NaN where free, and which nodes are free."""
+    """Return the given inflow (bin, node) [m3/s], NaN where free, and where it is, (bin, node)."""
     external = np.zeros((len(flow.edges) - 1, len(network.nodes)))
     external[:, _has_outside(network)] = np.nan
     known = {n.id: i for i, n in enumerate(network.nodes)}
@@ -290,7 +312,7 @@ def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[n
             raise InputError(flow.source, what, "make its kind boundary in the layer nodes")
         if kind not in ("junction", "manhole"):
             external[:, known[name]] = given
-    return external, np.asarray(np.isnan(external).any(axis=0))
+    return external, np.isnan(external)
 
 
 def _balance_report(
@@ -302,18 +324,33 @@ def _balance_report(
     outwards = (leaving @ np.maximum(start, 0.0) + entering @ np.maximum(-end, 0.0)).T
     residual = np.where(is_free, 0.0, np.abs(inwards - outwards + external))
     through = np.maximum(inwards + np.maximum(external, 0.0), outwards + np.maximum(-external, 0.0))
+    lost = np.abs(flow.discharge_start - flow.discharge_end - storing)
+    brought = np.maximum(start.T, 0.0) + np.maximum(-end.T, 0.0) + np.maximum(-storing, 0.0)
+    taken = np.maximum(-start.T, 0.0) + np.maximum(end.T, 0.0) + np.maximum(storing, 0.0)
     return WaterBalance(
         nodes=tuple(n.id for n in network.nodes),
         reaches=flow.reaches,
         residual_share=float(residual.sum() / max(through.sum(), 1e-30)),
         node_residual=residual.mean(axis=0),
         node_through=through.mean(axis=0),
-        reach_residual=np.mean(np.abs(flow.discharge_start - flow.discharge_end - storing), axis=0),
+        reach_residual=lost.mean(axis=0),
         correction=np.zeros(len(flow.reaches)),
+        reach_share=float(lost.sum() / max(np.maximum(brought, taken).sum(), 1e-30)),
     )
 
 
 def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
+    if balance.reach_share > balance.residual_share:
+        worst = int(np.argmax(balance.reach_residual))
+        what = (
+            f"the flow misses continuity inside the reaches by {balance.reach_share:.0%} of the through-flow, "
+            f"most in reach '{balance.reaches[worst]}' ({balance.reach_residual[worst]:.3g} m3/s)"
+        )
+        remedy = (
+            f"discharge_start - discharge_end must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can be "
+            "closed: check signs, units, and water that is taken out or let in along the reach"
+        )
+        return InputError(flow.source, what, remedy)
     worst = int(np.argmax(balance.node_residual))
     residual, through = balance.node_residual[worst], balance.node_through[worst]
     what = (

@@ -90,7 +90,7 @@ class Network:
     """A river-and-drain network, complete and consistent when born.
 
     Raises InputError with every fault found: duplicate ids, a reach with an unknown node, an outfall or station on an
-    unknown reach or beyond its end, parts that are not connected.
+    unknown reach or beyond its end, a station named like another's id, parts that are not connected.
 
     >>> nodes = (Node("A", "boundary"), Node("B", "outlet"))
     >>> Network(nodes, (Reach("R1", "A", "B", 1000.0),)).reach("R1").length_m
@@ -110,7 +110,7 @@ class Network:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_reach_index", {r.id: i for i, r in enumerate(self.reaches)})
         object.__setattr__(self, "_node_index", {n.id: i for i, n in enumerate(self.nodes)})
-        faults = [*_duplicates(self), *_loose_ends(self), *_misplaced(self)]
+        faults = [*_duplicates(self), *_misnamed(self), *_loose_ends(self), *_misplaced(self)]
         if not faults:
             faults = _disconnected(self)
         if faults:
@@ -135,15 +135,21 @@ class Network:
         return self._node_index[node_id]
 
     def station(self, station_id: str) -> Station:
-        """Return the station of this id or name; a place such as 'R7+1200', metres along a reach, is one too.
+        """Return the station of this id, or else of this name if only one bears it.
+
+        A place such as 'R7+1200', metres along a reach, is a station too.
 
         >>> nodes = (Node("A", "boundary"), Node("B", "outlet"))
         >>> Network(nodes, (Reach("R1", "A", "B", 1000.0),)).station("R1+250").chainage_m
         250.0
         """
-        for station in self.stations:
-            if station_id in (station.id, station.name):
-                return station
+        named = [s for s in self.stations if s.id == station_id]
+        named = named or [s for s in self.stations if s.name and s.name == station_id]
+        if len(named) > 1:
+            what = f"station '{station_id}' is the name of {len(named)} stations"
+            raise InputError(self.source, what, f"write an id: {', '.join(s.id for s in named[:5])}")
+        if named:
+            return named[0]
         reach, plus, metres = station_id.rpartition("+")
         if plus and reach in self._reach_index and metres.replace(".", "", 1).isdecimal():
             if float(metres) > self.reach(reach).length_m:
@@ -175,6 +181,21 @@ def _duplicates(network: Network) -> list[Fault]:
                 )
             first.setdefault(item.id, row)
     return faults
+
+
+def _misnamed(network: Network) -> list[Fault]:
+    """Return a fault for every station whose name is another station's id: its readings could be either's."""
+    ids = {s.id for s in network.stations}
+    return [
+        Fault(
+            f"{network.source}, layer stations",
+            row,
+            f"name '{station.name}' of station '{station.id}' is the id of another station",
+            "give it another name",
+        )
+        for row, station in enumerate(network.stations, start=1)
+        if station.name in ids and station.name != station.id
+    ]
 
 
 def _loose_ends(network: Network) -> list[Fault]:

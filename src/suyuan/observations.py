@@ -50,7 +50,7 @@ class Observations:
 
     @property
     def is_usable(self) -> NDArray[np.bool_]:
-        """Whether each reading has a value and is not flagged FAIL or MISSING, (reading,)."""
+        """Whether each row holds a reading that may be weighed, (reading,): a value, and not flagged FAIL or MISSING."""
         return np.asarray(np.isfinite(self.value) & (self.flag != FAIL) & (self.flag != MISSING))
 
     def select(

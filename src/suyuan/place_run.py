@@ -12,6 +12,7 @@ import numpy as np
 
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow, balanced
+from suyuan.io.atomic import require_writable
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.places import read_places, written_places
@@ -75,6 +76,8 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     began = time.perf_counter()
     progress("reading the project", 0.0)
     project = read_project(folder)
+    to = out or Path(folder) / "results"
+    require_writable(to)
     network = read_network(project.files.network)
     if project.files.flow is None:
         raise InputError(SETTINGS, "no flow is named", 'write flow = "file" under [files]')
@@ -93,7 +96,6 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
         "seconds": round(time.perf_counter() - began, 3),
     }
     progress("drawing the map", 0.97)
-    to = out or Path(folder) / "results"
     files = write_placement(placement, network, flow=flow, about=about, lang=lang, out=to)
     progress("done", 1.0)
     return Placed(placement, network, flow, files, is_invented=project.is_invented)

@@ -46,10 +46,15 @@ def gross_range(observations: Observations) -> Flags:
 def repetition(observations: Observations) -> Flags:
     """Return flags (reading,) of readings that share station, determinand, time and sample with another.
 
-    FAIL for the second and later of equal ones, which say nothing more; SUSPECT for all of those that differ.
+    FAIL for the second and later of equal ones, which say nothing more; SUSPECT for all of those that differ. A row without a
+    value contradicts nothing.
     """
     flags = np.full(len(observations), GOOD, dtype=np.int8)
-    if not len(observations):
+    has_value = np.isfinite(observations.value)
+    if not has_value.any():
+        return flags
+    if not has_value.all():
+        flags[has_value] = repetition(observations.where(has_value))
         return flags
     names = ("station", "determinand", "time", "duration_s", "sample_id")
     place = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in names]

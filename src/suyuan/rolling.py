@@ -87,7 +87,7 @@ def matrices_of(
     edges: NDArray[np.float64],
     progress: Callable[[str, float], None],
 ) -> tuple[SourceReceptorMatrix, ...]:
-    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading."""
+    """Return one matrix a flow member: what a release in each bin of `edges` does to each reading that may be used."""
     rolled = rolled_matrices(
         network, members, observations=observations, edges=edges, progress=progress, store=None
     )
@@ -105,7 +105,7 @@ def rolled_matrices(
 ) -> tuple[Rolled, ...]:
     """Return one matrix a flow member, with the rows that are in the folder `store` taken from there."""
     sources = candidate_sources(network)
-    receptors, _ = receptors_of(network, observations)
+    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
 
     def of(member: FlowMember) -> Rolled:
         rolled = roll(operator_of(network, member), receptors, sources=sources, edges=edges, store=store)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ from suyuan.io.history import append_answer, read_history
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
-from suyuan.io.times import utc_of_datetime
+from suyuan.io.times import instant_of
+from suyuan.limits import left_outside, refuse_empty, refuse_unweighable, window_before
 from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
@@ -34,10 +36,9 @@ from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import default_prior
-from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
+from suyuan.tracing.statements import Note
 from suyuan.transport.matrix import SourceReceptorMatrix
-from suyuan.transport.sampling import receptors_of
 
 NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
 
@@ -108,12 +109,11 @@ def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
     >>> instant("2024-07-20 08:00", timezone_of("Asia/Shanghai"), where="--since")
     np.datetime64('2024-07-20T00:00:00')
     """
-    try:
-        return utc_of_datetime(datetime.fromisoformat(text), zone)
-    except ValueError:
-        raise InputError(
-            where, f"'{text}' is not a time", "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00"
-        ) from None
+    found = instant_of(text, zone, is_end=where == "--until")
+    if found is None:
+        remedy = "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00, with a time of day"
+        raise InputError(where, f"'{text}' is not a time", remedy)
+    return found
 
 
 def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress) -> Done:
@@ -130,7 +130,14 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
     found = traced(ready, progress=progress)
     progress("writing the report", 0.92)
     run = _run_info(project, ask, found=found, seconds=time.perf_counter() - began, now=now)
-    inputs = (ready.observations, ready.network, ready.flow, ready.substances, ready.fingerprints)
+    inputs = (
+        ready.observations,
+        ready.network,
+        ready.flow,
+        ready.substances,
+        ready.fingerprints,
+        ready.nobody,
+    )
     answer = answer_of(found.trace, record_of(run, *inputs))
     history = read_history(out)
     longer = with_answer(history, answer)
@@ -167,7 +174,7 @@ class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
     `observations` are means of `readings` usable readings, and the unusable ones.
-    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
+    `flow_until` is where the given flow ends; `flow` may have been run on beyond it. `nobody` is the prior of no release.
     """
 
     network: Network
@@ -182,6 +189,8 @@ class Prepared:
     until: np.datetime64
     flow_until: np.datetime64
     rng: np.random.Generator
+    nobody: float
+    notes: tuple[Note, ...] = ()
 
     @property
     def matrices(self) -> tuple[SourceReceptorMatrix, ...]:
@@ -202,9 +211,10 @@ def traced(ready: Prepared, *, progress: Progress) -> Traced:
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(ready.network, ready.flow),
+        prior=default_prior(ready.network, ready.flow, nobody=ready.nobody),
         rng=ready.rng,
     )
+    found = replace(found, notes=(*ready.notes, *found.notes))
     return Traced(
         found,
         ready.network,
@@ -233,12 +243,10 @@ def prepare(
     progress("reading the project", 0.0)
     network, given = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    span = _window_before(now, window(project, ask, observations=everything), zone=project.zone)
-    substances = substances_to_trace(project, ask, observations=everything)
-    chosen = _selected(everything, ask, network=network, substances=substances, span=span, zone=project.zone)
-    observations = pooled(chosen, every_s=POOLED_S)
-    # refuse now what could not be weighed later
-    blocks_of(observations, receptors_of(network, observations)[0], substances=substances)
+    chosen = _chosen(project, ask, network=network, everything=everything, now=now)
+    span, substances = chosen.span, chosen.substances
+    observations = pooled(chosen.observations, every_s=POOLED_S)
+    refuse_unweighable(network, observations, substances=substances, window=span)
     progress("closing the water balance", 0.04)
     flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     rng = np.random.default_rng(ask.seed)
@@ -253,13 +261,15 @@ def prepare(
         members=members,
         rolled=rolled,
         observations=observations,
-        readings=int(chosen.is_usable.sum()),
+        readings=int(chosen.observations.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
         since=span[0],
         until=span[1],
         flow_until=given.until,
         rng=rng,
+        notes=chosen.notes,
+        nobody=project.trace.nobody,
     )
 
 
@@ -268,21 +278,28 @@ def _water(project: Project) -> tuple[Network, FlowField]:
     return network, read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
 
 
-def _selected(
-    everything: Observations,
-    ask: Ask,
-    *,
-    network: Network,
-    substances: Sequence[Substance],
-    span: tuple[np.datetime64, np.datetime64],
-    zone: tzinfo,
-) -> Observations:
-    """Return the readings asked for; there must be some."""
+class _Chosen(NamedTuple):
+    """The readings that a run uses, in which window, of which substances; `notes` say what was left out."""
+
+    observations: Observations
+    span: tuple[np.datetime64, np.datetime64]
+    substances: tuple[Substance, ...]
+    notes: tuple[Note, ...]
+
+
+def _chosen(
+    project: Project, ask: Ask, *, network: Network, everything: Observations, now: np.datetime64 | None
+) -> _Chosen:
+    """Return what is asked for, up to `now` if given; there must be some."""
+    whole = window(project, ask, observations=everything)
+    span = window_before(now, whole, zone=project.zone)
+    substances = substances_to_trace(project, ask, observations=everything)
     stations = tuple(network.station(name).id for name in ask.stations) or None
     names = tuple(s.determinand.id for s in substances)
-    chosen = everything.select(stations=stations, determinands=names, since=span[0], until=span[1])
-    _refuse_empty(everything, chosen, window=span, zone=zone)
-    return chosen
+    known = everything.select(stations=stations, determinands=names, until=now)
+    chosen = known.select(since=span[0], until=span[1])
+    refuse_empty(everything, chosen, window=span, zone=project.zone)
+    return _Chosen(chosen, span, substances, left_outside(known, whole, zone=project.zone))
 
 
 def _fingerprints(project: Project) -> Fingerprints:
@@ -329,8 +346,9 @@ def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[n
     """Return the window to search, both ends included [UTC]: as asked, else as the project says."""
     since = instant(ask.since, project.zone, where="--since") if ask.since else project.trace.since
     until = instant(ask.until, project.zone, where="--until") if ask.until else project.trace.until
-    first = observations.time.min() if since is None else since
-    last = observations.time.max() if until is None else until
+    read = observations.time[observations.is_usable] if observations.is_usable.any() else observations.time
+    first = read.min() if since is None else since
+    last = read.max() if until is None else until
     if first >= last:
         what = (
             f"the window ends at {iso(last, project.zone)}, not after its begin at {iso(first, project.zone)}"
@@ -351,31 +369,3 @@ def _named(path: Path | None, what: str) -> Path:
     if path is None:
         raise InputError(SETTINGS, f"no {what} is named", f'write {what} = "file" under [files]')
     return path
-
-
-def _window_before(
-    now: np.datetime64 | None, given: tuple[np.datetime64, np.datetime64], *, zone: tzinfo
-) -> tuple[np.datetime64, np.datetime64]:
-    """Return the given window, cut off at `now` where there is one."""
-    since, until = given
-    if now is None:
-        return given
-    if now <= since:
-        what = f"now is {iso(now, zone)}, not after the begin of the window at {iso(since, zone)}"
-        raise InputError("--now", what, "give --now a later time")
-    return since, min(until, now)
-
-
-def _refuse_empty(
-    everything: Observations,
-    chosen: Observations,
-    *,
-    window: tuple[np.datetime64, np.datetime64],
-    zone: tzinfo,
-) -> None:
-    if len(chosen) == 0:
-        first, last = (iso(time, zone) for time in window)
-        what = f"no reading lies between {first} and {last} at the stations asked for"
-        held = f"{iso(everything.time.min(), zone)} to {iso(everything.time.max(), zone)}"
-        remedy = f"readings run from {held}; widen the window or name other stations"
-        raise InputError(everything.source, what, remedy)

@@ -20,7 +20,8 @@ class Determinand:
     `unit` is the unit inside suyuan; `factors` turns other units into it by multiplication. `is_traceable`
     means that it keeps mass when waters mix (EC is treated so: its release unit is (uS/cm) m3/s). `lowest`
     and `highest` bound what is physically possible in surface or sewer water; outside `usual_lowest` to
-    `usual_highest` the median of a whole station points to a wrong unit.
+    `usual_highest` the median of a whole station points to a wrong unit. `is_reactive` means that so much of it is
+    lost within a day of travel that a trace without its decay errs.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Determinand:
     factors: Mapping[str, float] = field(hash=False)
     usual_lowest: float = 0.0
     usual_highest: float = float("inf")
+    is_reactive: bool = False
 
     def factor(self, unit: str) -> float:
         """Return what to multiply a value in `unit` by to get it in this determinand's own unit.
@@ -94,6 +96,7 @@ def _determinand(row: dict[str, Any], units: dict[str, Any]) -> Determinand:
         factors=units["factors"],
         usual_lowest=row["usual"][0],
         usual_highest=row["usual"][1],
+        is_reactive=row.get("is_reactive", False),
     )
 
 

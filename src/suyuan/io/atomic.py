@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -34,7 +35,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     partial = path.parent / f".{path.stem}-{secrets.token_hex(4)}.partial{path.suffix}"
     with _explained(path, partial), _ending_cleanly():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent, f".{path.stem}-*.partial{path.suffix}*")
+        _sweep(path.parent, f".{glob.escape(path.stem)}-*.partial{glob.escape(path.suffix)}*")
         partial.touch()
         partial.unlink()
         try:
@@ -43,7 +44,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             partial.replace(path)
             _sync(path.parent)
         finally:
-            for leftover in path.parent.glob(f"{partial.name}*"):  # with a database's journals
+            for leftover in path.parent.glob(f"{glob.escape(partial.name)}*"):  # with a database's journals
                 leftover.unlink(missing_ok=True)
 
 
@@ -51,8 +52,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 def result_folder(out: str | Path) -> Iterator[Path]:
     """Yield a temporary folder to write to; when the block ends well, its files appear in `out` by rename.
 
-    A folder that does not exist yet appears whole, in one step. In one that exists, files and folders of the
-    same name are replaced one by one and others are left alone. Raises InputError where it cannot be written.
+    A folder that does not exist yet appears whole, in one step. In one that exists, files of the same name are
+    replaced one by one, in its folders too, and others are left alone. Raises InputError where it cannot be
+    written.
     """
     out = Path(out).absolute()
     home = out if out.is_dir() else out.parent
@@ -61,7 +63,7 @@ def result_folder(out: str | Path) -> Iterator[Path]:
         if out.exists() and not out.is_dir():
             raise InputError(str(out), "is a file, not a folder", "choose another folder for the results")
         home.mkdir(parents=True, exist_ok=True)
-        _sweep(home, f".{out.name}-*.partial")
+        _sweep(home, f".{glob.escape(out.name)}-*.partial")
         partial.mkdir()
         try:
             yield partial
@@ -89,20 +91,14 @@ def require_writable(out: str | Path) -> None:
 
 
 def _move_in(partial: Path, out: Path) -> None:
+    """Rename what is in `partial` into `out`, file by file, in its folders too; what else stands there stays."""
     if not out.exists():
         partial.rename(out)
         return
     for entry in sorted(partial.iterdir()):
         target = out / entry.name
-        if target.is_dir():
-            old = partial / f"{entry.name}.old"
-            try:
-                target.rename(old)
-                entry.replace(target)
-            except BaseException:  # a kill between the two renames: what stood there goes back
-                if old.exists() and not target.exists():
-                    old.rename(target)
-                raise
+        if entry.is_dir() and target.is_dir():
+            _move_in(entry, target)
         else:
             entry.replace(target)
 

@@ -173,7 +173,7 @@ def _side_by_side(
         yield cross_checks.doubles(readings)
         yield cross_checks.units(readings)
     if flow:
-        yield cross_checks.window(project, flow)
+        yield cross_checks.window(project, flow, readings=readings)
     if flow and network:
         strangers = unmatched(flow, network)
         yield Found(strangers)

@@ -49,8 +49,8 @@ class Found:
     summary: Mapping[str, str] = field(default_factory=dict)
 
 
-def window(project: Project, flow: FlowField) -> Found:
-    """Return faults where the flow does not cover the window."""
+def window(project: Project, flow: FlowField, *, readings: Readings | None) -> Found:
+    """Return faults where the flow does not cover the window, or the readings in it with their durations."""
     covers = f"flow covers {shown(flow.start, project.zone)} to {shown(flow.until, project.zone)}"
     summary = {"flow": f"{covers.removeprefix('flow covers ')}, {len(flow.edges) - 1} bins"}
     faults = []
@@ -61,11 +61,35 @@ def window(project: Project, flow: FlowField) -> Found:
     if until is not None and flow.until < until:
         what = f"{covers} but the window ends at {shown(until, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move until in {SETTINGS}"))
+    if readings and not faults:
+        inside = readings.observations.select(since=since, until=until)
+        faults += _beyond(flow, inside, covers=covers, zone=project.zone)
     notes = []
     if since is not None and not faults and flow.start == since:
         what = "the flow begins with the window: water that was on its way before is not seen"
         notes.append(Fault(flow.source, 0, what, "let it begin some travel times earlier"))
     return Found(faults, notes, summary)
+
+
+def _beyond(flow: FlowField, inside: Observations, *, covers: str, zone: tzinfo) -> list[Fault]:
+    """Return faults where readings that would be traced begin before the flow or end after it."""
+    is_traced = np.array(
+        [determinands()[name].is_traceable for name in inside.determinand.tolist()], dtype=bool
+    )
+    used = inside.where(is_traced & inside.is_usable)
+    if not len(used):
+        return []
+    begin = (used.time - used.duration_s.astype("timedelta64[s]")).min()
+    faults = []
+    for word, time, is_out in (
+        ("begin", begin, begin < flow.start),
+        ("end", used.time.max(), used.time.max() > flow.until),
+    ):
+        if is_out:
+            what = f"{covers} but readings {word} at {shown(time, zone)}"
+            remedy = f"extend the flow, or write since and until in {SETTINGS} so that it covers them"
+            faults.append(Fault(flow.source, 0, what, remedy))
+    return faults
 
 
 def coverage(project: Project, readings: Readings, *, network: Network | None) -> Found:
@@ -235,9 +259,21 @@ def water_balance(flow: FlowField, network: Network) -> Found:
     text = (
         f"misses continuity by {balance.residual_share:.1%} of the through-flow before closure, most at "
         f"node '{balance.nodes[worst]}' ({balance.node_residual[worst]:.3g} of "
-        f"{balance.node_through[worst]:.3g} m3/s)"
+        f"{balance.node_through[worst]:.3g} m3/s), and by {balance.reach_share:.1%} inside the reaches"
     )
-    return Found(summary={"water balance": text})
+    return Found(notes=_gaps(flow), summary={"water balance": text})
+
+
+def _gaps(flow: FlowField) -> list[Fault]:
+    """Return a note for every boundary whose inflow is known in some bins only."""
+    notes = []
+    for b, name in enumerate(flow.boundaries):
+        missing = int(np.isnan(flow.inflow[:, b]).sum())
+        if 0 < missing < len(flow.inflow):
+            what = f"inflow of '{name}' is missing in {missing:,} of {len(flow.inflow):,} bins"
+            remedy = "there it is taken to be what continuity asks for; fill the gap if it was measured"
+            notes.append(Fault(flow.source, 0, what, remedy))
+    return notes
 
 
 def library(fingerprints: Fingerprints, network: Network, *, readings: Readings | None) -> Found:

@@ -29,6 +29,7 @@ _UNITS = {
     "inflow": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
     "volume": ("m3", "m^3", "m**3", "m³"),
 }
+_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 _OLD_MODELS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET")
 _OWN_OFFSET = re.compile(r"since .*\d\d?:\d.*(?:Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)\s*$", re.IGNORECASE)
 
@@ -156,7 +157,10 @@ def _times(data: Dataset, name: str, *, source: str, zone: tzinfo) -> NDArray[np
         raise InputError(source, f"{name} has the units '{units}'", "write 'hours since 2024-07-16 00:00:00'")
     numbers = np.ma.filled(variable[:].astype(float), np.nan)
     known = np.isfinite(numbers)
-    calendar = str(getattr(variable, "calendar", "standard"))
+    calendar = str(getattr(variable, "calendar", "standard")).lower()
+    if calendar not in _CALENDARS:
+        what = f"{name} is counted in the calendar '{calendar}'"
+        raise InputError(source, what, f"write it in one of: {', '.join(_CALENDARS)}")
     dates = netCDF4.num2date(numbers[known], units, calendar, only_use_cftime_datetimes=False)
     local = pd.Series(pd.NaT, index=range(len(numbers)), dtype="datetime64[us]")
     local[known] = [pd.Timestamp(date).round("s") for date in np.asarray(dates).ravel()]

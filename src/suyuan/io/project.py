@@ -6,9 +6,8 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
-from suyuan.io.times import timezone_of, utc_of_datetime
+from suyuan.io.times import instant_of, timezone_of
 from suyuan.substances import determinand
 
 SETTINGS = "suyuan.toml"
@@ -24,7 +23,7 @@ SETTINGS = "suyuan.toml"
 KEYS = {
     "project": ("name", "timezone", "invented"),
     "files": ("network", "flow", "observations", "fingerprints"),
-    "trace": ("determinand", "since", "until"),
+    "trace": ("determinand", "since", "until", "nobody"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys."""
 
@@ -43,11 +42,15 @@ class Files:
 
 @dataclass(frozen=True)
 class TraceSettings:
-    """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC]."""
+    """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
+
+    `nobody` is the probability, before any reading is seen, that nobody released in the window.
+    """
 
     determinand: str = ""
     since: np.datetime64 | None = None
     until: np.datetime64 | None = None
+    nobody: float = 0.10
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,7 @@ class _Finder:
         return tuple(paths)
 
     def trace(self, table: Any, zone: tzinfo) -> TraceSettings:
-        """Return the determinand and the window."""
+        """Return the determinand, the window and what is believed of nobody."""
         table = table if isinstance(table, dict) else {}
         named = self.text(table, "trace", key="determinand")
         since, until = (self._instant(table, key, zone=zone) for key in ("since", "until"))
@@ -219,21 +222,26 @@ class _Finder:
                 f"until {until} UTC is not after since {since} UTC",
                 remedy="write the later time as until",
             )
-        return TraceSettings(self._determinand("determinand", named) if named else "", since, until)
+        determinand = self._determinand("determinand", named) if named else ""
+        return TraceSettings(
+            determinand, since, until, self._nobody(table.get("nobody", TraceSettings.nobody))
+        )
+
+    def _nobody(self, value: Any) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and 0.0 < value < 1.0:
+            return float(value)
+        remedy = "write a probability above 0 and below 1, such as nobody = 0.1"
+        self.fault("nobody", f"nobody in [trace] is {value!r}", remedy=remedy)
+        return TraceSettings.nobody
 
     def _instant(self, table: dict[str, Any], key: str, *, zone: tzinfo) -> np.datetime64 | None:
         value = table.get(key)
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = datetime.fromisoformat(value.strip())
-        if isinstance(value, datetime):
-            return utc_of_datetime(value, zone)
-        if isinstance(value, date) and key == "since":
-            return utc_of_datetime(datetime.combine(value, time()), zone)
-        if value is not None:
+        found = instant_of(value, zone, is_end=key == "until")
+        if found is None and value is not None:
             remedy = f"write {key} = 2024-07-28T00:00:00+08:00, with a time of day"
             self.fault(key, f"{key} is {value!s}, not a time", remedy=remedy)
-        return None
+        return found
 
     def _determinand(self, key: str, name: str) -> str:
         try:

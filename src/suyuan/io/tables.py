@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SHOWN = 20
 """Distinct wrong values named per column; the rest are counted."""
 
+_UNNAMED = "\0"
+"""Begins the names given to columns without one, which spreadsheets leave behind and nobody reads."""
+
 _NO_NUMBER = {"", "-", "--", "---", "*", "/", "na", "n/a", "nan", "null", "none", "缺测", "无"}
 """How missing numbers are written, in lower case."""
 
@@ -56,7 +59,7 @@ class Table:
             return pd.Series([""] * len(self), dtype="str")
         cells = self.columns[name]
         if pd.api.types.is_float_dtype(cells.dtype):  # an id column with a gap: 12.0 is '12'
-            cells = cells.map(lambda v: "" if pd.isna(v) else f"{v:g}")
+            cells = cells.map(_number_text)
         return cells.astype("str").fillna("").str.strip()
 
     def numbers(self, name: str) -> tuple[NDArray[np.float64], list[Fault]]:
@@ -91,6 +94,17 @@ class Table:
             what = f"{rest:,} more rows have {len(first) - _SHOWN:,} other values with the same fault"
             faults.append(Fault(self.source, int(first["min"].iloc[_SHOWN]), what, faults[-1].remedy))
         return faults
+
+
+def _number_text(value: float) -> str:
+    """Return a number as the text it was before a gap in its column made it a float; '' for the gap.
+
+    >>> _number_text(3202811001.0), _number_text(12.5), _number_text(float("nan"))
+    ('3202811001', '12.5', '')
+    """
+    if np.isnan(value):
+        return ""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.15g}"
 
 
 def is_no_number(text: pd.Series[str]) -> NDArray[np.bool_]:
@@ -139,6 +153,7 @@ def _read_csv(path: Path) -> Table:
     if twice:
         what = f"the column '{min(twice)}' is there twice"
         raise InputError(path.name, what, "keep one", row=start + 1)
+    names = [name or f"{_UNNAMED}{i}" for i, name in enumerate(names)]
     frame, row, faults = _cells(lines, start, names=names, delimiter=delimiter, source=path.name)
     if faults:
         raise InputError.of(faults)
@@ -146,7 +161,7 @@ def _read_csv(path: Path) -> Table:
     for name in names:
         filled |= (frame[name] != "").to_numpy(dtype=bool)
     kept = frame if filled.all() else frame[filled].reset_index(drop=True)  # spreadsheets leave rows of ,,,
-    return Table(path.name, {name: kept[name] for name in names if name}, row[filled])
+    return Table(path.name, {n: kept[n] for n in names if not n.startswith(_UNNAMED)}, row[filled])
 
 
 def _cells(

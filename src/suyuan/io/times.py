@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ def timezone_of(name: str | tzinfo, *, where: str = "timezone") -> tzinfo:
     if text.upper() in {"UTC", "GMT", "Z"}:
         return UTC
     offset = _OFFSET.fullmatch(text.upper())
-    if offset and int(offset[2]) <= 14:
+    if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
         size = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
         return timezone(-size if offset[1] == "-" else size)
     try:
@@ -63,6 +63,27 @@ def utc_of_datetime(time: datetime, zone: tzinfo) -> np.datetime64:
     """
     aware = time if time.tzinfo else time.replace(tzinfo=zone)
     return np.datetime64(aware.astimezone(UTC).replace(tzinfo=None), "s")
+
+
+def instant_of(value: object, zone: tzinfo, *, is_end: bool = False) -> np.datetime64 | None:
+    """Return a written or parsed time in UTC, datetime64[s]; None where it is no time of the years 1900 to 2200.
+
+    A day without a time of day is its first instant; as an end (`is_end`) it is None, for whether its hours count is not said.
+
+    >>> zone = timezone_of("Asia/Shanghai")
+    >>> instant_of("2024-07-20", zone), instant_of("2024-07-20", zone, is_end=True)
+    (np.datetime64('2024-07-19T16:00:00'), None)
+    """
+    try:
+        if isinstance(value, str):
+            value = value.strip()
+            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = None if is_end else datetime.combine(value, time())
+        found = utc_of_datetime(value, zone) if isinstance(value, datetime) else None
+    except (ValueError, OverflowError):
+        return None
+    return found if found is not None and _FIRST <= found <= _LAST else None
 
 
 def utc_of(cells: pd.Series[str], zone: tzinfo) -> NDArray[np.datetime64]:

@@ -106,13 +106,18 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
 def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     order = np.argsort(fit.time, kind="stable")
     time = local(fit.time[order], zone)
+    below, used = fit.is_below[order], fit.is_used[order]
     hours, (low, middle, high, background) = _with_gaps(
-        time, np.vstack([fit.fitted, fit.background])[:, order]
+        time[used], np.vstack([fit.fitted, fit.background])[:, order[used]]
     )
     axes.fill_between(hours, low, high, color=BAND, lw=0, label="expected, 90 %")
     axes.plot(hours, middle, color=WATER, lw=1.2, label="expected, 50 %")
     axes.plot(hours, background, color="#7b8794", lw=1.0, ls="--", label="background")
-    below, used = fit.is_below[order], fit.is_used[order]
+    observed = fit.observed[order]
+    top = 1.5 * max(float(np.nanmax(high, initial=0.0)), float(observed[used].max(initial=0.0)))
+    observed = np.where(
+        used, observed, np.minimum(observed, top)
+    )  # a spike is drawn at the edge of the panel
     kinds: list[tuple[str, Any, dict[str, Any]]] = [
         ("observed", used & ~below, {"marker": ".", "ms": 3.5, "color": INK}),
         ("below detection", used & below, {"marker": "v", "ms": 4, "mfc": "none", "color": INK}),
@@ -120,7 +125,7 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     ]
     for name, where, look in kinds:
         if where.any():
-            axes.plot(time[where][::every], fit.observed[order][where][::every], ls="", label=name, **look)
+            axes.plot(time[where][::every], observed[where][::every], ls="", label=name, **look)
     axes.set_title(f"{fit.determinand}, {fit.unit}", loc="left")
     if fit.determinand != "EC":  # conductivity moves by a tenth of its level: from zero nothing would be seen
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(low, initial=0.0))))

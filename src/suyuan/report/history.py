@@ -22,7 +22,7 @@ HEADINGS = (
     Words("读数", "readings"),
     Words("首位候选", "leader"),
     Words("概率", "P"),
-    Words("无人排放", "P(nobody)"),
+    Words("未见异常排放", "P(nobody)"),
     Words("90 % 集", "90 % set"),
     Words("种子", "seed"),
 )

@@ -25,6 +25,7 @@ from suyuan.report.words import (
     mass_unit,
     mass_words,
     place_words,
+    prior_words,
     shares,
     start_words,
 )
@@ -97,10 +98,12 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
         ],
         rest=_rest(trace),
         nobody=trace.no_source_probability,
+        prior=prior_words(trace),
         nobody_label=percent(trace.no_source_probability),
         mass_unit=mass_unit(trace),
         pairs=[(a, b, percent(p)) for a, b, p in trace.pairs if p >= WORTH_SHOWING],
         notes=[note_words(note) for note in trace.notes],
+        outside=[f"{name} {share:.0%}" for name, share in trace.outside if np.isfinite(share)],
         why=why_words(trace, network, zone=run.zone),
         figures=_figures(drawn, network),
         left_out=len(drawn.readings) - len(_on_page(drawn)),
@@ -154,6 +157,7 @@ def _row(rank: int, finding: Finding, *, trace: Trace, network: Network, zone: t
         "p": finding.probability,
         "label": percent(finding.probability),
         "mass": mass_words(finding.mass_kg),
+        "is_going_on": finding.is_going_on,
         "start": start_words(finding.start, zone),
         "is_in_set": finding.candidate.id in trace.credible_set,
         "is_top": rank == 1 and finding.probability >= 0.5,
@@ -227,4 +231,5 @@ def _balance(balance: WaterBalance, worst: int = 8) -> dict[str, Any]:
         for n in order
         if balance.node_residual[n] > 0.0
     ]
-    return {"share": f"{balance.residual_share:.2%}", "rows": rows, "dry": balance.dry}
+    shares = {"share": f"{balance.residual_share:.2%}", "reach_share": f"{balance.reach_share:.2%}"}
+    return {**shares, "rows": rows, "dry": balance.dry}

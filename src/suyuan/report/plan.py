@@ -1,4 +1,4 @@
-"""The files of a sampling plan: next.json, next.csv, samples.csv to fill in, next.svg and next.html."""
+"""The files of a sampling plan: next.json, next.csv, a table of samples to fill in, next.svg and next.html."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ from suyuan.tracing.advice import Advice, Stop
 if TYPE_CHECKING:
     from rich.table import Table
 
+SHEET = ("time", "station", "determinand", "value", "unit", "qualifier", "sample_id")
+"""Columns of the table of samples to fill in."""
+
 METHOD_WORDS = {
-    "kit": Words("试剂盒（是/否）", "kit, yes or no"),
+    "kit": Words("快检试剂盒（是/否）", "kit, yes or no"),
     "strip": Words("试纸（浓度）", "strip, concentration"),
     "grab": Words("采样送实验室", "grab sample to the laboratory"),
 }
@@ -49,19 +52,37 @@ class PlanInfo:
 def write_advice(
     advice: Advice, network: Network, *, flow: BalancedFlow, plan: PlanInfo, out: Path
 ) -> tuple[Path, ...]:
-    """Write the plan into the folder `out` and return its files, next.html first."""
+    """Write the plan into the folder `out` and return its files, next.html first; samples already written there stay."""
     drawn = svg(plan_map(advice, network, flow=flow), "plan")
+    sheet = sheet_name(out)
     texts = {
-        "next.html": _page(advice, network, plan=plan, drawn=drawn),
+        "next.html": _page(advice, network, plan=plan, drawn=drawn, sheet=sheet),
         "next.json": json.dumps(advice_dict(advice, plan), ensure_ascii=False, indent=1, allow_nan=False),
         "next.csv": plan_csv(advice, plan.zone),
-        "samples.csv": samples_csv(advice, plan.zone),
+        sheet: samples_csv(advice, plan.zone),
         "next.svg": standalone(drawn, lang=plan.lang),
     }
     with result_folder(out) as folder:
         for name, text in texts.items():
             (folder / name).write_text(text, "utf-8-sig" if name.endswith(".csv") else "utf-8", newline="\n")
     return tuple(out / name for name in texts)
+
+
+def sheet_name(out: Path) -> str:
+    """Return the name of the table to fill in: samples.csv, or the first of samples-2.csv ... that holds nobody's samples."""
+    names = ("samples.csv", *(f"samples-{k}.csv" for k in range(2, 10_000)))
+    return next(name for name in names if not (out / name).exists() or _is_blank(out / name))
+
+
+def _is_blank(path: Path) -> bool:
+    """Return whether a table is as it was written: nothing filled in, nothing else changed that can be seen."""
+    try:
+        rows = csv.DictReader(path.read_text("utf-8-sig").splitlines())
+        if tuple(rows.fieldnames or ()) != SHEET:
+            return False
+        return not any((row["value"] or row["qualifier"] or "").strip() for row in rows)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
 
 
 def advice_dict(advice: Advice, plan: PlanInfo) -> dict[str, Any]:
@@ -96,7 +117,7 @@ def samples_csv(advice: Advice, zone: tzinfo) -> str:
         wanted = advice.substances if stop.method == "grab" else ((advice.determinand, advice.unit),)
         head, name = [iso(stop.time, zone), stop.place.id], f"{stop.crew}.{stop.number}"
         rows += [[*head, substance, "", unit, "", name] for substance, unit in wanted]
-    return _csv(["time", "station", "determinand", "value", "unit", "qualifier", "sample_id"], rows)
+    return _csv(list(SHEET), rows)
 
 
 def plan_headline(advice: Advice) -> Words:
@@ -145,7 +166,7 @@ def _row(stop: Stop, advice: Advice, *, network: Network, zone: tzinfo) -> dict[
         "method": METHOD_WORDS[stop.method],
         "gain": f"{stop.gain:.2f}",
         "cost": f"{stop.cost:,.0f}",
-        "expected": _expected(stop, advice.unit),
+        "expected": expected_words(stop, advice.unit),
         "if_high": _label(stop.if_high),
         "if_low": _label(stop.if_low),
     }
@@ -155,9 +176,15 @@ def _label(leading: tuple[str, float]) -> str:
     return f"{leading[0]} {percent(leading[1])}" if leading[0] else ""
 
 
-def _expected(stop: Stop, unit: str) -> Words:
+def expected_words(stop: Stop, unit: str) -> Words:
+    """Return what a sample is expected to say, and how often a kit at a mouth would say yes of lawful water."""
     if np.isfinite(stop.chance_yes):
-        return Words(f"阳性 {percent(stop.chance_yes)}", f"yes {percent(stop.chance_yes)}")
+        lawful = percent(stop.chance_lawful) if np.isfinite(stop.chance_lawful) else ""
+        also = Words(
+            f"（合法排放时也呈阳性 {lawful}）", f" (also positive if it discharges lawfully: {lawful})"
+        )
+        yes = Words(f"阳性 {percent(stop.chance_yes)}", f"yes {percent(stop.chance_yes)}")
+        return Words(yes.zh + also.zh, yes.en + also.en) if lawful else yes
     low, middle, high = stop.expected
     text = f"{middle:.2g} ({low:.2g}–{high:.2g}) {unit}"
     return Words(text, text)
@@ -179,9 +206,10 @@ def _clock(time: np.datetime64, zone: tzinfo) -> str:
     return str(local(np.array([time]), zone)[0])[5:16].replace("T", " ")
 
 
-def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str) -> str:
+def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str, sheet: str) -> str:
     return template("plan.html").render(
         plan=plan,
+        sheet=sheet,
         style=Markup(shipped("page.css")),
         headline=plan_headline(advice),
         now=_clock(advice.now, plan.zone),

@@ -11,7 +11,15 @@ from suyuan.flow import WaterBalance
 from suyuan.network import Network
 from suyuan.plot import percent
 from suyuan.report.page import shown
-from suyuan.report.words import candidate_words, mass_unit, mass_words, place_words, start_words
+from suyuan.report.words import (
+    GIVEN_ONE,
+    candidate_words,
+    mass_unit,
+    mass_words,
+    place_words,
+    prior_words,
+    start_words,
+)
 from suyuan.tracing.result import Trace
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ def balance_words(balance: WaterBalance) -> str:
     return (
         f"water balance: node errors sum to {balance.residual_share:.1%} of the through-flow before closure, "
         f"most at {balance.nodes[worst]} ({balance.node_residual[worst]:.2g} of "
-        f"{balance.node_through[worst]:.2g} m3/s)"
+        f"{balance.node_through[worst]:.2g} m3/s); errors inside the reaches to {balance.reach_share:.1%}"
     )
 
 
@@ -33,7 +41,12 @@ def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
+    about = prior_words(trace)
+    caption = (
+        f"● {GIVEN_ONE.en}; so far: until the end of the window. {about.en}\n"
+        f"● {GIVEN_ONE.zh}；so far：截至时段末。{about.zh}"
+    )
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
     for heading, side in (
         ("", "right"),
         ("candidate", "left"),
@@ -51,7 +64,7 @@ def ranking_table(trace: Trace, network: Network, *, zone: tzinfo) -> Table:
             place_words(finding.candidate, network).en,
             percent(finding.probability),
             "●" if finding.candidate.id in trace.credible_set else "",
-            mass_words(finding.mass_kg).replace("\n", " "),
+            mass_words(finding.mass_kg).replace("\n", " ") + (" so far" if finding.is_going_on else ""),
             start_words(finding.start, zone).replace("\n", " "),
         )
         table.add_row(*map(Text, cells), style="bold" if finding.probability >= 0.5 else "")

@@ -69,7 +69,7 @@ class Teller:
     def who(self, suspicion: Suspicion) -> Words:
         """Return what a suspicion is called."""
         if not suspicion.candidates:
-            return Words("没有人排放", "nobody")
+            return Words("未见异常排放", "nobody")
         each = [self.candidate(name) for name in suspicion.candidates]
         if len(each) == 1:
             return each[0]
@@ -129,8 +129,8 @@ def loudest(contest: Contest) -> tuple[list[Speech], list[Speech]]:
 def _said(zh: str, en: str) -> Words:
     """Return a sentence in both languages, its Chinese without the blanks that are left where a Chinese name was filled in.
 
-    >>> _said("O1 的概率高于 没有人排放 的", "").zh
-    'O1 的概率高于没有人排放的'
+    >>> _said("O1 的概率高于 未见异常排放 的", "").zh
+    'O1 的概率高于未见异常排放的'
     """
     return Words(re.sub(f"(?<={CHINESE}) (?={CHINESE})", "", zh), en)
 
@@ -205,7 +205,7 @@ def _speech(speech: Speech, contest: Contest, *, teller: Teller) -> Words:
 
 def _if(suspicion: Suspicion, teller: Teller) -> Words:
     if not suspicion.candidates:
-        return Words("若没有人排放", "if nobody released")
+        return Words("若无异常排放", "if nobody released")
     who = teller.who(suspicion)
     return Words(f"若为 {who.zh}", f"if {who.en}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ LIKELIHOOD = (
 )
 """Least probability of each word, after Mastrandrea et al. (2010), IPCC note on uncertainties, table 1."""
 
+MOST_FACTOR = 1e6
+"""Bayes factors beyond this say no more than "more": no model of a river is that good."""
+
 KINDS = {
     "industrial": Words("工业", "industrial"),
     "domestic": Words("生活", "domestic"),
@@ -38,6 +42,11 @@ KINDS = {
     "aquaculture": Words("水产养殖", "aquaculture"),
     "other": Words("其他", "other"),
 }
+
+
+GOING_ON = Words("截至时段末（仍在排放）", " until the end of the window (still going on)")
+
+GIVEN_ONE = Words("90 % 可信集以确有一处排放为前提", "90 % set: given that one source released")
 
 
 def likelihood(probability: float) -> Words:
@@ -80,12 +89,15 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
     """Return the one sentence an inspector reads first: who or nobody, how sure, when and how much."""
     nobody = trace.no_source_probability
     if nobody >= 0.5 or not trace.findings:
-        sure, p = likelihood(nobody), percent(nobody)
+        sure, p, unseen = likelihood(nobody), percent(nobody), _unseen(trace)
         return Words(
-            f"{sure.zh}（{p}）没有人排放：读数用背景变化即可解释。",
-            f"It is {sure.en} ({p}) that nobody released: background alone explains the readings.",
+            f"读数中未见排放迹象（{sure.zh}，{p}）：背景变化即可解释读数。{unseen.zh}",
+            f"No release shows in these readings ({sure.en}, {p}): background alone explains them.{unseen.en}",
         )
     top = trace.findings[0]
+    likely = [finding for finding in trace.findings if finding.probability >= 0.5]
+    if len(likely) > 1:
+        return _several(likely, trace, network=network, zone=zone)
     who, sure, p = (
         candidate_words(top.candidate, network),
         likelihood(top.probability),
@@ -99,8 +111,9 @@ def headline(trace: Trace, network: Network, *, zone: tzinfo) -> Words:
         )
     n = len(trace.credible_set)
     return Words(
-        f"尚不能定论：概率最高的是{who.zh}（{p}）；90 % 可信集含 {n} 个候选，请先采样再下结论。",
-        f"Not settled: the most probable is {who.en} ({p}); the 90 % set holds {n} candidates. "
+        f"尚不能定论：概率最高的是{who.zh}（{p}）；若确有一处排放，90 % 可信集含 {n} 个候选，请先采样再下结论。",
+        f"Not settled: the most probable is {who.en} ({p}); given that one source released, the 90 % "
+        f"set holds {n} candidates. "
         "Sample before concluding.",
     )
 
@@ -118,7 +131,24 @@ def shares(trace: Trace) -> tuple[tuple[Words, float], ...]:
     ]
     return (
         *((words, min(p, 1.0 - trace.no_source_probability)) for words, p in found),
-        (Words("没有人排放", "nobody"), trace.no_source_probability),
+        (Words("未见异常排放", "nobody"), trace.no_source_probability),
+    )
+
+
+def prior_words(trace: Trace) -> Words:
+    """Return what was believed of nobody before the readings, and by how much they changed it."""
+    before, factor = percent(trace.prior_nobody), trace.bayes_factor
+    if not np.isfinite(factor) or factor > MOST_FACTOR:
+        times = Words("一百万倍以上", "more than a million times")
+    elif factor < 1.0 / MOST_FACTOR:
+        times = Words("不到百万分之一", "less than a millionth")
+    else:
+        times = Words(f" {_rounded(factor)} 倍", f"{_rounded(factor)} times")
+    return Words(
+        f"看读数之前，未见异常排放（无人排放，或排放了也看不见）的概率取为 {before}。"
+        f"读数使“有人排放”的几率变为原来的{times.zh}（贝叶斯因子，与先验无关）。",
+        f"Before any reading, nobody (or nothing that could show) was given {before}. The readings multiply the odds that "
+        f"somebody released by {times.en} (Bayes factor, whatever was believed before).",
     )
 
 
@@ -148,6 +178,39 @@ def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
     return f"{middle}\n({low} – {high})"
 
 
+def _several(found: Sequence[Finding], trace: Trace, *, network: Network, zone: tzinfo) -> Words:
+    """Return the headline where more than one candidate is more likely than not to have released."""
+    zh, en = [], []
+    for finding in found:
+        who, sure, p = (
+            candidate_words(finding.candidate, network),
+            likelihood(finding.probability),
+            percent(finding.probability),
+        )
+        detail = _detail(finding, trace, zone=zone)
+        zh.append(f"{who.zh}（{sure.zh}，{p}）{detail.zh}")
+        en.append(f"{who.en} ({sure.en}, {p}){detail.en}")
+    named = {finding.candidate.id for finding in found}
+    both = max((p for a, b, p in trace.pairs if {a, b} <= named), default=0.0)
+    return Words(
+        f"多处排放：{'；'.join(zh)}。两处同时排放的概率：{percent(both)}。",
+        f"More than one source: {'; and '.join(en)}. That two of them released: {percent(both)}.",
+    )
+
+
+def _unseen(trace: Trace) -> Words:
+    """Return in how many of all candidates' hours a test release would have stayed unseen; nothing where in none."""
+    if not trace.blind_spots:
+        return Words("", "")
+    blind = sum(spot.unseen_share for spot in trace.blind_spots)
+    share = percent(blind / max(len(trace.findings), len(trace.blind_spots)))
+    mass = f"{max(spot.test_mass_kg for spot in trace.blind_spots):.3g} {mass_unit(trace)}"
+    return Words(
+        f"但若在 1 小时内排放 {mass}，全部候选的时段中有 {share} 读数看不出来（见盲区）。",
+        f" A release of {mass} within one hour would have stayed unseen in {share} of all candidates' hours (blind spots).",
+    )
+
+
 def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:
     if finding.start is None or finding.mass_kg is None:
         return Words("", "")
@@ -156,9 +219,10 @@ def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:
     )
     mass = f"{_rounded(finding.mass_kg.q50)} {mass_unit(trace)}"
     within = f"{_rounded(finding.mass_kg.q05)}–{_rounded(finding.mass_kg.q95)}"
+    until = GOING_ON if finding.is_going_on else Words("", "")
     return Words(
-        f"，始于 {first} 至 {last} 之间，{trace.determinand} 约 {mass}（{within}）",
-        f", beginning between {first} and {last}, about {mass} of {trace.determinand} ({within})",
+        f"，始于 {first} 至 {last} 之间，{until.zh}{trace.determinand} 约 {mass}（{within}）",
+        f", beginning between {first} and {last}, about {mass} of {trace.determinand} ({within}){until.en}",
     )
 
 

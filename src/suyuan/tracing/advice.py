@@ -22,7 +22,8 @@ class Stop:
     `crew` and `number` count from 1; `time` is datetime64[s] UTC, `known_at` when its result is; `gain` [bits] is what it tells
     beyond the samples chosen before it, `cost` what it costs with the crew's time. `chance_yes` is the chance that a kit
     says yes (NaN for others), `expected` the 5, 50 and 95 % of the first substance. `if_high` and `if_low` are the leading label
-    and its probability after a yes or a high reading, and after a no or a low one.
+    and its probability after a yes or a high reading, and after a no or a low one. `chance_lawful` is the chance of a yes at an
+    outfall's mouth though it did nothing wrong (NaN elsewhere).
     """
 
     crew: int
@@ -37,6 +38,7 @@ class Stop:
     expected: tuple[float, float, float]
     if_high: tuple[str, float]
     if_low: tuple[str, float]
+    chance_lawful: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def _row(stop: Stop) -> dict[str, Any]:
         "cost": stop.cost,
         "known_at": stop.known_at,
         "chance_yes": stop.chance_yes,
+        "chance_yes_if_lawful": stop.chance_lawful,
         "expected_q05": stop.expected[0],
         "expected_q50": stop.expected[1],
         "expected_q95": stop.expected[2],

@@ -151,21 +151,23 @@ def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
     """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time jump.
 
     A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
-    a running median of the readings, or to the reading where it stands above that. Between 0.4 % and 12 %.
+    a running median of the readings, or to the reading where it stands above that; where the median is 0 jumps say nothing
+    of it. Between 0.4 % and 12 %.
     """
     level = np.empty(len(value))
     jumps = []
     for name in np.unique(station):
         rows = np.flatnonzero(station == name)
         rows = rows[np.argsort(time[rows], kind="stable")]
-        smooth = _running_median(value[rows], 5)
-        level[rows] = np.maximum(np.maximum(smooth, value[rows]), np.quantile(value[rows], 0.2))
+        smooth = np.maximum(_running_median(value[rows], 5), np.quantile(value[rows], 0.2))
+        level[rows] = np.maximum(smooth, value[rows])
         if len(rows) > 2:
             middle = 0.5 * (value[rows[:-2]] + value[rows[2:]])
-            jumps.append(
-                np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5) / np.maximum(level[rows[1:-1]], 1e-12)
-            )
-    spread = np.quantile(np.concatenate(jumps), 0.4) / 0.5244 if jumps else 0.06
+            jump = np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5)
+            tells = smooth[1:-1] > 0.0
+            jumps.append(jump[tells] / np.maximum(level[rows[1:-1]][tells], 1e-12))
+    together = np.concatenate([*jumps, np.empty(0)])
+    spread = np.quantile(together, 0.4) / 0.5244 if len(together) else 0.06
     return level * float(np.clip(spread, 0.004, 0.12))
 
 

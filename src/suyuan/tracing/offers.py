@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.tracing.crews import Option, Prices, Terms
+from suyuan.tracing.lawful import Lawful
 from suyuan.tracing.methods import MethodName, Methods
 from suyuan.tracing.next_sample import Beliefs, Hypotheses, Outcome, Reading, YesNo, kit_chance, yes_no_gains
 from suyuan.tracing.places import Place
@@ -31,7 +32,8 @@ class Wanted:
 
     `places` to sample at; `horizon` of hours looked at, of which only `is_open` (hour,) are working hours; `confirm` is an
     outfall to confirm or clear, '' to find out who; `base` a place crews start from and return to; `stops` at most a crew;
-    `speed` [m/s] on roads of `road_factor` times the straight line; `handling_s` at each stop.
+    `speed` [m/s] on roads of `road_factor` times the straight line; `handling_s` at each stop; `lawful` is what outfalls let out
+    without having done it, by id; those not named let out nothing.
     """
 
     places: tuple[Place, ...]
@@ -46,6 +48,7 @@ class Wanted:
     speed: float = 30.0 / 3.6
     road_factor: float = 1.4
     handling_s: float = 900.0
+    lawful: Mapping[str, Lawful] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.places:
@@ -122,9 +125,19 @@ class World:
         ]
 
     def _at_mouth(self, place: Place) -> Array:
-        """Return the chance of a yes at an outfall's own mouth, (scenario, hour): it says whether it discharges then."""
+        """Return the chance of a yes at an outfall's own mouth, (scenario, hour): of what is traced, or of lawful water."""
         on = is_on(self.scenarios, place.id, horizon=self.wanted.horizon)
-        return self._in_water(np.where(on, np.inf, 0.0), np.full(on.shape, 1e-9))
+        guilty = self._in_water(np.where(on, np.inf, 0.0), np.full(on.shape, 1e-9))
+        return np.where(on, guilty, self.lawful_chance(place))
+
+    def lawful_chance(self, place: Place) -> float:
+        """Return the chance that a kit at this mouth says yes though the outfall did nothing wrong; NaN at other places."""
+        kit = self.wanted.methods.kit
+        if kit is None or place.kind != "mouth":
+            return float("nan")
+        lawful = self.wanted.lawful.get(place.id)
+        above = lawful.chance_above(self.kit_limit()) if lawful else 0.0
+        return kit.false_positive + (1.0 - kit.false_positive - kit.false_negative) * above
 
     def _in_water(self, mean: Array, sd: Array) -> Array:
         """Return the chance of a yes, (scenario, hour), in water of this concentration."""

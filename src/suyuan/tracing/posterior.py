@@ -15,6 +15,7 @@ from suyuan.substances import Substance
 from suyuan.tracing.background import background_parts
 from suyuan.tracing.blind import blind_spots
 from suyuan.tracing.fit import fits_of
+from suyuan.tracing.goodness import departures, fingerprint_notes, fit_notes, shares_outside
 from suyuan.tracing.library import Strength, library_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import Block, blocks_of
@@ -56,13 +57,12 @@ def trace(
     problem = problem_of(
         observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior
     )
-    with threadpool_limits(
-        1
-    ):  # members run side by side; threads inside each would only get in each other's way
+    # members run side by side; threads inside each would only get in each other's way
+    with threadpool_limits(1):
         verdict = weigh(problem)
-        why = why_of(problem, verdict)
     probability = candidate_probabilities(problem, verdict)
     findings = _findings(problem, verdict, probability=probability, rng=rng)
+    outside = shares_outside(problem, verdict)
     first = matrices[0]
     return Trace(
         determinand=substances[0].determinand.id,
@@ -76,13 +76,21 @@ def trace(
         fits=fits_of(problem, verdict, observations=observations),
         blind_spots=blind_spots(problem, verdict.claimed),
         members=len(matrices),
-        effective_members=effective_members(verdict.single, len(matrices))
-        if len(verdict.single.source)
-        else 0.0,
+        effective_members=_carrying(verdict, len(matrices)),
         assumptions=_assumptions(problem, verdict),
-        notes=_notes(problem, verdict, fingerprints=fingerprints),
-        why=why,
+        notes=(
+            *left_out(substances, problem.blocks),
+            *_notes(problem, verdict, fingerprints=fingerprints, outside=outside, top=findings[0]),
+        ),
+        outside=outside,
+        prior_nobody=verdict.prior_nobody,
+        why=why_of(problem, verdict),
     )
+
+
+def _carrying(verdict: Verdict, members: int) -> float:
+    """Return how many flow members carry weight; 0 where no source explains anything."""
+    return effective_members(verdict.single, members) if len(verdict.single.source) else 0.0
 
 
 def problem_of(
@@ -169,7 +177,7 @@ def _findings(
 
 
 def credible_set(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Return the smallest set of leading candidates that holds the source with 90 % probability, ties kept whole."""
+    """Return the smallest set of leading candidates that holds the source with 90 % probability if there is one, ties whole."""
     total = sum(finding.probability for finding in findings)
     chosen: list[str] = []
     held, last = 0.0, 0.0
@@ -197,8 +205,8 @@ def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], 
 def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
     prior, strength = problem.grid.prior, problem.grid.strength
     return (
-        Assumption("nobody", {"share": f"{prior.nobody:.2f}"}),
-        Assumption("pair", {"share": f"{prior.pair:.2f}"}),
+        Assumption("nobody", {"share": f"{prior.nobody:.3g}"}),
+        Assumption("pair", {"share": f"{prior.pair:.2g}"}),
         Assumption("rate", _range(strength.log_rate, strength.log_sd)),
         Assumption("members", {"count": f"{len(problem.matrices)}"}),
         Assumption("temperature", {"temperature": f"{verdict.single.temperature:.2f}"}),
@@ -221,8 +229,32 @@ def _described(block: Block) -> dict[str, str]:
     }
 
 
-def _notes(problem: Problem, verdict: Verdict, *, fingerprints: Fingerprints) -> tuple[Note, ...]:
-    notes = []
+def left_out(substances: Sequence[Substance], blocks: Sequence[Block]) -> tuple[Note, ...]:
+    """Return a note that names the substances which had no usable reading above 0, if there are any."""
+    used = {block.substance.determinand.id for block in blocks}
+    names = [s.determinand.id for s in substances if s.determinand.id not in used]
+    return (Note("not above 0", {"determinands": ", ".join(names)}),) if names else ()
+
+
+def _decay_notes(problem: Problem) -> tuple[Note, ...]:
+    """Return a note that names the substances which are lost on the way but have no rate, if there are any."""
+    substances = [block.substance for block in problem.blocks]
+    kept = [s.determinand.id for s in substances if s.determinand.is_reactive and s.decay_per_s == 0.0]
+    return (Note("no rate", {"determinands": ", ".join(kept)}),) if kept else ()
+
+
+def _notes(
+    problem: Problem,
+    verdict: Verdict,
+    *,
+    fingerprints: Fingerprints,
+    outside: tuple[tuple[str, float], ...],
+    top: Finding,
+) -> tuple[Note, ...]:
+    notes = [*fit_notes(outside), *_decay_notes(problem)]
+    if top.probability >= 0.5:
+        found = departures(problem, verdict, candidate=top.candidate.id)
+        notes += fingerprint_notes(found, candidate=top.candidate.id)
     if len(problem.matrices) < 4:
         notes.append(Note("few members"))
     if verdict.single.temperature > 3.0:

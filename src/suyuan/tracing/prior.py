@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
 from suyuan.tracing.result import Candidate
@@ -17,6 +18,9 @@ Array = NDArray[np.float64]
 
 UNLISTED_SPACING_M = 400.0
 """Distance between the points at which an unlisted source is imagined on a reach."""
+
+PAIR_SHARE = 1.0 / 9.0
+"""How often two released, given that somebody did."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,10 @@ def default_prior(
     Of the single sources a share `unlisted` is not on the list, spread over the reaches in proportion to length, and a
     share `boundary` came in at a boundary, spread in proportion to its mean inflow [m3/s]; the rest goes to the listed
     outfalls in proportion to `prior_weight`. Networks without outfalls or boundaries give their share to the others.
+    `nobody` is the probability of no release; where there is one, a second goes with it in one case of nine.
     """
+    if not 0.0 < nobody < 1.0:
+        raise InputError("prior of nobody", f"{nobody:g}", "give a probability above 0 and below 1")
     heads = [(i, n) for i, n in enumerate(network.nodes) if n.kind == "boundary"]
     inflow = np.array([np.maximum(flow.external[:, i], 0.0).mean() for i, _ in heads])
     candidates = [Candidate(o.id, "outfall", o.reach, o.chainage_m, o.name) for o in network.outfalls]
@@ -79,6 +86,7 @@ def default_prior(
         tuple(o.kind for o in network.outfalls) + ("",) * (len(network.reaches) + len(heads)),
         tuple((kind, (count + 1.0) / (len(network.outfalls) + len(kinds))) for kind, count in kinds.items()),
         nobody=nobody,
+        pair=PAIR_SHARE * (1.0 - nobody),
     )
 
 

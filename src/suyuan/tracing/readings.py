@@ -17,10 +17,20 @@ from suyuan.transport.matrix import Receptors
 Array = NDArray[np.float64]
 
 LATENT_S = 6.0 * 3600.0
-"""Readings below detection this close to each other err together: they say no more than one of them."""
+"""Readings below detection, or above the range, this close to each other err together: they say no more than one of them."""
 
 LEAST_NOISE = 1e-3
 """No reading is trusted to better than this share of the median reading."""
+
+
+ABOVE_MEAN, ABOVE_SD = 3.0, 2.0
+"""What stands for a reading '>', and how unsure that is, as shares of its limit: water just above it fits, and five times it."""
+
+ROUNDING = 1.0 / np.sqrt(12.0)
+"""Standard deviation of what is lost where a reading is rounded, as a share of the smallest reading above 0."""
+
+LEAST_RANGE = 1e-4
+"""No reading is told from 0 below this share of the highest."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,9 @@ class Block:
     """The usable readings of one substance.
 
     Arrays (reading,): `receptor` row in the matrix, `value`, `noise_sd`, `is_below`; `row` is the row in the
-    observations. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit.
-    `level` is the median reading.
+    observations. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit; of a reading
+    above the range those of `above_range`.
+    `level` is the median reading, at least what can be told from 0.
     """
 
     substance: Substance
@@ -46,7 +57,7 @@ class Block:
 def blocks_of(
     observations: Observations, receptors: Receptors, *, substances: Sequence[Substance]
 ) -> tuple[Block, ...]:
-    """Return one block for every substance that has usable readings; the first substance must have some."""
+    """Return one block for every substance that has usable readings above 0; the first substance must have some."""
     place = {
         key: i
         for i, key in enumerate(zip(receptors.station, receptors.time, receptors.duration_s, strict=True))
@@ -57,10 +68,11 @@ def blocks_of(
     blocks = []
     for substance in substances:
         rows = np.flatnonzero(usable & (observations.determinand == substance.determinand.id))
-        if len(rows):
+        if len(rows) and observations.value[rows].max() > 0.0:
             blocks.append(_block(observations, rows, receptor=receptor[rows], substance=substance))
         elif substance is substances[0]:
-            what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced"
+            above = f" above 0 among {len(rows)}" if len(rows) else ""
+            what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced{above}"
             raise InputError(
                 observations.source, what, "choose another [trace] determinand or a window with readings"
             )
@@ -73,13 +85,49 @@ def _block(
     given = observations.value[rows].astype(float)
     time = (observations.time[rows] - observations.time.min()) / np.timedelta64(1, "s")
     station = observations.station[rows]
-    is_below = observations.qualifier[rows] == "<"
-    value, noise = below_detection(given, is_below, time=time, station=station)
-    level = max(float(np.median(value)), 1e-9)
-    seen = ~is_below
+    is_below, is_above = (observations.qualifier[rows] == sign for sign in "<>")
+    likely, unsure = above_range(given, is_above, time=time, station=station)
+    value, noise = below_detection(likely, is_below, time=time, station=station)
+    median, resolution = float(np.median(value)), _resolution(given)
+    level = max(median, resolution)
+    noise[is_above] = unsure[is_above]
+    seen = ~is_below & ~is_above
     noise[seen] = noise_of(given[seen], time[seen], station=station[seen])
-    noise = np.maximum(noise, LEAST_NOISE * level)
+    least = LEAST_NOISE * level if median >= resolution else ROUNDING * resolution
+    noise = np.maximum(noise, least)
     return Block(substance, receptor, rows, value, noise, is_below, station, time, level)
+
+
+def _resolution(given: Array) -> float:
+    """Return the smallest reading above 0: an instrument that mostly says 0 tells no less apart."""
+    return max(float(given[given > 0.0].min()), LEAST_RANGE * float(given.max()))
+
+
+def above_range(
+    value: Array, is_above: NDArray[np.bool_], *, time: Array, station: NDArray[np.str_]
+) -> tuple[Array, Array]:
+    """Return the readings, those above the range as what they may have been, and how unsure that is, (reading,).
+
+    A reading '>' (a kit that says yes, an instrument at the end of its range) lies anywhere above its limit. Those of a
+    station err together as those below detection do. Others stay as they are, unsure by 0.
+
+    >>> given, above = np.array([0.5, 0.2]), np.array([True, False])
+    >>> found = above_range(given, above, time=np.zeros(2), station=np.array(["S", "S"]))
+    >>> [each.tolist() for each in found]
+    [[1.5, 0.2], [1.0, 0.0]]
+    """
+    likely, unsure = np.where(is_above, ABOVE_MEAN * value, value), np.where(is_above, ABOVE_SD * value, 0.0)
+    for name in np.unique(station[is_above]):
+        above = (station == name) & is_above
+        unsure[above] *= _together(time[above])
+    return likely, unsure
+
+
+def _together(time: Array) -> Array:
+    """Return the square root of how many of these readings lie within LATENT_S of each, itself included, (reading,)."""
+    when = np.sort(time)
+    before, after = (np.searchsorted(when, time + lag) for lag in (-LATENT_S, LATENT_S + 1e-6))
+    return np.asarray(np.sqrt(after - before))
 
 
 def below_detection(
@@ -101,9 +149,7 @@ def below_detection(
             middle = float(np.median(latent[own]))
             spread = max(1.4826 * float(np.median(np.abs(latent[own] - middle))), 0.5 * middle)
             latent[below], unsure[below] = _between_zero_and(value[below], middle=middle, spread=spread)
-        when = np.sort(time[below])
-        before, after = (np.searchsorted(when, time[below] + lag) for lag in (-LATENT_S, LATENT_S + 1e-6))
-        unsure[below] *= np.sqrt(after - before)
+        unsure[below] *= _together(time[below])
     return latent, unsure
 
 

@@ -120,7 +120,7 @@ def _advice(
         determinand=determinand.id,
         unit=determinand.unit,
         kit_limit=world.kit_limit(),
-        stops=_stops(found, offered, wanted=wanted, hypotheses=hypotheses),
+        stops=_stops(found, offered, world=world, hypotheses=hypotheses),
         leading=(hypotheses.names[top], float(before[top])),
         unsure=unsure,
         unsure_after=max(0.0, unsure - found.gain),
@@ -132,24 +132,25 @@ def _advice(
     )
 
 
-def _stops(found: Plan, offered: Offered, *, wanted: Wanted, hypotheses: Hypotheses) -> tuple[Stop, ...]:
+def _stops(found: Plan, offered: Offered, *, world: World, hypotheses: Hypotheses) -> tuple[Stop, ...]:
     """Return the chosen samples by crew and time."""
     ordered = sorted(found.choices, key=lambda c: (c.crew, offered.options[c.option].time_s))
     numbers = [sum(1 for c in ordered[:i] if c.crew == choice.crew) + 1 for i, choice in enumerate(ordered)]
     return tuple(
-        _stop(choice, number, offered=offered, wanted=wanted, hypotheses=hypotheses)
+        _stop(choice, number, offered=offered, world=world, hypotheses=hypotheses)
         for choice, number in zip(ordered, numbers, strict=True)
     )
 
 
-def _stop(choice: Choice, number: int, *, offered: Offered, wanted: Wanted, hypotheses: Hypotheses) -> Stop:
-    horizon: Horizon = wanted.horizon
+def _stop(choice: Choice, number: int, *, offered: Offered, world: World, hypotheses: Hypotheses) -> Stop:
+    horizon: Horizon = world.wanted.horizon
     option, outcome = offered.options[choice.option], offered.outcomes[choice.option]
     expected, high, chance = _says(outcome, hypotheses.weight)
+    place = world.wanted.places[option.place]
     return Stop(
         crew=choice.crew + 1,
         number=number,
-        place=wanted.places[option.place],
+        place=place,
         time=horizon.instant(option.time_s),
         known_at=horizon.instant(option.time_s + option.delay_s),
         method=option.method,
@@ -159,6 +160,7 @@ def _stop(choice: Choice, number: int, *, offered: Offered, wanted: Wanted, hypo
         expected=expected,
         if_high=_leading(hypotheses, high),
         if_low=_leading(hypotheses, 1.0 - high),
+        chance_lawful=world.lawful_chance(place),
     )
 
 

@@ -65,13 +65,19 @@ class Finding:
     start: TimeInterval | None = None
     release: Array | None = None
 
+    @property
+    def is_going_on(self) -> bool:
+        """Whether the release more likely than not goes on when the window ends, so that the mass is that until then."""
+        return self.release is not None and bool(self.release[1, -1] > 0.01 * self.release[1].max())
+
 
 @dataclass(frozen=True)
 class Fit:
     """Readings of one determinand at one station beside what the posterior expects there.
 
-    All arrays (reading,): `observed`, `is_used` (not flagged away), `is_below` (below detection), `background` (median
-    without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise included.
+    All arrays (reading,): `observed`, `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
+    `background` (median without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise
+    included.
     """
 
     station: str
@@ -113,11 +119,14 @@ class Trace:
     """Who released what, when, with what probability; findings from the most probable down.
 
     `start` is datetime64[s] UTC and `edges` (bin + 1,) seconds from it: the bins of the release histories.
-    `credible_set` is the smallest set of candidates that holds the source with 90 % probability, ties kept whole.
+    `credible_set` is the smallest set of candidates that holds the source with 90 % probability, given that one released,
+    ties kept whole.
     `pairs` holds (candidate, candidate, probability). `members` is the number of flow members and
     `effective_members` how many of them carried weight. `assumptions` are the numbers that were assumed, `notes`
-    are sentences a reader must know (for example that flow members disagree). `why` holds the leading suspicion against each
-    of its rivals, the most probable first.
+    are sentences a reader must know (for example that flow members disagree).
+    `outside` holds (determinand, share of readings outside the 90 % interval that the other readings foretell).
+    `prior_nobody` is what `no_source_probability` was before any reading: that nobody released, or nothing that could show.
+    `why` holds the leading suspicion against each of its rivals, the most probable first.
     """
 
     determinand: str
@@ -134,7 +143,21 @@ class Trace:
     effective_members: float = 1.0
     assumptions: tuple[Assumption, ...] = ()
     notes: tuple[Note, ...] = ()
+    prior_nobody: float = 0.10
+    outside: tuple[tuple[str, float], ...] = ()
     why: tuple[Contest, ...] = ()
+
+    @property
+    def bayes_factor(self) -> float:
+        """How many times as likely the readings are if somebody released as if nobody did, whatever was believed before.
+
+        The odds of somebody after the readings over the odds before; infinite where nobody is ruled out. The assumption
+        that hurts most: the background moves as its model says (Kass and Raftery, 1995, eq. 1).
+        """
+        nobody, before = self.no_source_probability, self.prior_nobody
+        if nobody <= 0.0:
+            return float("inf")
+        return (1.0 - nobody) / nobody * before / (1.0 - before)
 
     def ranking(self) -> pd.DataFrame:
         """Return one row a candidate: rank, id, kind, reach, probability, mass [kg] and start (UTC) with intervals."""
@@ -153,6 +176,8 @@ class Trace:
             "candidates": [_entry(finding) for finding in self.findings],
             "credible_set": list(self.credible_set),
             "no_source_probability": self.no_source_probability,
+            "prior_nobody": self.prior_nobody,
+            "bayes_factor_somebody": self.bayes_factor,
             "pairs": [{"ids": [a, b], "probability": p} for a, b, p in self.pairs],
             "blind_spots": [
                 {
@@ -167,6 +192,7 @@ class Trace:
             "effective_members": self.effective_members,
             "assumptions": {a.name: a.value for a in self.assumptions},
             "notes": [str(note) for note in self.notes],
+            "outside": dict(self.outside),
             "why": [contest.to_dict() for contest in self.why],
         }
 
@@ -194,6 +220,7 @@ def _row(rank: int, finding: Finding) -> dict[str, Any]:
     for q in ("q05", "q50", "q95"):
         row[f"mass_kg_{q}"] = getattr(finding.mass_kg, q, float("nan"))
         row[f"start_{q}"] = getattr(finding.start, q, np.datetime64("NaT"))
+    row["is_going_on"] = finding.is_going_on
     return row
 
 
@@ -205,6 +232,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
     }
     if finding.mass_kg:
         entry["mass_kg"] = {q: getattr(finding.mass_kg, q) for q in ("q05", "q50", "q95")}
+        entry["is_going_on"] = finding.is_going_on
     if finding.start:
         entry["start"] = {q: f"{getattr(finding.start, q)}Z" for q in ("q05", "q50", "q95")}
     return entry

@@ -40,6 +40,17 @@ ASSUMPTIONS = {
 """Every number that a trace or an advice may say it assumed."""
 
 NOTES = {
+    "outside the window": "Not used: {count} readings outside the window {first} to {last} ({before} before, {after} after); "
+    "move since or until to use them.",
+    "not above 0": "No usable reading above 0 of {determinands}: not used.",
+    "poor fit": "The fit is poor, doubt the model or the instruments: of readings foretold half a day at a time from all others, "
+    "{shares} lie outside the 90 % interval (about 10 % should).",
+    "no rate": "{determinands}: lost on the way, but without a rate in [decay_per_day] it is taken to keep its mass: masses from "
+    "far away come out too low, and the ratios of fingerprints shift.",
+    "too high for its kind": "The fingerprint does not fit: for the water of {candidate} to be of the kind {kind}, too high is "
+    "{determinands} (by more than {spreads} standard deviations).",
+    "too low for its kind": "The fingerprint does not fit: for the water of {candidate} to be of the kind {kind}, too low is "
+    "{determinands} (by more than {spreads} standard deviations).",
     "few members": "Fewer than four flow members: travel time errors are hardly accounted for.",
     "members disagree": "Flow members disagree strongly about the readings; the evidence was weakened until three of them "
     "carry weight.",
@@ -47,7 +58,8 @@ NOTES = {
     "two sources": "Two sources explain the readings better than one.",
     "sure": "Nothing is unsure: no sample would change the answer.",
     "no sample": "No sample within reach, hours and budget would tell anything about who did it.",
-    "mouth": "A kit at an outfall's mouth is judged on the spot; suyuan trace reads samples of river and pipe water only.",
+    "mouth": "A kit at an outfall's mouth is judged on the spot, and is also positive if it discharges lawfully water above the "
+    "limit; suyuan trace reads samples of river and pipe water only.",
     "flow ends": "The given flow ends at {end}; after that its last day is taken to repeat itself.",
 }
 """Every sentence that a trace or an advice may want read."""

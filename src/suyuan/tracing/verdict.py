@@ -50,7 +50,8 @@ log score was best between 2 and 3.
 class Verdict:
     """The posterior over how many released, and who they are.
 
-    `nobody`, `one` and `two` are probabilities that sum to 1. `single` explains by one source; row i of `first` and row i
+    `nobody`, `one` and `two` are probabilities that sum to 1; `prior_nobody` is what `nobody` was before any reading: that
+    nobody released, or nothing that could show. `single` explains by one source; row i of `first` and row i
     of `second` explain by two together, and have the same weight. All were found under `claimed` and weighed on its
     `ground`, nobody under `quiet`, where nothing is claimed.
     """
@@ -58,6 +59,7 @@ class Verdict:
     nobody: float
     one: float
     two: float
+    prior_nobody: float
     single: Explanations
     first: Explanations
     second: Explanations
@@ -85,14 +87,15 @@ def weigh(problem: Problem) -> Verdict:
     found = explain(few, claimed, removed=(nothing, second, first))
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
-    nobody = quiet.log_density() + np.log(prior.nobody + (1.0 - prior.nobody) * (1.0 - share))
+    prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
+    nobody = quiet.log_density() + np.log(prior_nobody)
     somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
     p_nobody = float(expit(_discounted(nobody - somebody, substances=len(problem.blocks))))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
     one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
-    return Verdict(p_nobody, one, two, *warm, claimed=claimed, quiet=quiet, ground=ground)
+    return Verdict(p_nobody, one, two, prior_nobody, *warm, claimed=claimed, quiet=quiet, ground=ground)
 
 
 def _discounted(log_odds: float, *, substances: int) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from suyuan.tracing.accounts import Account, SettledPlumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.background import Background
@@ -122,7 +123,8 @@ def why_of(problem: Problem, verdict: Verdict) -> tuple[Contest, ...]:
         Quiet.of_backgrounds(problem.blocks, verdict.claimed.backgrounds),
         _seen(problem, picks),
     )
-    cases = [_case(hearing, pick) for pick in picks]
+    with threadpool_limits(1):  # explanations are asked side by side
+        cases = [_case(hearing, pick) for pick in picks]
     return tuple(_contest(hearing, cases[0], rival=case) for case in cases[1:])
 
 
@@ -179,7 +181,7 @@ def _leading(problem: Problem, verdict: Verdict) -> list[Pick]:
             picks.append(Pick(who, chance * float(weight[rows].sum()), parts, log_prior))
     picks.sort(key=lambda pick: -pick.probability)
     kept = [p for i, p in enumerate(picks[: MOST_RIVALS + 1]) if p.probability >= WORTH_ASKING or i < 1]
-    nobody = Pick((), verdict.nobody, (), float(np.log(prior.nobody)))
+    nobody = Pick((), verdict.nobody, (), float(np.log(verdict.prior_nobody)))
     return sorted([*kept, nobody], key=lambda pick: -pick.probability)
 
 

@@ -69,15 +69,19 @@ class SourceReceptorMatrix:
     initial: Array
 
     def lag_s(self) -> Array:
-        """Return the time from the middle of each bin to each reading, (receptor, bin) [s]; negative before
-        release."""
-        time = (self.receptors.time - self.start) / np.timedelta64(1, "s")
+        """Return the time from the middle of each bin to the middle of each reading, (receptor, bin) [s]; negative before
+        release.
+
+        A composite sample holds water that came while it was filled, not at its end.
+        """
+        time = (self.receptors.time - self.start) / np.timedelta64(1, "s") - 0.5 * self.receptors.duration_s
         return time[:, None] - 0.5 * (self.edges[1:] + self.edges[:-1])[None, :]
 
     def decayed(self, rate_per_s: float) -> Array:
         """Return `values` for a substance with first-order decay at the same rate everywhere [1/s].
 
-        Exact for a release at the middle of the bin; the error is of order (rate x bin length)^2 / 24.
+        Exact for a release at the middle of the bin; the error is of order (rate x bin length)^2 / 24, and (rate x
+        duration)^2 / 24 for a composite sample through which the plume passes evenly.
         """
         factor = np.exp(-rate_per_s * np.maximum(self.lag_s(), 0.0))
         return np.asarray(self.values * factor[:, None, :], dtype=float)
