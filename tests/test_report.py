@@ -32,6 +32,7 @@ from suyuan.report.words import headline, likelihood, mass_words, prior_words, s
 from suyuan.tracing.reasons import Suspicion
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import ASSUMPTIONS, NOTES
+from suyuan.tracing.verdict import LEAST_TEMPERATURE
 
 
 def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
@@ -500,6 +501,16 @@ def test_pairs_and_unlisted_sources_are_called_by_words_in_the_reasons():
     )
     assert said.rival.en == "O2 and an unlisted source on reach 新河 New Canal together"
     assert said.rival.zh == "O2 与 河段 新河 New Canal 上的名录外污染源 同时排放"
+
+
+@pytest.mark.parametrize(
+    ("tempering", "said"), [(LEAST_TEMPERATURE, "How far models err"), (3.4, "Flow members disagree")]
+)
+def test_flow_members_are_said_to_disagree_only_where_they_do(tempering: float, said: str):
+    trace = made_up.trace()
+    contest = replace(trace.why[0], tempering=tempering)
+    (words,) = why_words(replace(trace, why=(contest,)), made_up.network(), zone=made_up.CHINA)
+    assert said in words.parts.en
 
 
 def test_without_reasons_the_page_has_no_such_section(tmp_path: Path):

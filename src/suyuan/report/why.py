@@ -15,6 +15,7 @@ from suyuan.plot import local, percent
 from suyuan.report.words import Words, candidate_words
 from suyuan.tracing.reasons import Contest, Delay, Side, Speech, Suspicion, spells
 from suyuan.tracing.result import Candidate, Trace
+from suyuan.tracing.verdict import LEAST_TEMPERATURE
 
 MOST_FOR, MOST_AGAINST = 3, 2
 """Speeches that are put in words, the weightiest of either side."""
@@ -166,16 +167,19 @@ def _parts(contest: Contest) -> Words:
     )
     if contest.tempering < 1.05:
         return Words(zh, en)
-    by = f"{contest.tempering:.1f}"
-    if contest.rival.candidates and contest.one.candidates:
-        return Words(
-            zh + f"各流场成员的说法不一，证据已除以 {by}。",
-            f"{en} Flow members disagree, so the evidence was divided by {by}.",
-        )
+    because, by = _tempered(contest), f"{contest.tempering:.1f}"
     return Words(
-        zh + f"各指标的背景会一起变化，证据已除以 {by}。",
-        f"{en} Backgrounds of several substances move together, so the evidence was divided by {by}.",
+        f"{zh}{because.zh}，证据已除以 {by}。", f"{en} {because.en}, so the evidence was divided by {by}."
     )
+
+
+def _tempered(contest: Contest) -> Words:
+    """Return why the evidence was weakened."""
+    if not (contest.one.candidates and contest.rival.candidates):
+        return Words("各指标的背景会一起变化", "Backgrounds of several substances move together")
+    if contest.tempering > LEAST_TEMPERATURE:
+        return Words("各流场成员的说法不一", "Flow members disagree")
+    return Words("模型误差有多大本身也只是估计", "How far models err is itself a guess")
 
 
 def signed(value: float) -> str:
