@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from suyuan.tracing.anew import singles_anew
 from suyuan.tracing.pairs import pairs_anew
@@ -88,9 +88,9 @@ def weigh(problem: Problem) -> Verdict:
     exact = _anew(few, claimed, found=found, ground=ground)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
-    nobody = quiet.log_density() + np.log(prior_nobody)
-    somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior))
-    p_nobody = float(expit(_discounted(nobody - somebody, substances=len(problem.blocks))))
+    somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior)) - np.log1p(-prior_nobody)
+    log_ratio = _discounted(quiet.log_density() - somebody, substances=len(problem.blocks))
+    p_nobody = float(expit(log_ratio + logit(prior_nobody)))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
@@ -98,13 +98,13 @@ def weigh(problem: Problem) -> Verdict:
     return Verdict(p_nobody, one, two, prior_nobody, *warm, claimed=claimed, quiet=quiet, ground=ground)
 
 
-def _discounted(log_odds: float, *, substances: int) -> float:
-    """Return the log odds of nobody, where the readings speak against it counted for as many substances as there are in effect.
+def _discounted(log_ratio: float, *, substances: int) -> float:
+    """Return the log evidence of nobody over somebody; against it readings count for as many substances as there are in effect.
 
     Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
     moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
     """
-    return log_odds if log_odds > 0.0 else log_odds / (1.0 + (substances - 1.0) * ALIKE)
+    return log_ratio if log_ratio > 0.0 else log_ratio / (1.0 + (substances - 1.0) * ALIKE)
 
 
 def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:
