@@ -91,8 +91,8 @@ def test_tracing_prints_the_ranking_and_writes_the_files(traced: tuple[Result, P
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0] == INVENTED
     assert "invented, for demonstration only" in (out / "report.html").read_text("utf-8")
-    assert "nobody" in result.stdout
-    assert "water balance" in result.stdout
+    assert "未见异常排放" in result.stdout
+    assert "水量平衡" in result.stdout
     assert str(out / "report.html") in result.stdout.replace("\n", "")
     for name in FILES:
         assert (out / name).stat().st_size > 0

@@ -321,12 +321,21 @@ def test_the_90_percent_set_is_said_to_hold_only_if_somebody_released(results: P
     assert "given that one source released" in said.en
     assert "若确有一处排放" in said.zh
     assert "90 % set (if one released)" in _page(results).text
+    assert "given that one source released" in _table("en")
+    assert "so far" in _table("en")
+    assert "以确有一处排放为前提" in _table("zh")
+    assert "截至时段末" in _table("zh")
+
+
+def _table(lang: str) -> str:
     console = Console(record=True, width=200, file=io.StringIO())
-    console.print(ranking_table(_going_on(), made_up.network(), zone=made_up.CHINA))
-    shown = console.export_text()
-    assert "given that one source released" in shown
-    assert "以确有一处排放为前提" in shown
-    assert "so far" in shown
+    console.print(ranking_table(_going_on(), made_up.network(), zone=made_up.CHINA, lang=lang))
+    return console.export_text()
+
+
+def test_the_table_is_in_one_language():
+    assert "candidate" not in _table("zh")
+    assert "候选" not in _table("en")
 
 
 def test_a_quiet_river_still_gets_a_page(tmp_path: Path):

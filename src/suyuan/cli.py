@@ -327,10 +327,10 @@ def _show(done: Done) -> None:
     _declare(done.run.is_invented)
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     typer.echo(headline(traced.trace, traced.network, zone=zone)._asdict()[done.run.lang])
-    console.print(ranking_table(traced.trace, traced.network, zone=zone))
+    console.print(ranking_table(traced.trace, traced.network, zone=zone, lang=done.run.lang))
     for line in (
         *(note_words(note)._asdict()[done.run.lang] for note in traced.trace.notes),
-        balance_words(traced.flow.balance),
+        balance_words(traced.flow.balance)._asdict()[done.run.lang],
         *([kept_words(done.kept)._asdict()[done.run.lang]] if done.kept else []),
         *(f"open {p}" for p in done.files[:4]),
     ):
