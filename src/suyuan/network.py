@@ -116,6 +116,13 @@ class Network:
         if faults:
             raise InputError.of(faults)
 
+    @property
+    def is_geographic(self) -> bool:
+        """Whether coordinates are longitude and latitude in degrees; not where no CRS is given."""
+        from pyproj import CRS
+
+        return bool(self.crs) and CRS.from_user_input(self.crs).is_geographic
+
     def reach_index(self, reach_id: str) -> int:
         """Return the position of a reach in `reaches`."""
         if reach_id not in self._reach_index:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.network import Network
 from suyuan.report import Lang
 from suyuan.report.placement import write_placement
+from suyuan.rolling import operator_of
 from suyuan.run import HOUR_S, Progress, versions
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.placement.places import Places, check_places, places_of
@@ -35,7 +36,6 @@ from suyuan.tracing.placement.responses import (
 )
 from suyuan.tracing.placement.result import Placement, place
 from suyuan.tracing.prior import default_prior
-from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 
 MEMBERS = 4
 """Flow members over which the error of the flow is averaged."""
@@ -161,8 +161,7 @@ def sights_of(
     def sight(look: tuple[FlowMember, int]) -> Sight:
         member, first = look
         part, flow = window_of(network, member.flow, first=first, hours=test.horizon_h)
-        mixing = mixing_length_dispersion(part, flow) * member.dispersion_factor
-        operator = compile_operator(part, flow, dispersion=mixing)
+        operator = operator_of(part, replace(member, flow=flow))
         return sight_of(operator, places=places.stations, sources=sources, test=test)
 
     sights = []

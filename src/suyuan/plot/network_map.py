@@ -130,15 +130,9 @@ def _laid_out(network: Network) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _is_geographic(network: Network) -> bool:
-    from pyproj import CRS
-
-    return bool(network.crs) and CRS.from_user_input(network.crs).is_geographic
-
-
 def _stretch(network: Network, points: Array) -> float:
     """Return how much longer a unit of y is than a unit of x on the ground."""
-    return float(1.0 / np.cos(np.radians(points[:, 1].mean()))) if _is_geographic(network) else 1.0
+    return float(1.0 / np.cos(np.radians(points[:, 1].mean()))) if network.is_geographic else 1.0
 
 
 def _draw_reaches(axes: Axes, network: Network, *, lines: dict[str, Array]) -> None:
@@ -309,7 +303,7 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
 
 def _draw_scale(axes: Axes, network: Network, *, stretch: float) -> None:
     """Draw a scale bar of a round length, about a sixth of the width."""
-    metres = 111_320.0 / stretch if _is_geographic(network) else 1.0
+    metres = 111_320.0 / stretch if network.is_geographic else 1.0
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     wanted = (right - left) * metres / 6.0
     tens = 10.0 ** np.floor(np.log10(wanted))

@@ -96,15 +96,9 @@ def _points(network: Network, places: tuple[Place, ...]) -> Array | None:
         along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
         at = place.chainage_m / reach.length_m * along[-1]
         found[i] = np.interp(at, along, line[:, 0]), np.interp(at, along, line[:, 1])
-    if _is_geographic(network):
+    if network.is_geographic:
         found *= EARTH_M_PER_DEGREE * np.array([np.cos(np.radians(found[:, 1].mean())), 1.0])
     return found
-
-
-def _is_geographic(network: Network) -> bool:
-    from pyproj import CRS
-
-    return bool(network.crs) and CRS.from_user_input(network.crs).is_geographic
 
 
 def _along_the_water(network: Network, places: tuple[Place, ...]) -> Array:

@@ -49,20 +49,43 @@ def draw_releases(
     return Draws(rate, shape)
 
 
-def _rates(problem: Problem, found: Explanations, *, row: int, size: int, rng: np.random.Generator) -> Array:
-    """Return release rates of the first substance [g/s] drawn for one explanation, all substances heeded."""
+@dataclass(frozen=True)
+class KnownStrength:
+    """What is known of the amplitudes of one explanation: `chance` (strength,) of each log strength on the grid.
+
+    And for each substance (substance,): `alpha` and `beta`, tempered, and log `centre` and `spread` at strength 0.
+    """
+
+    log_strength: Array
+    chance: Array
+    alpha: Array
+    beta: Array
+    centre: Array
+    spread: Array
+
+
+def strength_of(problem: Problem, found: Explanations, *, row: int) -> KnownStrength:
+    """Return what is known of the amplitudes of one explanation, all substances heeded."""
     library, strength = problem.grid.library, problem.grid.strength
     kind = found.kind[row]
     centre, spread = library.centre[kind] + strength.log_rate, library.spread[kind]
     alpha, beta = found.alpha[:, row] / found.temperature, found.beta[:, row] / found.temperature
     posterior = np.empty((1, 2 * GRID_HALF + 1))
     evidence_of_kinds(alpha, beta, centre[None, :], spread[None, :], strength.log_sd, posterior)
-    w = (np.arange(2 * GRID_HALF + 1) - GRID_HALF) * GRID_STEP
-    drawn = rng.choice(w, size=size, p=posterior[0] / posterior[0].sum())
+    log_strength = GRID_STEP * np.arange(-GRID_HALF, GRID_HALF + 1, dtype=float)
+    return KnownStrength(log_strength, posterior[0] / posterior[0].sum(), alpha, beta, centre, spread)
+
+
+def _rates(problem: Problem, found: Explanations, *, row: int, size: int, rng: np.random.Generator) -> Array:
+    """Return release rates of the first substance [g/s] drawn for one explanation, all substances heeded."""
+    known = strength_of(problem, found, row=row)
+    drawn = rng.choice(known.log_strength, size=size, p=known.chance)
     rates = np.empty(size)
     for x in np.unique(drawn):
         here = np.flatnonzero(drawn == x)
-        log_rate, chance = amplitude_posterior(alpha[0], beta[0], centre=centre[0] + x, spread=spread[0])
+        log_rate, chance = amplitude_posterior(
+            known.alpha[0], known.beta[0], centre=known.centre[0] + x, spread=known.spread[0]
+        )
         rates[here] = np.exp(rng.choice(log_rate, size=len(here), p=chance))
     return rates
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.substances import Substance
-from suyuan.tracing.evidence import GRID_HALF, GRID_STEP, amplitude_posterior, evidence_of_kinds
+from suyuan.tracing.evidence import amplitude_posterior
 from suyuan.tracing.next_sample import systematic
 from suyuan.tracing.plume import MODEL_ERROR, TIMING_BINS
+from suyuan.tracing.release import strength_of
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.verdict import Verdict
 
@@ -135,16 +136,10 @@ def _release(
 
 def _amplitudes(problem: Problem, found: Explanations, *, row: int, rng: np.random.Generator) -> Array:
     """Return the rate of each substance while on [g/s], (substance,), drawn for one explanation."""
-    library, strength = problem.grid.library, problem.grid.strength
-    kind = found.kind[row]
-    centre, spread = library.centre[kind] + strength.log_rate, library.spread[kind]
-    alpha, beta = found.alpha[:, row] / found.temperature, found.beta[:, row] / found.temperature
-    posterior = np.empty((1, 2 * GRID_HALF + 1))
-    evidence_of_kinds(alpha, beta, centre[None, :], spread[None, :], strength.log_sd, posterior)
-    step = int(rng.choice(posterior.shape[1], p=posterior[0] / posterior[0].sum()))
-    w = (step - GRID_HALF) * GRID_STEP
+    known = strength_of(problem, found, row=row)
+    w = known.log_strength[int(rng.choice(len(known.chance), p=known.chance))]
     drawn = []
-    for a, b, c, s in zip(alpha, beta, centre, spread, strict=True):
+    for a, b, c, s in zip(known.alpha, known.beta, known.centre, known.spread, strict=True):
         log_rate, chance = amplitude_posterior(float(a), float(b), centre=float(c + w), spread=float(s))
         drawn.append(float(np.exp(rng.choice(log_rate, p=chance))))
     return np.array(drawn)
