@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 
 from suyuan.tracing.background import Background, BackgroundParts, fit_background
 from suyuan.tracing.readings import Block
+from suyuan.tracing.unrest import Unrest
 
 Array = NDArray[np.float64]
 
@@ -29,13 +30,15 @@ class Claim:
     """The readings when a plume of a given size is claimed.
 
     For each block: its `backgrounds`, model error not included, the lower Cholesky `factors` (reading, reading) of the
-    covariance with model error, and the `plumes` (reading,) for which that error was reckoned.
+    covariance with model error, and the `plumes` (reading,) for which that error was reckoned. `unrest` are the events that
+    the backgrounds and factors include.
     """
 
     blocks: tuple[Block, ...]
     backgrounds: tuple[Background, ...]
     factors: tuple[Array, ...]
     plumes: tuple[Array, ...]
+    unrest: Unrest
 
     def residuals(self, removed: Sequence[Array] | None = None) -> tuple[Array, ...]:
         """Return the whitened readings, (reading,) a block, with the `removed` plumes taken out first."""
@@ -49,7 +52,7 @@ class Claim:
 
     def log_density(self, removed: Sequence[Array] | None = None) -> float:
         """Return the log density of the readings less the `removed` plumes, background shares at their best included."""
-        total = 0.0
+        total = self.unrest.log_prior
         for residual, factor, background in zip(
             self.residuals(removed), self.factors, self.backgrounds, strict=True
         ):
@@ -105,25 +108,27 @@ def claim(
     parts: BackgroundParts,
     *,
     plumes: Sequence[Array],
+    unrest: Unrest,
     bin_s: float,
     is_crude: bool = False,
 ) -> Claim:
     """Return the readings whitened for a search in which plumes of about this size are claimed.
 
-    `bin_s` is the length of a release bin [s]. `is_crude` means that the plumes are a first guess: then the background's
-    shares are found with the plume left free instead of taken out.
+    `unrest` are the events of the background, `bin_s` is the length of a release bin [s]. `is_crude` means that the plumes
+    are a first guess: then the background's shares are found with the plume left free instead of taken out.
     """
     backgrounds, factors = [], []
-    for block, plume in zip(blocks, plumes, strict=True):
+    for d, (block, plume) in enumerate(zip(blocks, plumes, strict=True)):
         own = parts.covariance[:, block.receptor][:, :, block.receptor]
         error = len(blocks) * model_error(
             block, plume, bin_s=bin_s
         )  # one error shared by all substances, told as if each had its own
         free = error / MODEL_ERROR**2 if is_crude else error
+        moved = unrest.covariance(d, block.receptor)
         clean = block.value if is_crude else block.value - plume
         level = max(float(np.median(block.value - plume)), 0.05 * block.level)
-        found = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free)
+        found = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free + moved)
         background = replace(found, covariance=found.covariance - free)
         backgrounds.append(background)
         factors.append(np.asarray(np.linalg.cholesky(background.covariance + error), dtype=float))
-    return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes))
+    return Claim(tuple(blocks), tuple(backgrounds), tuple(factors), tuple(plumes), unrest)

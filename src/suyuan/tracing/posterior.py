@@ -25,6 +25,7 @@ from suyuan.tracing.scan import Grid
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
 from suyuan.tracing.statements import Assumption, Note
+from suyuan.tracing.unrest import courses_of
 from suyuan.tracing.verdict import Verdict, effective_members, weigh
 from suyuan.tracing.why import why_of
 from suyuan.transport.matrix import SourceReceptorMatrix
@@ -111,7 +112,9 @@ def problem_of(
         _strength(first, blocks[0]),
         prior,
     )
-    return Problem(tuple(matrices), blocks, background_parts(first), grid, _log_prior(first, prior))
+    return Problem(
+        tuple(matrices), blocks, background_parts(first), courses_of(first), grid, _log_prior(first, prior)
+    )
 
 
 def _log_prior(matrix: SourceReceptorMatrix, prior: Prior) -> Array:

@@ -50,7 +50,7 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
     size = len(receptors)
     precision = np.zeros((len(claimed.blocks), size, size))
     score = np.zeros((len(claimed.blocks), size))
-    log_density = 0.0
+    log_density = claimed.unrest.log_prior
     for d, (block, background) in enumerate(zip(claimed.blocks, claimed.backgrounds, strict=True)):
         factor = cho_factor(background.covariance, lower=True, check_finite=False)
         above = block.value - background.level

@@ -14,6 +14,7 @@ from suyuan.tracing.background import BackgroundParts
 from suyuan.tracing.plume import Claim, claim
 from suyuan.tracing.readings import Block
 from suyuan.tracing.scan import Grid, SourceScan, log_sum, scan_member
+from suyuan.tracing.unrest import Course, Courses, Unrest, calm, unrest_of
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -33,6 +34,9 @@ IDLE_LOG = -6.0
 
 LEAST_CANDIDATES = 6
 
+UNREST_ROUNDS = 2
+"""How often the background's events are sought, each time with the shares found beside the last ones."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -45,6 +49,7 @@ class Problem:
     matrices: tuple[SourceReceptorMatrix, ...]
     blocks: tuple[Block, ...]
     parts: BackgroundParts
+    courses: Courses
     grid: Grid
     log_prior: Array
     considered: NDArray[np.int64] | None = None
@@ -55,9 +60,41 @@ class Problem:
         """Length of a release bin [s]."""
         return float(np.median(np.diff(self.matrices[0].edges)))
 
-    def claim(self, plumes: Plumes, *, is_crude: bool = False) -> Claim:
-        """Return the readings whitened for a search in which plumes of about this size, (reading,) a block, are claimed."""
-        return claim(self.blocks, self.parts, plumes=plumes, bin_s=self.bin_s, is_crude=is_crude)
+    def claim(self, plumes: Plumes, *, unrest: Unrest | None = None, is_crude: bool = False) -> Claim:
+        """Return the readings whitened for a search in which plumes of about this size, (reading,) a block, are claimed.
+
+        And in which the background has these events, none if left out.
+        """
+        events = unrest or calm(len(self.blocks), len(self.matrices[0].receptors))
+        return claim(
+            self.blocks, self.parts, plumes=plumes, unrest=events, bin_s=self.bin_s, is_crude=is_crude
+        )
+
+    def restless(self, plumes: Plumes) -> Claim:
+        """Return the same where the background may have events beside the plumes.
+
+        Events and the background's shares depend on each other, and are found in turn.
+        """
+        found = best = self.claim(plumes)
+        for _ in range(UNREST_ROUNDS):
+            unrest = unrest_of(self.courses, _sought_in(found, plumes))
+            found = self.claim(plumes, unrest=unrest)
+            best = max(best, found, key=lambda each: each.log_density(plumes))
+        return best
+
+
+def _sought_in(claimed: Claim, plumes: Plumes) -> list[Course]:
+    """Return the readings less the plumes as events are sought in them, events found before forgotten."""
+    courses = []
+    for d, (block, background, plume) in enumerate(
+        zip(claimed.blocks, claimed.backgrounds, plumes, strict=True)
+    ):
+        factor = claimed.factors[d]
+        covariance = factor @ factor.T - claimed.unrest.covariance(d, block.receptor)
+        courses.append(
+            Course(covariance, block.value - plume - background.level, block.receptor, background.level)
+        )
+    return courses
 
 
 COLUMNS = ("member", "source", "shape", "kind", "log_prior", "log_gain", "alpha", "beta")
@@ -165,20 +202,25 @@ def lifted(table: Explanations, log_factor: float) -> Explanations:
     return replace(table, log_prior=table.log_prior + log_factor)
 
 
-def narrowed(problem: Problem, claimed: Claim, *, removed: Sequence[Plumes]) -> Problem:
+def narrowed(problem: Problem, tables: Sequence[Explanations]) -> Problem:
     """Return the problem with only those sources considered that have a chance in the first flow member.
 
-    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others, whatever is
-    `removed`.
+    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others, in every one of
+    these `tables`, found in that member.
     """
     code = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1]
     keep = np.zeros(len(code), bool)
-    for found in explain(problem, claimed, removed=removed, members=1):
+    for found in tables:
         best, of_candidate = np.full(len(code), -np.inf), np.full(code.max() + 1, -np.inf)
         np.maximum.at(best, found.source, found.log_weight)
         np.maximum.at(of_candidate, code, best)
         most = MOST_CANDIDATES if found.log_evidence > IDLE_LOG else LEAST_CANDIDATES
-        hopeless = max(HOPELESS_LOG, HOPELESS_SHARE * found.log_evidence)
-        least = max(best.max() - hopeless, np.sort(of_candidate)[-min(most, len(of_candidate))])
-        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - hopeless)
+        out = hopeless(found.log_evidence)
+        least = max(best.max() - out, np.sort(of_candidate)[-min(most, len(of_candidate))])
+        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - out)
     return replace(problem, considered=np.flatnonzero(keep))
+
+
+def hopeless(log_evidence: float) -> float:
+    """Return how far (log) below the best, of this evidence, nothing has a chance."""
+    return max(HOPELESS_LOG, HOPELESS_SHARE * log_evidence)

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from suyuan.tracing.anew import singles_anew
-from suyuan.tracing.pairs import pairs_anew
-from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
+from suyuan.tracing.plume import Claim, no_plumes
 from suyuan.tracing.prior import Prior
-from suyuan.tracing.readings import thinned
-from suyuan.tracing.refine import Ground, ground_of
-from suyuan.tracing.responses import expected_plumes, responses
+from suyuan.tracing.refine import Ground
 from suyuan.tracing.scan import visible_sources
-from suyuan.tracing.search import Explanations, Problem, explain, joined, lifted, narrowed
+from suyuan.tracing.scenes import Tables, scene_of_two, scenes_of_events, together
+from suyuan.tracing.search import Explanations, Problem, joined, lifted
 
 Array = NDArray[np.float64]
-Plumes = Sequence[Array]
-
-READINGS_TO_SEEK = 48
-"""Readings a station and substance that suffice to find where the plumes are."""
-
-SEEK_ROUNDS = 2
-"""How often each of two sources is sought again with the other's plume taken out."""
 
 LEAST_MEMBERS = 3.0
 """Flow members that must carry weight (effective sample size) before probabilities are believed."""
@@ -52,8 +41,8 @@ class Verdict:
 
     `nobody`, `one` and `two` are probabilities that sum to 1; `prior_nobody` is what `nobody` was before any reading: that
     nobody released, or nothing that could show. `single` explains by one source; row i of `first` and row i
-    of `second` explain by two together, and have the same weight. All were found under `claimed` and weighed on its
-    `ground`, nobody under `quiet`, where nothing is claimed.
+    of `second` explain by two together, and have the same weight. Their evidence is against no release on the `ground`
+    of the scene that explains most, whose claim is `claimed`; nobody was weighed under `quiet`, where nothing is claimed.
     """
 
     nobody: float
@@ -71,21 +60,18 @@ class Verdict:
 def weigh(problem: Problem) -> Verdict:
     """Return the posterior over nobody, one source and two.
 
-    Candidates are found under one covariance (`scan`); the leading explanations, and pairs of them, are then weighed anew,
-    each with the model error of its own plumes (`refine`). Nobody is weighed under its own covariance, in which
-    nothing is claimed and so nothing forgiven. That somebody released is judged before the evidence is weakened: flow that is
-    wrong hides who it was, not that it was.
+    Sources are weighed in several scenes (`scenes`), each against its own background. Nobody is weighed under a covariance of
+    his own, in which nothing is claimed and so nothing forgiven, and in which the background has events as it has beside
+    a source. That somebody released is judged before the evidence is weakened: flow that is wrong hides who it was, not that
+    it was.
     """
     prior = problem.grid.prior
-    nothing = no_plumes(problem.blocks)
-    quiet = problem.claim(nothing)
-    first, second = _sought(problem)
-    claimed = problem.claim(_sum(first, second))
-    ground = ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
-    shown = visible_sources(problem.matrices[0], claimed, grid=problem.grid)
-    few = narrowed(problem, claimed, removed=(nothing, second, first))
-    found = explain(few, claimed, removed=(nothing, second, first))
-    exact = _anew(few, claimed, found=found, ground=ground)
+    quiet = problem.restless(no_plumes(problem.blocks))
+    of_two = scene_of_two(problem)
+    scenes = (of_two, *scenes_of_events(problem, quiet, other=of_two))
+    leading = max(scenes, key=lambda scene: scene.log_density)
+    ground, exact = leading.ground, together(scenes, leading.ground)
+    shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
     somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior)) - np.log1p(-prior_nobody)
@@ -95,7 +81,9 @@ def weigh(problem: Problem) -> Verdict:
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
     one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
-    return Verdict(p_nobody, one, two, prior_nobody, *warm, claimed=claimed, quiet=quiet, ground=ground)
+    return Verdict(
+        p_nobody, one, two, prior_nobody, *warm, claimed=leading.claimed, quiet=quiet, ground=ground
+    )
 
 
 def _discounted(log_ratio: float, *, substances: int) -> float:
@@ -114,9 +102,7 @@ def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, fl
     return one, first.log_evidence + float(np.log(prior.pair))
 
 
-def _tempered(
-    tables: Sequence[Explanations], problem: Problem
-) -> tuple[Explanations, Explanations, Explanations]:
+def _tempered(tables: Tables, problem: Problem) -> Tables:
     """Return single, first and second, all weakened by the higher of the temperatures that one source and both ask for.
 
     Two sources may fit in many flow members what is only one source in the wrong flow.
@@ -147,43 +133,3 @@ def effective_members(found: Explanations, members: int) -> float:
     """Return the effective sample size of the flow members under these explanations."""
     share = np.bincount(found.member, weights=found.weight, minlength=members)
     return float(share.sum() ** 2 / max((share**2).sum(), 1e-300))
-
-
-def _anew(
-    problem: Problem, claimed: Claim, *, found: Sequence[Explanations], ground: Ground
-) -> tuple[Explanations, Explanations, Explanations]:
-    """Return single explanations and pairs of all flow members, weighed with the model error of their own plumes."""
-
-    def of_member(member: int) -> tuple[Explanations, Explanations, Explanations]:
-        tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        source = np.concatenate([table.source for table in tables])
-        seen = responses(problem, member, source=source)
-        alone = singles_anew(problem, tables[0], seen=seen, ground=ground)
-        return (alone, *pairs_anew(problem, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
-
-    with ThreadPoolExecutor(problem.workers) as pool:
-        parts = list(pool.map(of_member, range(len(problem.matrices))))
-    single, first, second = (joined([part[k] for part in parts]) for k in range(3))
-    return single, first, second
-
-
-def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Return the plumes of two sources, each found in turn with the other taken out.
-
-    Only the first flow member and every few readings are used: this finds where plumes are, not who made them.
-    """
-    thin = replace(problem, blocks=tuple(thinned(block, READINGS_TO_SEEK) for block in problem.blocks))
-    claimed = thin.claim(crude_plumes(thin.blocks), is_crude=True)
-    other = no_plumes(thin.blocks)
-    for _ in range(SEEK_ROUNDS):
-        (found_one,) = explain(thin, claimed, removed=[other], members=1)
-        one = expected_plumes(thin, found_one)
-        claimed = thin.claim(_sum(one, other))
-        (found_other,) = explain(thin, claimed, removed=[one], members=1)
-        other = expected_plumes(thin, found_other)
-        claimed = thin.claim(_sum(one, other))
-    return expected_plumes(problem, found_one), expected_plumes(problem, found_other)
-
-
-def _sum(one: Plumes, other: Plumes) -> tuple[Array, ...]:
-    return tuple(a + b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,167 @@
+"""Scenes in which sources are weighed: which plumes are claimed, and which events the background has beside them.
+
+In the first scene two plumes stand in the readings and the background is as calm as it can be. In the others the background has
+its events but for one, which a single source may be the better explanation of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.tracing.anew import singles_anew
+from suyuan.tracing.pairs import pairs_anew
+from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
+from suyuan.tracing.readings import thinned
+from suyuan.tracing.refine import Ground, ground_of
+from suyuan.tracing.responses import expected_plumes, responses
+from suyuan.tracing.search import Explanations, Problem, explain, hopeless, joined, narrowed
+
+Array = NDArray[np.float64]
+Plumes = Sequence[Array]
+Tables = tuple[Explanations, Explanations, Explanations]
+
+READINGS_TO_SEEK = 48
+"""Readings a station and substance that suffice to find where the plumes are."""
+
+SEEK_ROUNDS = 2
+"""How often each of two sources is sought again with the other's plume taken out."""
+
+EVENTS_TRIED, EVENTS_REPLACED = 5, 2
+"""Events of the background, the likeliest, in place of which a source is tried, and weighed: those where it explains most."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What explains the readings in one scene.
+
+    `single` explains by one source; row i of `first` and row i of `second` explain by two together. All were found under
+    `claimed` and weighed on its `ground`.
+    """
+
+    claimed: Claim
+    ground: Ground
+    single: Explanations
+    first: Explanations
+    second: Explanations
+
+    @property
+    def log_density(self) -> float:
+        """Log density of the readings under the explanations of the scene, their prior included but for how many they are."""
+        return self.ground.log_density + max(self.single.log_evidence, self.first.log_evidence)
+
+    def on(self, ground: Ground) -> Tables:
+        """Return single, first and second with their evidence against no release on another ground."""
+        gained = self.ground.log_density - ground.log_density
+        single, first, second = (
+            replace(table, log_gain=table.log_gain + gained)
+            for table in (self.single, self.first, self.second)
+        )
+        return single, first, second
+
+
+def together(scenes: Sequence[Scene], ground: Ground) -> Tables:
+    """Return what explains the readings in any of the scenes: single, first and second, against no release on the `ground`."""
+    single, first, second = (joined(tables) for tables in zip(*(s.on(ground) for s in scenes), strict=True))
+    return single, first, second
+
+
+def scene_of_two(problem: Problem) -> Scene:
+    """Return the scene in which two plumes are claimed.
+
+    Candidates are found under one covariance (`scan`); the leading explanations, and pairs of them, are then weighed anew,
+    each with the model error of its own plumes (`refine`).
+    """
+    first, second = _sought(problem)
+    claimed = problem.claim(_sum(first, second))
+    removed = (no_plumes(problem.blocks), second, first)
+    few = narrowed(problem, explain(problem, claimed, removed=removed, members=1))
+    found = explain(few, claimed, removed=removed)
+    ground = _ground(problem, claimed)
+
+    def of_member(member: int) -> Tables:
+        tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
+        seen = responses(few, member, source=np.concatenate([table.source for table in tables]))
+        alone = singles_anew(few, tables[0], seen=seen, ground=ground)
+        return (alone, *pairs_anew(few, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
+
+    with ThreadPoolExecutor(problem.workers) as pool:
+        parts = list(pool.map(of_member, range(len(problem.matrices))))
+    single, one, other = (joined([part[k] for part in parts]) for k in range(3))
+    return Scene(claimed, ground, single, one, other)
+
+
+def scenes_of_events(problem: Problem, quiet: Claim, *, other: Scene) -> tuple[Scene, ...]:
+    """Return scenes in which one source stands in the place of one of the background's events under `quiet`.
+
+    Which events these are is found in the first flow member and every few readings. Scenes that are hopeless beside the
+    `other` one are left out.
+    """
+    thin = _thinned(problem)
+    nothing = no_plumes(thin.blocks)
+    tried: list[tuple[float, Explanations]] = []
+    for i in range(min(len(quiet.unrest.course), EVENTS_TRIED)):
+        claimed = thin.claim(nothing, unrest=quiet.unrest.without(i))
+        (found,) = explain(thin, claimed, removed=[nothing], members=1)
+        if len(found.source):
+            tried.append((claimed.log_density() + found.log_evidence, found))
+    tried.sort(key=lambda each: -each[0])
+    scenes = [
+        _scene_of_one(problem, expected_plumes(problem, f), other=other) for _, f in tried[:EVENTS_REPLACED]
+    ]
+    return tuple(scene for scene in scenes if scene is not None)
+
+
+def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | None:
+    """Return the scene in which one plume is claimed and the background may have events beside it; None if it is hopeless."""
+    claimed = problem.restless(plumes)
+    nothing = (no_plumes(problem.blocks),)
+    first = explain(problem, claimed, removed=nothing, members=1)
+    behind = other.log_density - (claimed.log_density() + first[0].log_evidence)
+    if behind > hopeless(other.log_density - other.ground.log_density):
+        return None
+    few, ground = narrowed(problem, first), _ground(problem, claimed)
+    (found,) = explain(few, claimed, removed=nothing)
+
+    def of_member(member: int) -> Explanations:
+        table = found.where(np.flatnonzero(found.member == member))
+        return singles_anew(few, table, seen=responses(few, member, source=table.source), ground=ground)
+
+    with ThreadPoolExecutor(problem.workers) as pool:
+        single = joined(list(pool.map(of_member, range(len(problem.matrices)))))
+    none = single.where(np.empty(0, np.int64))
+    return Scene(claimed, ground, single, none, none)
+
+
+def _ground(problem: Problem, claimed: Claim) -> Ground:
+    return ground_of(claimed, problem.matrices[0].receptors, bin_s=problem.bin_s)
+
+
+def _thinned(problem: Problem) -> Problem:
+    return replace(problem, blocks=tuple(thinned(block, READINGS_TO_SEEK) for block in problem.blocks))
+
+
+def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Return the plumes of two sources, each found in turn with the other taken out.
+
+    Only the first flow member and every few readings are used: this finds where plumes are, not who made them.
+    """
+    thin = _thinned(problem)
+    claimed = thin.claim(crude_plumes(thin.blocks), is_crude=True)
+    other = no_plumes(thin.blocks)
+    for _ in range(SEEK_ROUNDS):
+        (found_one,) = explain(thin, claimed, removed=[other], members=1)
+        one = expected_plumes(thin, found_one)
+        claimed = thin.claim(_sum(one, other))
+        (found_other,) = explain(thin, claimed, removed=[one], members=1)
+        other = expected_plumes(thin, found_other)
+        claimed = thin.claim(_sum(one, other))
+    return expected_plumes(problem, found_one), expected_plumes(problem, found_other)
+
+
+def _sum(one: Plumes, other: Plumes) -> tuple[Array, ...]:
+    return tuple(a + b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,205 @@
+"""Unrest of the background: what river water does, without any release, that no Gaussian process of one temper does.
+
+Real rivers are calm for days and then move by half an order of magnitude within a few hours: a shower over one catchment, a
+sluice opened, another water pushed past the station, an intake that draws in mud. A stationary process either thinks such
+a day next to impossible or makes every day like it; in both cases a release is believed for want of anything else. So the
+background may have a few events: at one station, at all of them together, or in the water of one boundary, which carries it
+along. An event begins at some hour, and dies away within hours or stays; it moves each determinand up or down, or not at
+all. Events are found one by one by their Bayes factors (amplitudes integrated out), as outliers and level shifts are in
+intervention analysis (Box and Tiao, 1975; Chen and Liu, 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from suyuan.transport.matrix import SourceReceptorMatrix
+
+Array = NDArray[np.float64]
+
+HOURS = 3600.0
+
+FADES_S = (6.0 * HOURS, 18.0 * HOURS, 48.0 * HOURS, np.inf)
+"""How fast an event dies away (e-folding time); the last is a step. At a station also a single reading."""
+
+EVERY_S = 3.0 * HOURS
+"""Hours between the beginnings of events that are looked for where no reading gives the hour."""
+
+SIZES = (0.3, 1.0, 3.0)
+"""Standard deviations of an event's amplitude, one as likely as the other, as shares of the median reading."""
+
+A_WEEK = 1.0
+"""Events expected in a week at a station."""
+
+ROUGH, ROUGH_S = 0.3, 12.0 * HOURS
+"""What an event's course gets wrong of the event, as a share of it, and for how long at one station."""
+
+MOST_EVENTS, MOST_TRIES = 8, 12
+LEAST_GAIN = 0.5
+"""Log evidence that a further event must bring."""
+
+LEAST_COURSE = 0.05
+"""Events that nowhere reach this share of their amplitude are not looked for."""
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Events that may be: `course` (event, receptor) at unit amplitude, and how many are `expected` in the window.
+
+    `likeness` (receptor, receptor) is what an event's covariance between receptors is over the product of its courses there.
+    """
+
+    course: Array
+    expected: float
+    likeness: Array
+
+
+def courses_of(matrix: SourceReceptorMatrix) -> Courses:
+    """Return the events of the background that the receptors of a matrix could have seen."""
+    receptors = matrix.receptors
+    time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s")
+    stations = np.unique(receptors.station)
+    courses = []
+    for name in stations:
+        own = receptors.station == name
+        begins = np.unique(time[own])
+        courses.append(own * _begun(time, begins))
+        courses.append(own * (time == begins[:, None]))
+    if len(stations) > 1:
+        courses.append(_begun(time, np.arange(0.0, time.max() + 1.0, EVERY_S)))
+    hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1])
+    for b in range(matrix.fraction.shape[1]):
+        courses.append(_begun(hour, np.arange(hour[0], hour[-1], EVERY_S)) @ matrix.fraction[:, b].T)
+    course = np.concatenate(courses)
+    week = time.max() / (7.0 * 24.0 * HOURS)
+    same = receptors.station[:, None] == receptors.station[None, :]
+    likeness = 1.0 + ROUGH**2 * same * np.exp(-np.abs(time[:, None] - time[None, :]) / ROUGH_S)
+    return Courses(course[course.max(axis=1) > LEAST_COURSE], A_WEEK * week * len(stations), likeness)
+
+
+def _begun(time: Array, begins: Array) -> Array:
+    """Return what events of each beginning and fading are at each time, (event, time)."""
+    since = (time[None, :] - begins[:, None])[:, None, :]
+    fades = np.array(FADES_S)[None, :, None]
+    return np.where(since >= 0.0, np.exp(-np.maximum(since, 0.0) / fades), 0.0).reshape(-1, len(time))
+
+
+@dataclass(frozen=True)
+class Unrest:
+    """The events found: `course` (event, receptor), the standard deviations `size` (substance, event) of their amplitudes.
+
+    `likeness` as of Courses; `log_prior` is the log prior of just these events, and of those as good in the place of each.
+    """
+
+    course: Array
+    size: Array
+    likeness: Array
+    log_prior: float = 0.0
+
+    def and_one(self, course: Array, size: Array) -> Unrest:
+        """Return these events and one more of this `course` (receptor,) and `size` (substance,)."""
+        return replace(
+            self,
+            course=np.concatenate([self.course, course[None]]),
+            size=np.concatenate([self.size, size[:, None]], axis=1),
+        )
+
+    def without(self, event: int) -> Unrest:
+        """Return all events but one."""
+        others = np.arange(len(self.course)) != event
+        return replace(self, course=self.course[others], size=self.size[:, others])
+
+    def covariance(self, substance: int, receptor: NDArray[np.int64]) -> Array:
+        """Return what the events add to the covariance of a substance's readings, (reading, reading)."""
+        moved = self.course[:, receptor] * self.size[substance][:, None]
+        return np.asarray((moved.T @ moved) * self.likeness[np.ix_(receptor, receptor)])
+
+
+def calm(substances: int, receptors: int) -> Unrest:
+    """Return no events at all."""
+    return Unrest(np.empty((0, receptors)), np.empty((substances, 0)), np.ones((receptors, receptors)))
+
+
+@dataclass(frozen=True)
+class Course:
+    """A substance's readings in which events are sought.
+
+    `covariance` (reading, reading) is theirs without events, `residual` (reading,) what they lie above the `level`, in which
+    sizes are told, `receptor` (reading,) where they were taken.
+    """
+
+    covariance: Array
+    residual: Array
+    receptor: NDArray[np.int64]
+    level: float
+
+
+def unrest_of(courses: Courses, readings: Sequence[Course]) -> Unrest:
+    """Return the events in the background of these substances, the likeliest first.
+
+    Each is proposed as if its course were known and kept if it still explains enough with a course that may err.
+    """
+    log_each = float(np.log(courses.expected / max(len(courses.course), 1)))
+    found = Unrest(np.empty((0, courses.course.shape[1])), np.empty((len(readings), 0)), courses.likeness)
+    each = [_Explained.by(found, courses, substance=d, of=of) for d, of in enumerate(readings)]
+    is_open = np.ones(len(courses.course), bool)
+    for _ in range(MOST_TRIES):
+        gains = np.stack([one.gains for one in each])
+        log_bayes = np.where(is_open, log_each + _log_mean(gains).sum(axis=0), -np.inf)
+        together = float(np.logaddexp.reduce(log_bayes, initial=-np.inf))
+        if together < LEAST_GAIN or len(found.course) == MOST_EVENTS:
+            break
+        best = int(np.argmax(log_bayes))
+        is_open[best] = False
+        more = found.and_one(courses.course[best], _sizes(gains[:, :, best], readings))
+        after = [
+            _Explained.by(more, courses, substance=d, of=of) if more.size[d, -1] else each[d]
+            for d, of in enumerate(readings)
+        ]
+        log_prior = together - float(gains[:, :, best].max(axis=1).sum())
+        if (
+            log_prior + sum(one.log_density for one in after)
+            > sum(one.log_density for one in each) + LEAST_GAIN
+        ):
+            found, each = replace(more, log_prior=found.log_prior + log_prior), after
+    return found
+
+
+def _sizes(gains: Array, readings: Sequence[Course]) -> Array:
+    """Return the likeliest size of an event in each substance, (substance,), from gains (substance, size)."""
+    level = np.array([of.level for of in readings])
+    return np.asarray(level * np.array([0.0, *SIZES])[gains.argmax(axis=1)])
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """A substance's readings with the events found so far: their log density, and `gains` (size, event) of each further one.
+
+    Gains are log Bayes factors of each size, none first.
+    """
+
+    log_density: float
+    gains: Array
+
+    @classmethod
+    def by(cls, found: Unrest, courses: Courses, *, substance: int, of: Course) -> _Explained:
+        factor = np.linalg.cholesky(of.covariance + found.covariance(substance, of.receptor))
+        right = np.column_stack([courses.course[:, of.receptor].T, of.residual])
+        white = solve_triangular(factor, right, lower=True, check_finite=False)
+        events, left = white[:, :-1], white[:, -1]
+        information, score = np.einsum("re,re->e", events, events), left @ events
+        variance = (np.array([0.0, *SIZES])[:, None] * of.level) ** 2
+        explained = 0.5 * variance * score**2 / (1.0 + variance * information)
+        log_density = -0.5 * float(left @ left) - float(np.log(np.diag(factor)).sum())
+        return cls(log_density, np.asarray(explained - 0.5 * np.log1p(variance * information)))
+
+
+def _log_mean(gains: Array) -> Array:
+    """Return the log of the mean Bayes factor over sizes, (substance, event): nothing moves as often as something does."""
+    share = np.log(np.array([0.5, *np.full(len(SIZES), 0.5 / len(SIZES))]))
+    return np.asarray(np.logaddexp.reduce(gains + share[:, None], axis=1))
