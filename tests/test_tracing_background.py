@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from suyuan.tracing.background import PRIOR_LOG_SD, PRIOR_SHARE, background_parts, fit_background, noise_of
 from suyuan.tracing.plume import claim, model_error, no_plumes
 from suyuan.tracing.readings import blocks_of
+from suyuan.tracing.unrest import Unrest
 from suyuan.transport.matrix import Receptors, SourceReceptorMatrix
 
 HOUR = 3600.0
@@ -152,9 +153,16 @@ def test_the_density_of_readings_is_that_of_a_normal():
     world = worlds.meeting()
     blocks = blocks_of(worlds.read(world, {}), world.matrix.receptors, substances=worlds.substances())
     plumes = tuple(0.3 * np.exp(-(((b.time / HOUR - 60.0) / 9.0) ** 2)) for b in blocks)
-    claimed = claim(blocks, background_parts(world.matrix), plumes=plumes, bin_s=HOUR)
+    size = len(world.matrix.receptors)
+    events = Unrest(
+        np.exp(-(((np.arange(size) - 0.5 * size) / 9.0) ** 2))[None],
+        np.full((len(blocks), 1), 0.4),
+        np.ones((size, size)),
+        -3.0,
+    )
+    claimed = claim(blocks, background_parts(world.matrix), plumes=plumes, unrest=events, bin_s=HOUR)
     for removed in (no_plumes(blocks), plumes):
-        expected = 0.0
+        expected = events.log_prior
         for block, background, factor, plume in zip(
             blocks, claimed.backgrounds, claimed.factors, removed, strict=True
         ):

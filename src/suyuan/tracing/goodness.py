@@ -144,14 +144,18 @@ def fingerprint_notes(found: tuple[Departure, ...], *, candidate: str) -> tuple[
 
 
 def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> Array:
-    """Return the covariance (reading, reading) under the claimed plume, the background hardly more restless than usual."""
+    """Return the covariance (reading, reading) under the claimed plume, the background hardly more restless than usual.
+
+    And without events: they are what no model foretells.
+    """
     claimed, block = verdict.claimed, problem.blocks[d]
     background, factor = claimed.backgrounds[d], np.tril(claimed.factors[d])
     usual = np.array(list(PRIOR_SHARE.values()))
     calm = np.minimum(background.shares, usual * np.exp(PRIOR_LOG_SD))
     parts = problem.parts.covariance[:, block.receptor][:, :, block.receptor]
     excess = np.tensordot(background.shares**2 - calm**2, parts, axes=1)
-    return np.asarray(factor @ factor.T - background.level**2 * excess)
+    events = claimed.unrest.covariance(d, block.receptor)
+    return np.asarray(factor @ factor.T - background.level**2 * excess - events)
 
 
 def _half_days(block: Block) -> NDArray[np.int64]:

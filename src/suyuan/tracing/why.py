@@ -237,6 +237,9 @@ def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
     log_odds = float(np.log(max(chances[0], 1e-300)) - np.log(max(chances[1], 1e-300)))
     water = (one.water - rival.water) / tempering
     prior = one.pick.log_prior - rival.pick.log_prior
+    if is_nobody:  # the events of the background are of another prior beside a plume
+        verdict, sign = hearing.verdict, 1.0 if one.pick.parts else -1.0
+        prior += sign * (verdict.claimed.unrest.log_prior - verdict.quiet.unrest.log_prior)
     prior = (
         prior / tempering if is_nobody else prior
     )  # that somebody released is judged with the prior discounted too
