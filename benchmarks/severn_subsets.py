@@ -1,10 +1,10 @@
 """The Severn release traced from every choice of at least three of its stations.
 
 As `benchmarks.severn` traces it from all of them, with the same settings and nothing chosen anew. What depends on the first
-station used (how far up the river is drawn, how long before its first arrival a release is looked for, the channel above it) follows
-the rules stated there from the first station of the choice. The channel below the first station is surveyed whichever
-readings are left out. All choices with the same first station share flow members and source-receptor matrices, of which each
-takes its stations' rows and the release bins until its last trailing edge.
+station used (how far up the river is drawn, how long before its first arrival a release is looked for, the channel above)
+follows the rules stated there from the first station of the choice. The channel below the first station is surveyed
+whichever readings are left out. All choices with the same first station share flow members and source-receptor matrices, of
+which each takes its stations' rows and the release bins until its last trailing edge.
 """
 
 from __future__ import annotations
@@ -117,4 +117,13 @@ def scores(found: Sequence[Traced]) -> dict[str, float]:
         "mass_within_30": float(np.mean([t.mass_error <= MASS_WITHIN for t in found])),
         "mass_90_covers": float(np.mean([t.covers_mass for t in found])),
         "start_90_covers": float(np.mean([t.covers_start for t in found])),
+    }
+
+
+def by_first(found: Sequence[Traced]) -> dict[str, dict[str, float]]:
+    """Return the scores of the choices with each first station [km], and how many traces there were."""
+    return {
+        f"{km:g}": {"traces": len(some), **scores(some)}
+        for km in sorted({t.choice[0] for t in found})
+        for some in [[t for t in found if t.choice[0] == km]]
     }
