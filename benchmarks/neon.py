@@ -1,22 +1,22 @@
 """The salt drips in Rio Guilarte traced from two conductivity loggers: when the drip began and how it went on.
 
 Discharge is the one that the laboratory's chloride on the plateau gives, so mass would be circular and is not scored.
-Every setting and its reason; none was chosen by how near the answer came.
+Every setting and its reason; none was chosen by how near the answer came. That marked * was added after a first run.
 
 - What is traced is specific conductance itself (EC). Readings are means of five minutes, the length of a release bin: the
   shortest history the tracer knows. Every logger counts from when it lay in the water until the first of the two was lifted,
   because from then on the crew handles the equipment.
 - A logger tells RESOLUTION apart (Onset HOBO U24, manual); a reading is no better than what is lost by rounding to that, and
   means of readings that are rounded alike are not better either. Drift is the background's business.
-- Width and depth were not measured. Velocity and depth are those of small streams of that discharge (Raymond et al., 2012); they
-  scatter by about a factor of two, so the error of travel time common to all reaches is 0.5 (log), and 0.15 by reach
-  as in the Severn. The discharge is good to 0.1: the laboratory's chloride differs by that from station to station.
+- Width and depth were not measured. Velocity and depth are those of small streams of that discharge (Raymond et al., 2012), taken
+  as good to a factor of 1.6: the error of travel time common to all reaches is 0.5 (log), and 0.15 by reach as in the Severn. The discharge is good to 0.1: the laboratory's chloride differs by that from station to station.
 - Dispersion is that of Fischer et al. (1979, eq. 5.19) with a shear velocity of a tenth of the velocity, times one factor a
   member, log-sd 0.7 as in the Severn.
 - The stream is drawn as far above the near logger as the far one lies below it, and a release is looked for from before the
   first reading by the time from that head at half the speed.
 - The rate a priori is what raises the stream by the middle one of the loggers' rises (highest reading less lowest), with the
   tracer's own spread (log-sd 1.4), as in the Severn: a rate read off the median reading would double the stream's salt.
+- * As in `suyuan trace`, no release spreads against the stream to a logger above it (`carried_only`).
 
 Three ways: `told` (both loggers, the place known), `far` (the far logger alone, the place known: the near one then is a witness
 that the tracer has not heard), `place` (both loggers, any place from the head down).

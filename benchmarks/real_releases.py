@@ -2,9 +2,9 @@
 
 `uv run python -m benchmarks.real_releases --json` traces the dye in the Severn from every choice of at least three stations
 (`benchmarks.severn_subsets`), and the salt drips in Rio Guilarte from two loggers (`benchmarks.neon`), and prints one
-object: the value and what it was measured on, each trace below it. `--subsets N` takes N choices of stations, evenly spaced in order of
-first station, number and place; `--seeds` draws the flow members anew. The data are read from ../shared/data; what is absent
-is left out and said. The exit code is 0 whatever was measured.
+object: the value and what it was measured on, each trace below it. `--subsets N` takes N choices of stations, evenly spaced
+in order of first station, number and place; `--seeds` draws the flow members anew. The data are read from ../shared/data;
+what is absent is left out and said. The exit code is 0 whatever was measured.
 """
 
 from __future__ import annotations

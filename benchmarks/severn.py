@@ -208,7 +208,7 @@ def basis_of(passages: Sequence[Passage], *, members: int = MEMBERS, seed: int =
     first, last = (_since(flow, hour) for hour in window_h(passages))
     edges = np.append(np.arange(first, last, BIN_S), last)
     drawn = flow_members(network, flow, count=members, rng=rng, errors=ERRORS)
-    matrices = tuple(_matrix(network, member, observations=observations, edges=edges) for member in drawn)
+    matrices = tuple(matrix_of(network, member, observations=observations, edges=edges) for member in drawn)
     return Basis(network, tuple(passages), matrices, rng)
 
 
@@ -255,9 +255,10 @@ def _since(flow: BalancedFlow, hour: float) -> float:
     return float((at_hour(hour) - flow.start) / np.timedelta64(1, "s"))
 
 
-def _matrix(
+def matrix_of(
     network: Network, member: FlowMember, *, observations: Observations, edges: Array
 ) -> SourceReceptorMatrix:
+    """Return what releases do to these readings in one flow member."""
     mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
     operator = compile_operator(network, member.flow, dx_m=50.0, dt_s=120.0, dispersion=mixing)
     receptors, _ = receptors_of(network, observations)
