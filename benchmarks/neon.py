@@ -9,7 +9,8 @@ Every setting and its reason; none was chosen by how near the answer came. That 
 - A logger tells RESOLUTION apart (Onset HOBO U24, manual); a reading is no better than what is lost by rounding to that, and
   means of readings that are rounded alike are not better either. Drift is the background's business.
 - Width and depth were not measured. Velocity and depth are those of small streams of that discharge (Raymond et al., 2012), taken
-  as good to a factor of 1.6: the error of travel time common to all reaches is 0.5 (log), and 0.15 by reach as in the Severn. The discharge is good to 0.1: the laboratory's chloride differs by that from station to station.
+  as good to a factor of 1.6: the error of travel time common to all reaches is 0.5 (log), and 0.15 by reach as in the Severn.
+  The discharge is good to 0.1: the laboratory's chloride differs by that from station to station.
 - Dispersion is that of Fischer et al. (1979, eq. 5.19) with a shear velocity of a tenth of the velocity, times one factor a
   member, log-sd 0.7 as in the Severn.
 - The stream is drawn as far above the near logger as the far one lies below it, and a release is looked for from before the
@@ -294,9 +295,9 @@ def scores(found: Sequence[Recovered]) -> dict[str, float]:
     }
     share: dict[str, list[Any]] = {
         "start_90_covers": [r.covers_start for r in found],
-        "place_90_covers": [r.covers_place for r in found],
         "history_agrees": [r.history_agrees for r in found],
         "history_90_covers": [r.history_covers for r in found],
+        **({"place_90_covers": [r.covers_place for r in found]} if found[0].way == "place" else {}),
     }
     return {
         **{name: float(np.median(values)) for name, values in median.items()},
