@@ -48,6 +48,11 @@ def _arguments() -> argparse.Namespace:
         "--seeds", type=int, nargs="+", default=[1, 2, 3], help="draws of the flow members (1 2 3)"
     )
     parser.add_argument("--members", type=int, default=severn.MEMBERS, help="flow members of each draw (48)")
+    parser.add_argument(
+        "--counted",
+        action="store_true",
+        help="a dye curve counts as the four numbers that are recorded of it",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes; some GB of memory each")
     return parser.parse_args()
 
@@ -70,13 +75,18 @@ def severn_part(arguments: argparse.Namespace) -> Bar:
     passages = severn.read_stations(severn.STATIONS)
     some = severn_subsets.choices([p.km for p in passages], count=arguments.subsets)
     found = severn_subsets.traced(
-        passages, some, seeds=arguments.seeds, members=arguments.members, workers=arguments.workers
+        passages,
+        some,
+        seeds=arguments.seeds,
+        trial=severn_subsets.Trial(arguments.members, arguments.counted),
+        workers=arguments.workers,
     )
+    counted = ", each curve counted as its four recorded numbers" if arguments.counted else ""
     return {
         "value": severn_subsets.scores(found),
         "by_first_km": severn_subsets.by_first(found),
         "on": f"River Severn, rhodamine, {len(some)} choices of at least {severn_subsets.LEAST_STATIONS} of "
-        f"{len(passages)} stations, {_draws(arguments)}",
+        f"{len(passages)} stations, {_draws(arguments)}{counted}",
         "runs": [each.to_dict() for each in found],
     }
 

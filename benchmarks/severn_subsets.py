@@ -28,6 +28,14 @@ Choice = tuple[float, ...]
 
 
 @dataclass(frozen=True)
+class Trial:
+    """How the choices are traced: flow `members`, and whether a curve counts as four numbers (`is_counted`)."""
+
+    members: int = severn.MEMBERS
+    is_counted: bool = False
+
+
+@dataclass(frozen=True)
 class Traced:
     """One choice of stations, traced with one draw of the flow members."""
 
@@ -83,12 +91,13 @@ def traced(
     some: Sequence[Choice],
     *,
     seeds: Sequence[int],
-    members: int = severn.MEMBERS,
+    trial: Trial | None = None,
     workers: int = 1,
 ) -> list[Traced]:
     """Return these choices of stations traced, each with every seed; choices with the same first station share matrices."""
     groups = [list(group) for _, group in groupby(some, key=lambda choice: choice[0])]
-    jobs = [(tuple(passages), group, seed, members) for seed in seeds for group in groups]
+    trial = trial or Trial()
+    jobs = [(tuple(passages), group, seed, trial) for seed in seeds for group in groups]
     if workers == 1:
         return [each for job in jobs for each in _group_traced(*job)]
     with ProcessPoolExecutor(workers) as pool:
@@ -96,15 +105,17 @@ def traced(
 
 
 def _group_traced(
-    passages: Sequence[Passage], group: Sequence[Choice], seed: int, members: int
+    passages: Sequence[Passage], group: Sequence[Choice], seed: int, trial: Trial
 ) -> list[Traced]:
     """Return choices with one first station traced with one seed, whose draws of releases begin anew for each."""
     below = [p for p in passages if p.km >= group[0][0]]
-    basis = severn.basis_of(below, members=members, seed=seed)
+    basis = severn.basis_of(below, members=trial.members, seed=seed)
     found = []
     for choice in group:
         used = [p for p in below if p.km in choice]
-        found.append(Traced(choice, seed, severn.trace_of(basis, used, rng=np.random.default_rng(seed))))
+        rng = np.random.default_rng(seed)
+        one = severn.trace_of(basis, used, rng=rng, is_counted=trial.is_counted)
+        found.append(Traced(choice, seed, one))
     return found
 
 

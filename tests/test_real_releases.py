@@ -53,7 +53,9 @@ def test_rows_taken_for_a_choice_are_those_computed_for_its_stations_alone() -> 
 @needs_severn
 def test_one_choice_of_three_stations_is_traced_with_intervals_in_order() -> None:
     passages = severn.read_stations(severn.STATIONS)
-    (traced,) = severn_subsets.traced(passages, [(2.875, 7.775, 13.775)], seeds=[1], members=4)
+    (traced,) = severn_subsets.traced(
+        passages, [(2.875, 7.775, 13.775)], seeds=[1], trial=severn_subsets.Trial(members=4)
+    )
     found = traced.found
     for quantiles in (found.place_km, found.mass_kg, found.start_h):
         assert np.all(np.diff(quantiles) >= 0.0)
@@ -62,6 +64,17 @@ def test_one_choice_of_three_stations_is_traced_with_intervals_in_order() -> Non
     scores = severn_subsets.scores([traced])
     assert scores["place_90_covers"] == float(found.place_km[0] <= 0.0 <= found.place_km[2])
     assert scores["mass_error"] == pytest.approx(abs(found.mass_kg[1] - 1.0))
+
+
+@needs_severn
+def test_counting_a_curve_as_four_numbers_widens_what_is_said_of_the_place() -> None:
+    passages = severn.read_stations(severn.STATIONS, first_km=7.775)
+    basis = severn.basis_of(passages, members=2)
+    plain, counted = (
+        severn.trace_of(basis, passages, rng=np.random.default_rng(1), is_counted=which)
+        for which in (False, True)
+    )
+    assert np.ptp(counted.place_km) > np.ptp(plain.place_km)
 
 
 # --- salt drips
