@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import severn
+from benchmarks import severn, severn_river
 from suyuan.flow import balanced
 
 if not severn.STATIONS.exists():
@@ -18,24 +18,26 @@ if not severn.STATIONS.exists():
 
 
 @pytest.fixture(scope="module")
-def passages() -> tuple[severn.Passage, ...]:
+def passages() -> tuple[severn_river.Passage, ...]:
     return severn.read_stations(severn.STATIONS)
 
 
 @pytest.fixture(scope="module")
-def found(passages: tuple[severn.Passage, ...]) -> severn.Found:
+def found(passages: tuple[severn_river.Passage, ...]) -> severn.Found:
     return severn.trace_release(passages, members=16)
 
 
-def test_only_stations_below_the_first_used_are_read(passages: tuple[severn.Passage, ...]) -> None:
+def test_only_stations_below_the_first_used_are_read(passages: tuple[severn_river.Passage, ...]) -> None:
     assert [p.km for p in passages] == [2.875, 5.275, 7.775, 10.275, 13.775]
 
 
-def test_suspect_arrival_is_not_used(passages: tuple[severn.Passage, ...]) -> None:
+def test_suspect_arrival_is_not_used(passages: tuple[severn_river.Passage, ...]) -> None:
     assert [p.km for p in passages if np.isnan(p.arrival_h)] == [5.275]
 
 
-def test_curve_passes_through_arrival_peak_and_trailing_edge(passages: tuple[severn.Passage, ...]) -> None:
+def test_curve_passes_through_arrival_peak_and_trailing_edge(
+    passages: tuple[severn_river.Passage, ...],
+) -> None:
     for p in passages:
         if not np.isnan(p.arrival_h):
             three = severn.curve(p, np.array([p.arrival_h, p.peak_h, p.trailing_h]))
@@ -43,15 +45,15 @@ def test_curve_passes_through_arrival_peak_and_trailing_edge(passages: tuple[sev
 
 
 def test_river_is_drawn_upstream_by_twice_the_distance_of_the_first_station(
-    passages: tuple[severn.Passage, ...],
+    passages: tuple[severn_river.Passage, ...],
 ) -> None:
-    network, _ = severn.river(passages)
-    length = sum(r.length_m for r in network.reaches[: severn.UPPER_REACHES])
+    network, _ = severn_river.river(passages)
+    length = sum(r.length_m for r in network.reaches[: severn_river.UPPER_REACHES])
     assert length >= 2.0 * 1000.0 * passages[0].km
 
 
-def test_discharge_at_each_station_is_the_one_recorded(passages: tuple[severn.Passage, ...]) -> None:
-    network, given = severn.river(passages)
+def test_discharge_at_each_station_is_the_one_recorded(passages: tuple[severn_river.Passage, ...]) -> None:
+    network, given = severn_river.river(passages)
     flow = balanced(given, network)
     at = {s.id: flow.discharge_end[0, network.reach_index(s.reach)] for s in network.stations}
     for p in passages:
