@@ -75,7 +75,7 @@ class Finding:
 class Fit:
     """Readings of one determinand at one station beside what the posterior expects there.
 
-    All arrays (reading,): `observed`, `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
+    All arrays (reading,): `time` of the reading or the end of a mean over `duration_s` [s] (composite sample), `observed`, `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
     `background` (median without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise
     included.
     """
@@ -84,6 +84,7 @@ class Fit:
     determinand: str
     unit: str
     time: NDArray[np.datetime64]
+    duration_s: Array
     observed: Array
     is_used: NDArray[np.bool_]
     is_below: NDArray[np.bool_]
