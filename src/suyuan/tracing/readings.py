@@ -39,8 +39,8 @@ class Block:
     """The usable readings of one substance.
 
     `means` say which receptors of the matrix each is the mean of. Arrays (reading,): `value`, `noise_sd`, `is_below`; `row` is
-    the row in the observations, `time` [s] the mean of its receptors' times. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit; of a reading
-    above the range those of `above_range`.
+    the row in the observations, `time` [s] the mean of its receptors' times. Where `is_below`, `value` and
+    `noise_sd` are those of `below_detection`, not the limit; of a reading above the range those of `above_range`.
     `level` is the median reading, at least what can be told from 0.
     """
 

@@ -54,8 +54,8 @@ class Speech:
     """What the readings of one determinand at one station within some hours say.
 
     `log_ratio` above 0 speaks for the one, below 0 for its rival. `since` and `until` (datetime64[s] UTC) are where the
-    first reading begins and the last ends; `observed`, `expected` and `rival_expected` their means: as read, and as the one and its rival expected them
-    from all that was read before those hours.
+    first reading begins and the last ends; `observed`, `expected` and `rival_expected` their means: as
+    read, and as the one and its rival expected them from all that was read before those hours.
     """
 
     station: str

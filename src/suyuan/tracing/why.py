@@ -143,7 +143,8 @@ def readings_of(problem: Problem) -> ReadingsInTime:
     """Return all readings in the order of their time, with the hours of a station and determinand to which each belongs."""
     receptors = problem.matrices[0].receptors
     first, last, count = (
-        np.concatenate([getattr(b.means, name) for b in problem.blocks]) for name in ("first", "last", "count")
+        np.concatenate([getattr(b.means, name) for b in problem.blocks])
+        for name in ("first", "last", "count")
     )
     block = np.repeat(np.arange(len(problem.blocks)), [len(b.value) for b in problem.blocks])
     station = np.concatenate([b.station for b in problem.blocks])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy import sparse
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Precision = TypeVar("Precision", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ class Means:
         """Return these of the readings, by mask or by row."""
         return Means(self.share[rows])
 
-    def of(self, seen: NDArray[np.floating]) -> Array:
+    def of(self, seen: NDArray[Precision]) -> NDArray[Precision]:
         """Return what readings see, (reading, ...), of what receptors see, (receptor, ...); single precision stays single."""
         flat = self.share.astype(seen.dtype) @ seen.reshape(len(seen), -1)
-        return np.asarray(flat).reshape(len(flat), *seen.shape[1:])
+        return np.asarray(flat, seen.dtype).reshape(len(flat), *seen.shape[1:])
 
     def between(self, covariance: Array) -> Array:
         """Return covariances between readings, (..., reading, reading), from those between receptors."""

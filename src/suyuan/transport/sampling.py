@@ -178,10 +178,11 @@ def _refuse_outside(operator: TransportOperator, receptors: Receptors, *, since:
     bad = np.flatnonzero((since < operator.edges[0] - 0.5) | (until > operator.edges[-1] + 0.5))
     if len(bad):
         o = int(bad[0])
+        over = f" (mean over {receptors.duration_s[o] / 3600.0:.3g} h)" if receptors.duration_s[o] else ""
         what = (
             f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h "
             f"but {len(bad)} readings lie outside, "
-            f"first at station '{receptors.station[o]}' at {receptors.time[o]}"
+            f"first at station '{receptors.station[o]}' at {receptors.time[o]}{over}"
         )
         raise InputError(
             "transport", what, "extend the flow or drop those readings with select(since=..., until=...)"
