@@ -113,8 +113,10 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     below, used = fit.is_below[order], fit.is_used[order]
     lines = np.vstack([fit.fitted, fit.background])[:, order]
     middle = since + (until - since) / 2
-    _draw_expected(axes, *_with_gaps(middle[used & ~is_long], lines[:, used & ~is_long]))
-    _draw_boxes(axes, since[used & is_long], until[used & is_long], lines=lines[:, used & is_long])
+    short, long = used & ~is_long, used & is_long
+    time, unbroken = _with_gaps(middle[short], lines[:, short])
+    _draw_expected(axes, time, lines=unbroken)
+    _draw_boxes(axes, since[long], until=until[long], lines=lines[:, long])
     observed = fit.observed[order]
     top = 1.5 * max(float(np.nanmax(lines[2], initial=0.0)), float(observed[used].max(initial=0.0)))
     observed = np.where(
@@ -138,7 +140,7 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     dated(axes)
 
 
-def _draw_expected(axes: Axes, time: NDArray[np.datetime64], lines: Array) -> None:
+def _draw_expected(axes: Axes, time: NDArray[np.datetime64], *, lines: Array) -> None:
     """Draw what is expected of grabs and sensors over time; `lines` (4, reading) are 5, 50, 95 % and background."""
     low, middle, high, background = lines
     axes.fill_between(time, low, high, color=BAND, lw=0, label="expected, 90 %")
@@ -147,7 +149,7 @@ def _draw_expected(axes: Axes, time: NDArray[np.datetime64], lines: Array) -> No
 
 
 def _draw_boxes(
-    axes: Axes, since: NDArray[np.datetime64], until: NDArray[np.datetime64], *, lines: Array
+    axes: Axes, since: NDArray[np.datetime64], *, until: NDArray[np.datetime64], lines: Array
 ) -> None:
     """Draw what is expected of composite samples, each over its hours; `lines` (4, reading) as of `_draw_expected`."""
     low, middle, high, background = lines

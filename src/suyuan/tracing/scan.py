@@ -155,7 +155,7 @@ def _products(
             check_finite=False,
         ).reshape(rows, len(sources), bins)
         for s in range(len(sources)):
-            solved = np.ascontiguousarray(flat[:, s])
+            solved = np.ascontiguousarray(flat[:, s], np.float32)
             cumulative_square(solved.T @ solved, gram[d, s])
         own = np.stack([residual[d] for residual in residuals]).astype(np.float32)
         match[:, d, :, 1:] = np.cumsum(np.tensordot(own, flat, axes=1), axis=2, dtype=float)

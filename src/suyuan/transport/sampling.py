@@ -93,7 +93,10 @@ def receptors_of(network: Network, observations: Observations) -> tuple[Receptor
 
 def means_of(receptors: Receptors, observations: Observations) -> Means:
     """Return what every row of the observations is the mean of; a row of which any part is no receptor has none."""
-    place = {key: i for i, key in enumerate(_keys(receptors.station, receptors.time, receptors.duration_s))}
+    place = {
+        key: i
+        for i, key in enumerate(_keys(receptors.station, receptors.time, duration_s=receptors.duration_s))
+    }
     parts = _parts_of(observations)
     index = np.array([place.get(key, -1) for key in parts.keys], np.int64)
     lacking = np.bincount(parts.reading, weights=index < 0, minlength=len(observations))
@@ -123,10 +126,11 @@ def _parts_of(observations: Observations) -> _Parts:
     time = observations.time[reading].astype("datetime64[s]") - until.astype("timedelta64[s]")
     duration = since - until
     share = np.where(parts > 1, duration / np.where(parts > 1, whole, 1.0), 1.0)
-    return _Parts(reading, time, duration, share, _keys(observations.station[reading], time, duration))
+    keys = _keys(observations.station[reading], time, duration_s=duration)
+    return _Parts(reading, time, duration, share, keys)
 
 
-def _keys(station: NDArray[np.str_], time: NDArray[np.datetime64], duration_s: Array) -> list[Key]:
+def _keys(station: NDArray[np.str_], time: NDArray[np.datetime64], *, duration_s: Array) -> list[Key]:
     seconds = time.astype("datetime64[s]").astype(np.int64)
     return list(zip(station.tolist(), seconds.tolist(), duration_s.tolist(), strict=True))
 
