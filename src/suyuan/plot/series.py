@@ -130,7 +130,8 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     for name, where, look in kinds:
         rows = np.flatnonzero(where)[::every]
         if len(rows):
-            axes.hlines(observed[rows], since[rows], until[rows], color=look["color"], lw=1.5)
+            bars = rows[until[rows] > since[rows]]
+            axes.hlines(observed[bars], since[bars], until[bars], color=look["color"], lw=1.5)
             axes.plot(middle[rows], observed[rows], ls="", label=name, **look)
     if is_long.any():  # the bars stand already: this names them
         axes.plot([], [], color=INK, lw=1.5, label="composite sample")
