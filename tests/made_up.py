@@ -69,7 +69,7 @@ def _fit(station: str, determinand: str, unit: str, level: float) -> Fit:
     below, used = hours % 31 == 5, hours % 17 != 3
     fitted = np.array([0.9 * expected, expected, 1.1 * expected])
     time = START + hours * np.timedelta64(3600, "s")
-    return Fit(station, determinand, unit, time, observed, used, below, background, fitted)
+    return Fit(station, determinand, unit, time, np.zeros(BINS), observed, used, below, background, fitted)
 
 
 def _finding(candidate: Candidate, probability: float, mass: float) -> Finding:
@@ -93,7 +93,7 @@ def contests(top: float, rival: float, nobody: float) -> tuple[Contest, ...]:
         ("O1",), top, ("industrial",), (Delay("O1", "S1", -3.2, 1.1), Delay("O1", "S2", 0.2, 0.6))
     )
     time = START + np.timedelta64(30, "h")
-    overturn = Overturn("S2", "NH3-N", "mg/L", time, 1.43, False, 0.4, "or less", 1.51, 2.6)
+    overturn = Overturn("S2", "NH3-N", "mg/L", time, time, 1.43, False, 0.4, "or less", 1.51, 2.6)
     said = (speech("S1", 24, -0.8, 1.02), speech("S1", 30, 0.02, 1.0), speech("S2", 24, 4.1, 1.39))
     odds = (float(np.log(max(top, 1e-300) / max(p, 1e-300))) for p in (rival, nobody))
     return (

@@ -183,12 +183,49 @@ def test_without_a_window_the_flow_must_cover_the_readings(project: Path):
     )
 
 
-def test_a_composite_sample_that_began_before_the_flow_is_a_fault(project: Path):
-    def add(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.assign(duration_s=np.where(frame.index == 0, 3 * 86400, 0))
+def composite(project: Path, hours: str) -> None:
+    """Give the first reading these hours as a composite sample."""
+    change(
+        project / "observations.csv",
+        lambda f: f.assign(composite_h=np.where(f.index == 0, hours, "")),
+    )
 
-    change(project / "observations.csv", add)
-    assert "but readings begin at 2024-07-17 00:00+08:00" in only(project)
+
+@pytest.mark.parametrize(
+    ("hours", "says"),
+    [
+        ("-4", "composite_h '-4' is below 0; write the hours over which the sample was drawn, or nothing"),
+        ("a day", "composite_h 'a day' is not a number; write a number with a decimal point, or nothing"),
+        ("86400", "composite_h '86400' is more than 7 days; write the hours over which the sample was drawn"),
+        (
+            "72",
+            "the composite sample of 72 h until 2024-07-20 00:00+08:00 began at 2024-07-17 00:00+08:00 but flow covers "
+            "2024-07-18 00:00+08:00 to 2024-07-23 00:00+08:00; let the flow begin earlier, correct composite_h, or move "
+            "since in suyuan.toml past the sample",
+        ),
+    ],
+)
+def test_a_composite_sample_that_cannot_be_is_a_fault_with_file_row_and_value(
+    project: Path, hours: str, says: str
+):
+    composite(project, hours)
+    assert only(project).startswith(f"observations.csv, row 2: {says}")
+
+
+def test_composite_samples_are_accepted_and_may_reach_back_before_the_window(project: Path):
+    composite(project, "24")
+    assert notes(project) == []
+
+
+def test_many_composites_that_began_before_the_flow_are_counted(project: Path):
+    edit(project / "suyuan.toml", "since = 2024-07-20", "since = 2024-07-18")
+    change(project / "observations.csv", lambda f: f.assign(composite_h="150"))
+    found = faults(project)
+    assert len(found) == 21
+    rows = len(pd.read_csv(project / "observations.csv"))
+    assert found[0] == (
+        f"observations.csv: {rows - 20:,} more composite samples began before the flow; let the flow begin earlier"
+    )
 
 
 def test_a_window_must_hold_readings(project: Path):

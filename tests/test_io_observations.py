@@ -230,7 +230,31 @@ def test_flags_and_durations_that_cannot_be_are_refused(tmp_path: Path):
     header = "time,station,determinand,value,unit,flag,duration_s\n"
     faults = refused(tmp_path, "2024-07-20,S1,TP,1,mg/L,good,", "2024-07-20,S1,TP,1,mg/L,,-5", header=header)
     assert "row 2: flag 'good' is not a quality flag; write 1 (good)" in faults[0]
-    assert "row 3: duration_s '-5' is below 0; write seconds" in faults[1]
+    assert "row 3: duration_s '-5' is below 0; write the seconds" in faults[1]
+
+
+def test_hours_of_composite_samples_are_read_in_either_language_and_blank_is_a_grab(tmp_path: Path):
+    for header in ("composite_h", "混合时长"):
+        text = f"time,station,determinand,value,unit,{header}\n"
+        rows = "2024-07-20,S1,TP,1,mg/L,24\n2024-07-21,S1,TP,1,mg/L,\n2024-07-22,S1,TP,1,mg/L,0\n2024-07-23,S1,TP,1,mg/L,0.1\n"
+        readings = read_observations(written(tmp_path, text + rows), timezone=CHINA)
+        assert readings.duration_s.tolist() == [86400.0, 0.0, 0.0, 360.0]
+
+
+def test_hours_and_seconds_of_a_sample_must_agree(tmp_path: Path):
+    header = "time,station,determinand,value,unit,composite_h,duration_s\n"
+    same = "2024-07-20,S1,TP,1,mg/L,2,7200\n2024-07-21,S1,TP,1,mg/L,,60\n"
+    readings = read_observations(written(tmp_path, header + same), timezone=CHINA)
+    assert readings.duration_s.tolist() == [7200.0, 60.0]
+    faults = refused(tmp_path, "2024-07-20,S1,TP,1,mg/L,2,120", header=header)
+    assert "row 2: duration_s '120' is not as long as composite_h says; write one of them" in faults[0]
+
+
+def test_a_column_named_composite_is_not_passed_over(tmp_path: Path):
+    faults = refused(
+        tmp_path, "2024-07-20,S1,TP,1,mg/L,24", header="time,station,determinand,value,unit,composite\n"
+    )
+    assert "the column 'composite' is not known; did you mean 'composite_h'?" in faults[0]
 
 
 def test_missing_and_misspelt_columns_name_their_neighbours(tmp_path: Path):

@@ -397,6 +397,7 @@ def test_many_stations_stay_under_two_megabytes(tmp_path: Path):
     fit = replace(
         one,
         time=long,
+        duration_s=np.full(192, 7200.0),
         observed=np.tile(one.observed, 2),
         is_used=np.tile(one.is_used, 2),
         is_below=np.tile(one.is_below, 2),

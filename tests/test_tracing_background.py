@@ -132,19 +132,19 @@ def test_noise_is_told_from_a_step_and_a_plume(noise):
     hour = np.arange(150.0)
     calm = 1.0 + 0.5 * (hour > 80.0) + 3.0 * np.exp(-(((hour - 40.0) / 6.0) ** 2))
     value = np.tile(calm, 2) * (1.0 + noise * rng.standard_normal(300))
-    station = np.repeat(["S", "T"], 150)
-    found = noise_of(value, HOUR * np.tile(hour, 2), station=station)
+    station = np.repeat([0, 1], 150)
+    found = noise_of(value, HOUR * np.tile(hour, 2), series=station)
     assert np.median(found / np.tile(calm, 2)) == pytest.approx(noise, rel=0.35)
 
 
 def test_the_order_of_readings_says_nothing_about_their_noise():
     rng = np.random.default_rng(7)
     value, time = 1.0 + 0.05 * rng.standard_normal(60), HOUR * np.arange(60.0)
-    station = np.repeat("S", 60)
+    station = np.zeros(60, int)
     order = rng.permutation(60)
     np.testing.assert_allclose(
-        noise_of(value[order], time[order], station=station[order]),
-        noise_of(value, time, station=station)[order],
+        noise_of(value[order], time[order], series=station[order]),
+        noise_of(value, time, series=station)[order],
         rtol=1e-12,
     )
 

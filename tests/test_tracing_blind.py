@@ -65,7 +65,9 @@ def test_hours_are_blind_where_the_test_release_stays_below_what_shows():
     found = spots(problem, noisy)["O2"]
     block, matrix = problem.blocks[0], problem.matrices[0]
     rate = found.test_mass_kg * 1000.0 / 3600.0
-    rise = rate * matrix.decayed(block.substance.decay_per_s)[block.receptor, worlds.meeting().source("O2")]
+    rise = (
+        rate * matrix.decayed(block.substance.decay_per_s)[block.means.first, worlds.meeting().source("O2")]
+    )
     squared = np.einsum("rb,rq,qb->b", rise, np.linalg.inv(noisy.backgrounds[0].covariance), rise)
     np.testing.assert_array_equal(found.is_blind, squared < SHOWS_AT**2)
     assert 0.0 < found.is_blind.mean() < 1.0

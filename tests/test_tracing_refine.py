@@ -90,7 +90,7 @@ def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarra
         covariance[part, part] = background.covariance
         above[part] = block.value - background.level
         for p in range(len(amplitude)):
-            passed[part] += amplitude[p, d] * mean[p, d][block.receptor]
+            passed[part] += amplitude[p, d] * mean[p, d][block.means.first]
     errors = np.zeros_like(covariance)
     for p in range(len(amplitude)):
         own = rows[owner == p]
@@ -99,7 +99,9 @@ def by_hand(given: Problem, ground: Ground, plumes: Plumes, amplitude: np.ndarra
         error[np.diag_indices_from(error)] += 1e-6 * np.diag(error) + 1e-12 * highest**2  # as for its root
         carried = np.zeros((at[-1], len(own)))
         for d, block in enumerate(given.blocks):
-            carried[at[d] : at[d + 1]] = amplitude[p, d] * ratio[p, d] * np.equal.outer(block.receptor, own)
+            carried[at[d] : at[d + 1]] = (
+                amplitude[p, d] * ratio[p, d] * np.equal.outer(block.means.first, own)
+            )
         errors += carried @ error @ carried.T
     return log_normal(above - passed, covariance + errors) - log_normal(above, covariance)
 

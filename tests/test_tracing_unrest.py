@@ -9,6 +9,7 @@ import networks
 import numpy as np
 import pytest
 import tracing_worlds as worlds
+from scipy import sparse
 from scipy.stats import multivariate_normal
 
 from suyuan.observations import Observations
@@ -17,8 +18,10 @@ from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.search import Problem
 from suyuan.tracing.unrest import ROUGH, SIZES, Course, Courses, calm, courses_of, unrest_of
 from suyuan.tracing.verdict import weigh
+from suyuan.transport.matrix import Means
 
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
+EACH = Means(sparse.csr_array(np.eye(24)))
 CALM = worlds.read(worlds.meeting(), {})
 
 
@@ -90,12 +93,12 @@ def test_events_make_the_readings_denser_by_what_the_normal_says():
     found = given.restless(nothing)
     expected = found.unrest.log_prior
     for d, (block, background) in enumerate(zip(found.blocks, found.backgrounds, strict=True)):
-        course, size = found.unrest.course[:, block.receptor], found.unrest.size[d]
+        course, size = block.means.of(found.unrest.course.T).T, found.unrest.size[d]
         lag = np.abs(block.time[:, None] - block.time[None, :])
         same = block.station[:, None] == block.station[None, :]
         like = 1.0 + ROUGH**2 * same * np.exp(-lag / (12.0 * 3600.0))
         events = sum(s**2 * np.outer(c, c) * like for s, c in zip(size, course, strict=True))
-        assert found.unrest.covariance(d, block.receptor) == pytest.approx(np.asarray(events), abs=1e-9)
+        assert found.unrest.covariance(d, block.means) == pytest.approx(np.asarray(events), abs=1e-9)
         n = len(block.value)
         density = multivariate_normal(np.full(n, background.level), background.covariance).logpdf(block.value)
         expected += density + 0.5 * n * np.log(2.0 * np.pi) + background.log_prior
@@ -109,7 +112,7 @@ def test_the_first_event_is_the_one_of_the_highest_bayes_factor():
     given = Courses(course, 1.0, np.ones((24, 24)))
     covariance = 0.01 * np.eye(24)
     residual = 0.1 * rng.standard_normal(24) + course[2]
-    found = unrest_of(given, [Course(covariance, residual, np.arange(24), 1.0)])
+    found = unrest_of(given, [Course(covariance, residual, EACH, 1.0)])
     none = multivariate_normal(np.zeros(24), covariance).logpdf(residual)
     factors = [
         [
@@ -127,7 +130,7 @@ def test_the_first_event_is_the_one_of_the_highest_bayes_factor():
 
 
 def test_no_events_add_nothing():
-    assert not calm(2, 5).covariance(1, np.arange(5)).any()
+    assert not calm(2, 5).covariance(1, Means(sparse.csr_array(np.eye(5)))).any()
 
 
 def test_a_river_that_moves_by_itself_accuses_nobody():

@@ -200,7 +200,7 @@ def test_what_all_other_readings_let_expect_of_plumes_is_the_conditional_normal_
     mean, sd = expected_of(quiet, plumes)
     bare = normal_of(given.blocks, verdict.claimed.backgrounds)
     usual, errors, strengths = (
-        np.concatenate([part[d, b.receptor] for d, b in enumerate(given.blocks)])
+        np.concatenate([part[d, b.means.first] for d, b in enumerate(given.blocks)])
         for part in (plumes.usual, plumes.errors, plumes.strengths)
     )
     covariance = bare.covariance + errors @ errors.T + strengths @ strengths.T

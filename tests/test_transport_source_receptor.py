@@ -159,8 +159,8 @@ def test_readings_of_one_sample_share_a_receptor():
         duration_s=np.zeros(3),
         sample_id=text,
     )
-    receptors, index = receptors_of(network, observations)
-    assert index.tolist() == [0, 0, 1]
+    receptors, means = receptors_of(network, observations)
+    assert means.share.toarray().tolist() == [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     assert receptors.reach.tolist() == ["RC", "RC"]
     assert receptors.time.tolist() == time[[0, 2]].tolist()
 

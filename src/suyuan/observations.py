@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 GOOD, SUSPECT, FAIL, MISSING = 1, 3, 4, 9
 """Quality flags, numbered as in QARTOD (IOOS, 2020)."""
 
+MOST_COMPOSITE_S = 7.0 * 86400.0
+"""No sampler is filled for longer than this: more is a slip of the pen or of the unit."""
+
 COLUMNS = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
 
 
@@ -24,7 +27,8 @@ class Observations:
     """A long table of readings, one row a reading, in the determinand's own unit.
 
     Every field is an array of shape (reading,). `time` is datetime64[s] in UTC, the instant of the reading or, where
-    `duration_s` > 0, the end of the composite sample. `qualifier` is '', '<' (below the limit given as value) or '>'.
+    `duration_s` > 0, the end of the composite sample, for which the water of all its hours was drawn evenly. `qualifier` is '',
+    '<' (below the limit given as value) or '>'.
     `value` is NaN where missing. `flag` is GOOD, SUSPECT, FAIL or MISSING; nothing is ever deleted for its flag.
     """
 
@@ -44,6 +48,11 @@ class Observations:
             if len(getattr(self, name)) != n:
                 what = f"{name} has {len(getattr(self, name))} rows where time has {n}"
                 raise InputError(self.source, what, "give every reading a value in every column")
+        wrong = np.flatnonzero(~((self.duration_s >= 0.0) & (self.duration_s <= MOST_COMPOSITE_S)))
+        if len(wrong):
+            what = f"duration_s is {self.duration_s[wrong[0]]:g} in reading {wrong[0]}"
+            remedy = f"write 0 for grabs and sensors, up to {MOST_COMPOSITE_S:.0f} for composite samples"
+            raise InputError(self.source, what, remedy)
 
     def __len__(self) -> int:
         return len(self.time)

@@ -21,6 +21,9 @@ from suyuan.substances import determinands
 _STANDING = 1e-6
 """Water that never moves faster than this [m3/s] stands."""
 
+_SHOWN = 20
+"""So many rows with the same fault are listed."""
+
 _WRONG_UNIT_RATIO = 300.0
 """Medians this many times apart, with units a factor of 1,000 apart, point to a wrong unit."""
 
@@ -62,8 +65,7 @@ def window(project: Project, flow: FlowField, *, readings: Readings | None) -> F
         what = f"{covers} but the window ends at {shown(until, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move until in {SETTINGS}"))
     if readings and not faults:
-        inside = readings.observations.select(since=since, until=until)
-        faults += _beyond(flow, inside, covers=covers, zone=project.zone)
+        faults += _beyond(flow, readings, project=project, covers=covers)
     notes = []
     if since is not None and not faults and flow.start == since:
         what = "the flow begins with the window: water that was on its way before is not seen"
@@ -71,24 +73,38 @@ def window(project: Project, flow: FlowField, *, readings: Readings | None) -> F
     return Found(faults, notes, summary)
 
 
-def _beyond(flow: FlowField, inside: Observations, *, covers: str, zone: tzinfo) -> list[Fault]:
-    """Return faults where readings that would be traced begin before the flow or end after it."""
-    is_traced = np.array(
-        [determinands()[name].is_traceable for name in inside.determinand.tolist()], dtype=bool
+def _beyond(flow: FlowField, readings: Readings, *, project: Project, covers: str) -> list[Fault]:
+    """Return faults where readings that would be traced lie before the flow or after it, or composite samples began before."""
+    seen, zone = readings.observations, project.zone
+    since, until = project.trace.since, project.trace.until
+    used = seen.is_usable & np.array(
+        [determinands()[name].is_traceable for name in seen.determinand.tolist()], dtype=bool
     )
-    used = inside.where(is_traced & inside.is_usable)
-    if not len(used):
-        return []
-    begin = (used.time - used.duration_s.astype("timedelta64[s]")).min()
+    used &= True if since is None else seen.time >= since
+    used &= True if until is None else seen.time <= until
     faults = []
-    for word, time, is_out in (
-        ("begin", begin, begin < flow.start),
-        ("end", used.time.max(), used.time.max() > flow.until),
+    for word, is_out, extreme in (
+        ("begin", seen.time < flow.start, np.min),
+        ("end", seen.time > flow.until, np.max),
     ):
-        if is_out:
-            what = f"{covers} but readings {word} at {shown(time, zone)}"
+        if (used & is_out).any():
+            what = f"{covers} but readings {word} at {shown(extreme(seen.time[used]), zone)}"
             remedy = f"extend the flow, or write since and until in {SETTINGS} so that it covers them"
             faults.append(Fault(flow.source, 0, what, remedy))
+    begin = seen.time - np.round(seen.duration_s).astype("timedelta64[s]")
+    early = np.flatnonzero(used & (begin < flow.start) & (seen.time >= flow.start))
+    for i in early[:_SHOWN]:
+        what = (
+            f"the composite sample of {seen.duration_s[i] / 3600.0:g} h until {shown(seen.time[i], zone)} "
+            f"began at {shown(begin[i], zone)} but {covers}"
+        )
+        remedy = (
+            f"let the flow begin earlier, correct composite_h, or move since in {SETTINGS} past the sample"
+        )
+        faults.append(readings.fault(int(i), what, remedy=remedy))
+    if len(early) > _SHOWN:
+        what = f"{len(early) - _SHOWN:,} more composite samples began before the flow"
+        faults.append(Fault(seen.source, 0, what, "let the flow begin earlier"))
     return faults
 
 

@@ -15,7 +15,7 @@ from suyuan.io.atomic import write_atomically
 from suyuan.io.tables import Column, Table, is_no_number, read_table
 from suyuan.io.times import stamped, times_of, timezone_of
 from suyuan.network import Network
-from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
+from suyuan.observations import FAIL, GOOD, MISSING, MOST_COMPOSITE_S, SUSPECT, Observations
 from suyuan.substances import determinand, determinands
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ COLUMNS = (
     Column("qualifier", ("标识", "检出标识"), is_required=False),
     Column("flag", ("质控标识", "质量标识"), is_required=False),
     Column("sample_id", ("样品编号", "样品号"), is_required=False),
+    Column("composite_h", ("混合时长", "混合采样时长", "混合样时长"), is_required=False),
     Column("duration_s", ("采样历时",), is_required=False),
 )
 
@@ -289,11 +290,32 @@ def _flags(table: Table, value: Array) -> tuple[NDArray[np.int8], list[Fault]]:
 
 
 def _durations(table: Table) -> tuple[Array, list[Fault]]:
-    if "duration_s" not in table.columns:
-        return np.zeros(len(table)), []
-    duration, faults = table.numbers("duration_s")
-    duration = np.where(np.isnan(duration), 0.0, duration)
-    remedy = "write seconds, or nothing for an instantaneous reading"
-    text = table.text("duration_s")
-    faults += table.faults(duration < 0.0, text, say=lambda c: (f"duration_s '{c}' is below 0", remedy))
-    return duration, faults
+    """Return over how long each sample was drawn [s], 0 for grabs and sensors, from hours or from seconds."""
+    seconds, faults = np.zeros(len(table)), list[Fault]()
+    for name, word, unit_s in (("composite_h", "hours", 3600.0), ("duration_s", "seconds", 1.0)):
+        if name not in table.columns:
+            continue
+        given, wrong = table.numbers(name)
+        length = np.where(np.isnan(given), 0.0, given)
+        length = np.round(length * unit_s) if unit_s > 1.0 else length
+        is_other = (length != 0.0) & (seconds != 0.0) & (np.abs(length - seconds) > 1.0)
+        faults += wrong + _impossible_durations(table, name, length=length, word=word)
+        faults += table.faults(is_other, table.text(name), say=_two_durations)
+        seconds = np.where(length != 0.0, length, seconds)
+    return seconds, faults
+
+
+def _two_durations(cell: str) -> tuple[str, str]:
+    return f"duration_s '{cell}' is not as long as composite_h says", "write one of them"
+
+
+def _impossible_durations(table: Table, name: str, *, length: Array, word: str) -> list[Fault]:
+    """Return faults where a sample would have been drawn over less than nothing or for longer than samplers run."""
+    text = table.text(name)
+    most = f"{MOST_COMPOSITE_S / 86400.0:.0f} days"
+    remedy = f"write the {word} over which the sample was drawn, or nothing for a grab or a sensor"
+    longer = f"{remedy}; split what was longer"
+    faults = table.faults(length < 0.0, text, say=lambda c: (f"{name} '{c}' is below 0", remedy))
+    return faults + table.faults(
+        length > MOST_COMPOSITE_S, text, say=lambda c: (f"{name} '{c}' is more than {most}", longer)
+    )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+STILL = "#7b8794"
+"""Colour of the background."""
+
 
 def leading(trace: Trace, least: float = 0.05) -> tuple[Finding, ...]:
     """Return the findings of at least this probability that have a release history, most probable first."""
@@ -105,16 +108,17 @@ def blind_hours(spots: Sequence[BlindSpot], trace: Trace, *, zone: tzinfo) -> Fi
 
 def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
     order = np.argsort(fit.time, kind="stable")
-    time = local(fit.time[order], zone)
+    until, is_long = local(fit.time[order], zone), fit.is_composite[order]
+    since = until - np.round(fit.duration_s[order]).astype("timedelta64[s]")
     below, used = fit.is_below[order], fit.is_used[order]
-    hours, (low, middle, high, background) = _with_gaps(
-        time[used], np.vstack([fit.fitted, fit.background])[:, order[used]]
-    )
-    axes.fill_between(hours, low, high, color=BAND, lw=0, label="expected, 90 %")
-    axes.plot(hours, middle, color=WATER, lw=1.2, label="expected, 50 %")
-    axes.plot(hours, background, color="#7b8794", lw=1.0, ls="--", label="background")
+    lines = np.vstack([fit.fitted, fit.background])[:, order]
+    middle = since + (until - since) / 2
+    short, long = used & ~is_long, used & is_long
+    time, unbroken = _with_gaps(middle[short], lines[:, short])
+    _draw_expected(axes, time, lines=unbroken)
+    _draw_boxes(axes, since[long], until=until[long], lines=lines[:, long])
     observed = fit.observed[order]
-    top = 1.5 * max(float(np.nanmax(high, initial=0.0)), float(observed[used].max(initial=0.0)))
+    top = 1.5 * max(float(np.nanmax(lines[2], initial=0.0)), float(observed[used].max(initial=0.0)))
     observed = np.where(
         used, observed, np.minimum(observed, top)
     )  # a spike is drawn at the edge of the panel
@@ -124,12 +128,37 @@ def _draw_fit(axes: Axes, fit: Fit, *, zone: tzinfo, every: int) -> None:
         ("not used", ~used, {"marker": "x", "ms": 4, "color": "#b35900"}),
     ]
     for name, where, look in kinds:
-        if where.any():
-            axes.plot(time[where][::every], observed[where][::every], ls="", label=name, **look)
+        rows = np.flatnonzero(where)[::every]
+        if len(rows):
+            bars = rows[until[rows] > since[rows]]
+            axes.hlines(observed[bars], since[bars], until[bars], color=look["color"], lw=1.5)
+            axes.plot(middle[rows], observed[rows], ls="", label=name, **look)
+    if is_long.any():  # the bars stand already: this names them
+        axes.plot([], [], color=INK, lw=1.5, label="composite sample")
     axes.set_title(f"{fit.determinand}, {fit.unit}", loc="left")
     if fit.determinand != "EC":  # conductivity moves by a tenth of its level: from zero nothing would be seen
-        axes.set_ylim(bottom=min(0.0, float(np.nanmin(low, initial=0.0))))
+        axes.set_ylim(bottom=min(0.0, float(np.nanmin(lines[0], initial=0.0))))
     dated(axes)
+
+
+def _draw_expected(axes: Axes, time: NDArray[np.datetime64], *, lines: Array) -> None:
+    """Draw what is expected of grabs and sensors over time; `lines` (4, reading) are 5, 50, 95 % and background."""
+    low, middle, high, background = lines
+    axes.fill_between(time, low, high, color=BAND, lw=0, label="expected, 90 %")
+    axes.plot(time, middle, color=WATER, lw=1.2, label="expected, 50 %")
+    axes.plot(time, background, color=STILL, lw=1.0, ls="--", label="background")
+
+
+def _draw_boxes(
+    axes: Axes, since: NDArray[np.datetime64], *, until: NDArray[np.datetime64], lines: Array
+) -> None:
+    """Draw what is expected of composite samples, each over its hours; `lines` (4, reading) as of `_draw_expected`."""
+    low, middle, high, background = lines
+    for i in range(len(since)):
+        hours = [since[i], until[i]]
+        axes.fill_between(hours, low[i], high[i], color=BAND, lw=0)
+        axes.plot(hours, [middle[i]] * 2, color=WATER, lw=1.2)
+        axes.plot(hours, [background[i]] * 2, color=STILL, lw=1.0, ls="--")
 
 
 def _with_gaps(time: NDArray[np.datetime64], lines: Array) -> tuple[NDArray[np.datetime64], Array]:

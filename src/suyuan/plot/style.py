@@ -25,6 +25,7 @@ WORDS_ZH = {
     "observed": "实测",
     "below detection": "低于检出限",
     "not used": "未采用",
+    "composite sample": "混合样",
     "expected": "拟合",
     "background": "背景",
     "release": "排放",

@@ -236,7 +236,7 @@ def _overturn(contest: Contest, teller: Teller) -> Words:
             f"No single reading, had it been any other plausible value, would put {behind.en} first.",
         )
     value, observed, expected = numbers((found.value, found.observed, found.expected))
-    name, (when,) = teller.place(found.station), teller.clock(found.time)
+    name, when = teller.place(found.station), teller.span(found.since, found.time)
     side = SIDES[found.side]
     zh, en = (
         ("实测低于检出限", "it was below detection")

@@ -108,8 +108,8 @@ def normal_of(
     covariance = np.asarray(block_diag(*(g.covariance for g in backgrounds)), dtype=float)
     if plumes is None:
         return Normal(mean, covariance)
-    rise = [plumes.mean[:, d, block.receptor].sum(axis=0) for d, block in enumerate(blocks)]
-    errors = np.concatenate([plumes.errors[d, block.receptor] for d, block in enumerate(blocks)])
+    rise = [block.means.of(plumes.mean[:, d].sum(axis=0)) for d, block in enumerate(blocks)]
+    errors = np.concatenate([block.means.of(plumes.errors[d]) for d, block in enumerate(blocks)])
     return Normal(mean + np.concatenate(rise), covariance + errors @ errors.T)
 
 

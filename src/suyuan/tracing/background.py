@@ -147,8 +147,9 @@ def fit_background(
     return Background(level, noise_sd, covariance, np.exp(found.x), float(-0.5 * shift @ shift))
 
 
-def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
-    """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time jump.
+def noise_of(value: Array, time: Array, *, series: NDArray[np.int64]) -> Array:
+    """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time of a
+    `series` (reading,) jump.
 
     A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
     a running median of the readings, or to the reading where it stands above that; where the median is 0 jumps say nothing
@@ -156,8 +157,8 @@ def noise_of(value: Array, time: Array, *, station: NDArray[np.str_]) -> Array:
     """
     level = np.empty(len(value))
     jumps = []
-    for name in np.unique(station):
-        rows = np.flatnonzero(station == name)
+    for one in np.unique(series):
+        rows = np.flatnonzero(series == one)
         rows = rows[np.argsort(time[rows], kind="stable")]
         smooth = np.maximum(_running_median(value[rows], 5), np.quantile(value[rows], 0.2))
         level[rows] = np.maximum(smooth, value[rows])

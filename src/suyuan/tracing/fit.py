@@ -63,6 +63,7 @@ def _fit(block: Block, station: str, *, expected: Array, observations: Observati
         determinand=block.substance.determinand.id,
         unit=block.substance.determinand.unit,
         time=observations.time[row],
+        duration_s=observations.duration_s[row],
         observed=observations.value[row],
         is_used=order < len(used),
         is_below=observations.qualifier[row] == "<",
@@ -75,7 +76,7 @@ def _background(problem: Problem, verdict: Verdict, *, d: int, plume: Array) -> 
     """Return mean and standard deviation of the background at a block's readings, given the readings less the plume."""
     block, factor = problem.blocks[d], verdict.claimed.factors[d]
     found = verdict.claimed.backgrounds[d]
-    parts = problem.parts.covariance[:, block.receptor][:, :, block.receptor]
+    parts = block.means.between(problem.parts.covariance)
     smooth = found.level**2 * (np.tensordot(found.shares**2, parts, axes=1) + 0.49)
     weight = cho_solve((factor, True), block.value - plume - found.level)
     spread = smooth - smooth @ cho_solve((factor, True), smooth)

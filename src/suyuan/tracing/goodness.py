@@ -152,9 +152,9 @@ def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> Array:
     background, factor = claimed.backgrounds[d], np.tril(claimed.factors[d])
     usual = np.array(list(PRIOR_SHARE.values()))
     calm = np.minimum(background.shares, usual * np.exp(PRIOR_LOG_SD))
-    parts = problem.parts.covariance[:, block.receptor][:, :, block.receptor]
+    parts = block.means.between(problem.parts.covariance)
     excess = np.tensordot(background.shares**2 - calm**2, parts, axes=1)
-    events = claimed.unrest.covariance(d, block.receptor)
+    events = claimed.unrest.covariance(d, block.means)
     return np.asarray(factor @ factor.T - background.level**2 * excess - events)
 
 

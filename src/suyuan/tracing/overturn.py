@@ -89,8 +89,8 @@ def expected_of(quiet: Quiet, plumes: SettledPlumes | None = None) -> tuple[Arra
     for d, (block, above, inverse) in enumerate(zip(quiet.blocks, quiet.above, quiet.inverse, strict=True)):
         left, errors = above, np.zeros((len(above), 0))
         if plumes is not None:
-            left = above - plumes.usual[d, block.receptor]
-            errors = np.hstack([plumes.errors[d, block.receptor], plumes.strengths[d, block.receptor]])
+            left = above - block.means.of(plumes.usual[d])
+            errors = block.means.of(np.hstack([plumes.errors[d], plumes.strengths[d]]))
         whole.append(inverse @ errors)
         white.append(inverse @ left)
         pulled.append(inverse.T @ whole[-1])

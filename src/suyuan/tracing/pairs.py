@@ -109,7 +109,7 @@ def _products(claimed: Claim, pool: Explanations, *, seen: Responses) -> tuple[A
     alpha, beta, cross = [], [], []
     residuals = claimed.residuals()
     for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
-        white = solve_triangular(factor, rise[:, d][:, block.receptor].T, lower=True, check_finite=False)
+        white = solve_triangular(factor, block.means.of(rise[:, d].T), lower=True, check_finite=False)
         cross.append(white.T @ white)
         alpha.append(np.diag(cross[-1]).copy())
         beta.append(white.T @ residuals[d])

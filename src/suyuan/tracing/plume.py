@@ -92,10 +92,11 @@ def model_error(block: Block, plume: Array, *, bin_s: float) -> Array:
 
 
 def _slope(block: Block, plume: Array) -> Array:
-    """Return the plume's rate of change [per s] at each reading, station by station."""
+    """Return the plume's rate of change [per s] at each reading, series by series."""
     slope = np.zeros(len(plume))
-    for station in np.unique(block.station):
-        rows = np.flatnonzero(block.station == station)
+    series = block.series
+    for one in np.unique(series):
+        rows = np.flatnonzero(series == one)
         rows = rows[np.argsort(block.time[rows], kind="stable")]
         if len(np.unique(block.time[rows])) > 2:
             time = block.time[rows] + 1e-3 * np.arange(len(rows))
@@ -119,12 +120,12 @@ def claim(
     """
     backgrounds, factors = [], []
     for d, (block, plume) in enumerate(zip(blocks, plumes, strict=True)):
-        own = parts.covariance[:, block.receptor][:, :, block.receptor]
+        own = block.means.between(parts.covariance)
         error = len(blocks) * model_error(
             block, plume, bin_s=bin_s
         )  # one error shared by all substances, told as if each had its own
         free = error / MODEL_ERROR**2 if is_crude else error
-        moved = unrest.covariance(d, block.receptor)
+        moved = unrest.covariance(d, block.means)
         clean = block.value if is_crude else block.value - plume
         level = max(float(np.median(block.value - plume)), 0.05 * block.level)
         found = fit_background(clean, own, level=level, noise_sd=block.noise_sd, extra=free + moved)

@@ -12,7 +12,8 @@ from suyuan.errors import InputError
 from suyuan.observations import Observations
 from suyuan.substances import Substance
 from suyuan.tracing.background import noise_of
-from suyuan.transport.matrix import Receptors
+from suyuan.transport.matrix import Means, Receptors
+from suyuan.transport.sampling import means_of
 
 Array = NDArray[np.float64]
 
@@ -37,14 +38,14 @@ LEAST_RANGE = 1e-4
 class Block:
     """The usable readings of one substance.
 
-    Arrays (reading,): `receptor` row in the matrix, `value`, `noise_sd`, `is_below`; `row` is the row in the
-    observations. Where `is_below`, `value` and `noise_sd` are those of `below_detection`, not the limit; of a reading
-    above the range those of `above_range`.
+    `means` say which receptors of the matrix each is the mean of. Arrays (reading,): `value`, `noise_sd`, `is_below`; `row` is
+    the row in the observations, `time` [s] the mean of its receptors' times. Where `is_below`, `value` and
+    `noise_sd` are those of `below_detection`, not the limit; of a reading above the range those of `above_range`.
     `level` is the median reading, at least what can be told from 0.
     """
 
     substance: Substance
-    receptor: NDArray[np.int64]
+    means: Means
     row: NDArray[np.int64]
     value: Array
     noise_sd: Array
@@ -53,23 +54,34 @@ class Block:
     time: Array
     level: float
 
+    @property
+    def series(self) -> NDArray[np.int64]:
+        """Which readings can be compared one after the other, (reading,): those of a station that are means over alike times."""
+        return series_of(self.station, self.means.count)
+
+
+def series_of(station: NDArray[np.str_], count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each reading's series, (reading,): of its station and of the `count` of receptors it is the mean of.
+
+    A daily composite says nothing of the noise of the hourly readings between which it stands, nor of their slope.
+    """
+    place = np.unique(station, return_inverse=True)[1]
+    return np.asarray(place * (count.max(initial=0) + 1) + count, np.int64)
+
 
 def blocks_of(
     observations: Observations, receptors: Receptors, *, substances: Sequence[Substance]
 ) -> tuple[Block, ...]:
     """Return one block for every substance that has usable readings above 0; the first substance must have some."""
-    place = {
-        key: i
-        for i, key in enumerate(zip(receptors.station, receptors.time, receptors.duration_s, strict=True))
-    }
-    keys = zip(observations.station, observations.time, observations.duration_s, strict=True)
-    receptor = np.array([place.get(key, -1) for key in keys], dtype=np.int64)
-    usable = (receptor >= 0) & observations.is_usable
+    means = means_of(receptors, observations)
+    usable = (means.count > 0) & observations.is_usable
+    seconds = (receptors.time - observations.time.min()) / np.timedelta64(1, "s")
     blocks = []
     for substance in substances:
         rows = np.flatnonzero(usable & (observations.determinand == substance.determinand.id))
         if len(rows) and observations.value[rows].max() > 0.0:
-            blocks.append(_block(observations, rows, receptor=receptor[rows], substance=substance))
+            own = means.where(rows)
+            blocks.append(_block(observations, rows, means=own, time=own.of(seconds), substance=substance))
         elif substance is substances[0]:
             above = f" above 0 among {len(rows)}" if len(rows) else ""
             what = f"there is no usable reading of {substance.determinand.id}, the determinand to be traced{above}"
@@ -80,10 +92,9 @@ def blocks_of(
 
 
 def _block(
-    observations: Observations, rows: NDArray[np.int64], *, receptor: NDArray[np.int64], substance: Substance
+    observations: Observations, rows: NDArray[np.int64], *, means: Means, time: Array, substance: Substance
 ) -> Block:
     given = observations.value[rows].astype(float)
-    time = (observations.time[rows] - observations.time.min()) / np.timedelta64(1, "s")
     station = observations.station[rows]
     is_below, is_above = (observations.qualifier[rows] == sign for sign in "<>")
     likely, unsure = above_range(given, is_above, time=time, station=station)
@@ -92,10 +103,10 @@ def _block(
     level = max(median, resolution)
     noise[is_above] = unsure[is_above]
     seen = ~is_below & ~is_above
-    noise[seen] = noise_of(given[seen], time[seen], station=station[seen])
+    noise[seen] = noise_of(given[seen], time[seen], series=series_of(station, means.count)[seen])
     least = LEAST_NOISE * level if median >= resolution else ROUNDING * resolution
     noise = np.maximum(noise, least)
-    return Block(substance, receptor, rows, value, noise, is_below, station, time, level)
+    return Block(substance, means, rows, value, noise, is_below, station, time, level)
 
 
 def _resolution(given: Array) -> float:
@@ -169,5 +180,6 @@ def thinned(block: Block, count: int) -> Block:
     for station in np.unique(block.station):
         rows = np.flatnonzero(block.station == station)
         keep[rows[:: max(1, len(rows) // count)]] = True
-    names = ("receptor", "row", "value", "noise_sd", "is_below", "station", "time")
-    return replace(block, **{name: getattr(block, name)[keep] for name in names})
+    names = ("row", "value", "noise_sd", "is_below", "station", "time")
+    thin = {name: getattr(block, name)[keep] for name in names}
+    return replace(block, means=block.means.where(keep), **thin)

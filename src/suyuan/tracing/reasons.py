@@ -53,9 +53,9 @@ class Suspicion:
 class Speech:
     """What the readings of one determinand at one station within some hours say.
 
-    `log_ratio` above 0 speaks for the one, below 0 for its rival. `since` and `until` (datetime64[s] UTC) are the first and
-    last reading; `observed`, `expected` and `rival_expected` their means: as read, and as the one and its rival expected them
-    from all that was read before those hours.
+    `log_ratio` above 0 speaks for the one, below 0 for its rival. `since` and `until` (datetime64[s] UTC) are where the
+    first reading begins and the last ends; `observed`, `expected` and `rival_expected` their means: as
+    read, and as the one and its rival expected them from all that was read before those hours.
     """
 
     station: str
@@ -77,13 +77,15 @@ class Overturn:
     """The reading that, had it been `value` instead of `observed`, would have made the one and its rival equally probable.
 
     Of all readings the one for which this is least surprising: `value` lies `surprise` standard deviations from `expected`,
-    which is what all other readings let the one expect there. `side` says which values beyond overturn too. It holds for the
+    which is what all other readings let the one expect there. A mean or composite sample
+    was drawn from `since` to `time`, others at `time`. `side` says which values beyond overturn too. It holds for the
     leading explanations found, under the same background: a new trace may find others.
     """
 
     station: str
     determinand: str
     unit: str
+    since: np.datetime64
     time: np.datetime64
     observed: float
     is_below: bool
@@ -136,7 +138,11 @@ class Contest:
                 for speech in self.speeches
                 if abs(speech.log_ratio) >= least
             ],
-            "overturn": {**_plain(self.overturn), "time": written(self.overturn.time)}
+            "overturn": {
+                **_plain(self.overturn),
+                "since": written(self.overturn.since),
+                "time": written(self.overturn.time),
+            }
             if self.overturn
             else None,
         }

@@ -56,8 +56,8 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
         above = block.value - background.level
         weight = cho_solve(factor, above, check_finite=False)
         inverse = cho_solve(factor, np.eye(len(above)), check_finite=False)
-        np.add.at(precision[d], np.ix_(block.receptor, block.receptor), inverse)
-        np.add.at(score[d], block.receptor, weight)
+        precision[d] = block.means.owed(block.means.owed(inverse).T)
+        score[d] = block.means.owed(weight)
         log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum() + background.log_prior
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s") - 0.5 * receptors.duration_s
     station = np.unique(receptors.station, return_inverse=True)[1].astype(np.int64)

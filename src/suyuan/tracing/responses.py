@@ -86,7 +86,7 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
         for row, rates in zip(rows, scale, strict=True):
             rise = rates[:, None] * seen.rise(int(found.source[row]), int(found.shape[row]))
             for d, block in enumerate(problem.blocks):
-                total[d][:] += rise[d][block.receptor]
+                total[d][:] += block.means.of(rise[d])
     return total
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+LEAST_COMPOSITE_S = 3.0 * 3600.0
+"""Shorter means are shown as points: those of a sensor's readings among them."""
+
 CandidateKind = Literal["outfall", "reach", "boundary"]
 
 
@@ -75,7 +78,8 @@ class Finding:
 class Fit:
     """Readings of one determinand at one station beside what the posterior expects there.
 
-    All arrays (reading,): `observed`, `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
+    All arrays (reading,): `time` of the reading or the end of a mean over `duration_s` [s] (composite sample), `observed`,
+    `is_used` (not flagged away; else nothing is expected, NaN), `is_below` (below detection),
     `background` (median without any release), and `fitted` (3, reading), the 5, 50 and 95 % of what a reading would be, noise
     included.
     """
@@ -84,11 +88,17 @@ class Fit:
     determinand: str
     unit: str
     time: NDArray[np.datetime64]
+    duration_s: Array
     observed: Array
     is_used: NDArray[np.bool_]
     is_below: NDArray[np.bool_]
     background: Array
     fitted: Array
+
+    @property
+    def is_composite(self) -> NDArray[np.bool_]:
+        """Whether a reading is the mean of so many hours that it is to be shown as one, (reading,)."""
+        return np.asarray(self.duration_s >= LEAST_COMPOSITE_S)
 
 
 @dataclass(frozen=True)

@@ -144,18 +144,18 @@ def _products(
     match = np.zeros((len(residuals), len(claimed.blocks), len(sources), bins + 1))
     lag = np.maximum(matrix.lag_s(), 0.0).astype(np.float32)
     for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
-        rows = block.receptor
-        decay = np.exp(np.float32(-block.substance.decay_per_s) * lag[rows])
-        response = matrix.values[np.ix_(rows, sources)] * decay[:, None, :]
+        decay = np.exp(np.float32(-block.substance.decay_per_s) * lag)
+        response = block.means.of(matrix.values[:, sources] * decay[:, None, :])
+        rows = len(response)
         response[response < 1e-6 * response.max()] = 0.0  # denormal numbers are slow
         flat = solve_triangular(
             factor.astype(np.float32),
-            response.reshape(len(rows), -1).astype(np.float32, copy=False),
+            response.reshape(rows, -1).astype(np.float32, copy=False),
             lower=True,
             check_finite=False,
-        ).reshape(len(rows), len(sources), bins)
+        ).reshape(rows, len(sources), bins)
         for s in range(len(sources)):
-            solved = np.ascontiguousarray(flat[:, s])
+            solved = np.ascontiguousarray(flat[:, s], np.float32)
             cumulative_square(solved.T @ solved, gram[d, s])
         own = np.stack([residual[d] for residual in residuals]).astype(np.float32)
         match[:, d, :, 1:] = np.cumsum(np.tensordot(own, flat, axes=1), axis=2, dtype=float)

@@ -90,9 +90,9 @@ def _sought_in(claimed: Claim, plumes: Plumes) -> list[Course]:
         zip(claimed.blocks, claimed.backgrounds, plumes, strict=True)
     ):
         factor = claimed.factors[d]
-        covariance = factor @ factor.T - claimed.unrest.covariance(d, block.receptor)
+        covariance = factor @ factor.T - claimed.unrest.covariance(d, block.means)
         courses.append(
-            Course(covariance, block.value - plume - background.level, block.receptor, background.level)
+            Course(covariance, block.value - plume - background.level, block.means, background.level)
         )
     return courses
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from suyuan.transport.matrix import SourceReceptorMatrix
+from suyuan.transport.matrix import Means, SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
@@ -114,10 +114,10 @@ class Unrest:
         others = np.arange(len(self.course)) != event
         return replace(self, course=self.course[others], size=self.size[:, others])
 
-    def covariance(self, substance: int, receptor: NDArray[np.int64]) -> Array:
+    def covariance(self, substance: int, means: Means) -> Array:
         """Return what the events add to the covariance of a substance's readings, (reading, reading)."""
-        moved = self.course[:, receptor] * self.size[substance][:, None]
-        return np.asarray((moved.T @ moved) * self.likeness[np.ix_(receptor, receptor)])
+        moved = self.course * self.size[substance][:, None]
+        return means.between((moved.T @ moved) * self.likeness)
 
 
 def calm(substances: int, receptors: int) -> Unrest:
@@ -130,12 +130,12 @@ class Course:
     """A substance's readings in which events are sought.
 
     `covariance` (reading, reading) is theirs without events, `residual` (reading,) what they lie above the `level`, in which
-    sizes are told, `receptor` (reading,) where they were taken.
+    sizes are told, `means` which receptors each is the mean of.
     """
 
     covariance: Array
     residual: Array
-    receptor: NDArray[np.int64]
+    means: Means
     level: float
 
 
@@ -188,8 +188,8 @@ class _Explained:
 
     @classmethod
     def by(cls, found: Unrest, courses: Courses, *, substance: int, of: Course) -> _Explained:
-        factor = np.linalg.cholesky(of.covariance + found.covariance(substance, of.receptor))
-        right = np.column_stack([courses.course[:, of.receptor].T, of.residual])
+        factor = np.linalg.cholesky(of.covariance + found.covariance(substance, of.means))
+        right = np.column_stack([of.means.of(courses.course.T), of.residual])
         white = solve_triangular(factor, right, lower=True, check_finite=False)
         events, left = white[:, :-1], white[:, -1]
         information, score = np.einsum("re,re->e", events, events), left @ events

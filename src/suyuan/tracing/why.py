@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from suyuan.tracing.accounts import Account, SettledPlumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.background import Background
 from suyuan.tracing.overturn import Change, Forecast, Quiet, expected_of, overturning
-from suyuan.tracing.readings import Block
+from suyuan.tracing.readings import Block, series_of
 from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Suspicion
 from suyuan.tracing.responses import Responses, responses
 from suyuan.tracing.scan import log_sum
@@ -73,13 +73,14 @@ class Case:
 class ReadingsInTime:
     """All readings, block after block: arrays (reading,); `order` is that of time, `block` and `cell` count.
 
-    `known` is how many readings lie before the hours of a reading's cell.
+    `since` is the begin of each, `time` its end. `known` is how many readings lie before the hours of a reading's cell.
     """
 
     blocks: tuple[Block, ...]
     block: Index
     station: NDArray[np.str_]
     value: Array
+    since: NDArray[np.datetime64]
     time: NDArray[np.datetime64]
     order: Index
     cell: Index
@@ -140,19 +141,25 @@ def _seen(problem: Problem, picks: Sequence[Pick]) -> dict[int, Responses]:
 
 def readings_of(problem: Problem) -> ReadingsInTime:
     """Return all readings in the order of their time, with the hours of a station and determinand to which each belongs."""
-    receptor = np.concatenate([block.receptor for block in problem.blocks])
+    receptors = problem.matrices[0].receptors
+    first, last, count = (
+        np.concatenate([getattr(b.means, name) for b in problem.blocks])
+        for name in ("first", "last", "count")
+    )
     block = np.repeat(np.arange(len(problem.blocks)), [len(b.value) for b in problem.blocks])
     station = np.concatenate([b.station for b in problem.blocks])
-    time = problem.matrices[0].receptors.time[receptor]
+    since = receptors.time[first] - receptors.duration_s[first].astype("timedelta64[s]")
+    time = receptors.time[last]
     hours, start = np.timedelta64(HOURS, "h"), problem.matrices[0].start
     spell = (time - start) // hours
-    number = np.unique(station, return_inverse=True)[1]
+    number = series_of(station, count)
     keys = np.stack([number, block, spell.astype(np.int64)])
     return ReadingsInTime(
         problem.blocks,
         block,
         station,
         np.concatenate([b.value for b in problem.blocks]),
+        since,
         time,
         np.lexsort((block, number, time)),
         np.unique(keys, axis=1, return_inverse=True)[1].ravel(),
@@ -267,6 +274,7 @@ def _overturn(readings: ReadingsInTime, change: Change) -> Overturn:
         station=str(readings.station[i]),
         determinand=block.substance.determinand.id,
         unit=block.substance.determinand.unit,
+        since=readings.since[i],
         time=readings.time[i],
         observed=float(readings.value[i]),
         is_below=bool(block.is_below[i - first]),
@@ -293,7 +301,7 @@ def _speeches(readings: ReadingsInTime, ratio: Array, *, one: Account, rival: Ac
                 station=str(readings.station[rows[0]]),
                 determinand=determinand.id,
                 unit=determinand.unit,
-                since=readings.time[rows].min(),
+                since=readings.since[rows].min(),
                 until=readings.time[rows].max(),
                 log_ratio=float(total[c]),
                 observed=float(observed[c] / count[c]),

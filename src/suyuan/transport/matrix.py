@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Precision = TypeVar("Precision", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Receptors:
-    """Places and times of readings, each once however many determinands were read.
+    """Places and times of readings, each once however many determinands were read; of a long composite sample, its parts.
 
     Arrays (receptor,): `station` ids, `reach` ids, `chainage_m`, `time` datetime64[s] UTC (the end, where
     `duration_s` > 0).
@@ -43,6 +46,57 @@ class Receptors:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.time)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What each reading is the mean of: one receptor, or the parts of a composite sample.
+
+    `share` (reading, receptor) holds the share of each receptor in a reading, those of a reading in the order of time, sum 1; a
+    reading of which no matrix knows has none.
+    """
+
+    share: sparse.csr_array
+
+    @classmethod
+    def built(cls, part: Index, receptor: Index, *, share: Array, shape: tuple[int, int]) -> Means:
+        """Return means of `shape` (reading, receptor) from entries sorted by the reading they are `part` of, (entry,) each."""
+        begin = np.searchsorted(part, np.arange(shape[0] + 1))
+        return cls(sparse.csr_array((share, receptor, begin), shape=shape))
+
+    @property
+    def count(self) -> Index:
+        """How many receptors each reading is the mean of, (reading,)."""
+        return np.diff(self.share.indptr).astype(np.int64)
+
+    @property
+    def first(self) -> Index:
+        """The earliest receptor of each reading, (reading,)."""
+        return np.asarray(self.share.indices[self.share.indptr[:-1]], np.int64)
+
+    @property
+    def last(self) -> Index:
+        """The latest receptor of each reading, (reading,)."""
+        return np.asarray(self.share.indices[self.share.indptr[1:] - 1], np.int64)
+
+    def where(self, rows: NDArray[np.bool_] | Index) -> Means:
+        """Return these of the readings, by mask or by row."""
+        return Means(self.share[rows])
+
+    def of(self, seen: NDArray[Precision]) -> NDArray[Precision]:
+        """Return what readings see, (reading, ...), of what receptors see, (receptor, ...); single precision stays single."""
+        flat = self.share.astype(seen.dtype) @ seen.reshape(len(seen), -1)
+        return np.asarray(flat, seen.dtype).reshape(len(flat), *seen.shape[1:])
+
+    def between(self, covariance: Array) -> Array:
+        """Return covariances between readings, (..., reading, reading), from those between receptors."""
+        flat = covariance.reshape(-1, *covariance.shape[-2:])
+        found = np.stack([self.of(self.of(each).T).T for each in flat])
+        return found.reshape(*covariance.shape[:-2], *found.shape[1:])
+
+    def owed(self, reading: Array) -> Array:
+        """Return what receptors owe to readings, (receptor, ...), the transpose of `of`."""
+        return np.asarray(self.share.T @ reading)
 
 
 @dataclass(frozen=True)

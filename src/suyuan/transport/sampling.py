@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,16 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError
 from suyuan.network import Network
 from suyuan.observations import Observations
-from suyuan.transport.matrix import Receptors
+from suyuan.transport.matrix import Means, Receptors
 from suyuan.transport.operator import TransportOperator
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Key = tuple[str, int, float]
+"""Station, end in seconds since 1970, and duration [s]: what tells one part of a reading from another."""
+
+PART_S = 3.0 * 3600.0
+"""A composite sample is followed back in parts no longer than this: decay, background and model error count at their hours."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +67,72 @@ def no_samples() -> Samples:
     return Samples(none, none, none, np.zeros(0), none)
 
 
-def receptors_of(network: Network, observations: Observations) -> tuple[Receptors, Index]:
-    """Return each place and time of reading once, and for every row of the observations which of them it is,
-    (reading,)."""
-    keys = list(
-        zip(
-            observations.station.tolist(),
-            observations.time.tolist(),
-            observations.duration_s.tolist(),
-            strict=True,
-        )
-    )
-    first: dict[tuple[str, object, float], int] = {}
-    index = np.array([first.setdefault(key, len(first)) for key in keys], np.int64)
+def receptors_of(network: Network, observations: Observations) -> tuple[Receptors, Means]:
+    """Return each place and time of reading once, and what every row of the observations is the mean of.
+
+    A composite sample of more than PART_S is the mean of parts that are not longer, weighed by their lengths: it saw what
+    passed the station, evenly, until its `time`.
+    """
+    parts = _parts_of(observations)
+    first: dict[Key, int] = {}
+    index = np.array([first.setdefault(key, len(first)) for key in parts.keys], np.int64)
     rows = np.zeros(len(first), np.int64)
-    rows[index[::-1]] = np.arange(len(keys))[::-1]
+    rows[index[::-1]] = np.arange(len(index))[::-1]
     stations = {name: network.station(name) for name in np.unique(observations.station).tolist()}
-    placed = [stations[name] for name in observations.station[rows].tolist()]
+    placed = [stations[name] for name, _, _ in first]
     receptors = Receptors(
         station=np.array([s.id for s in placed], np.str_),
         reach=np.array([s.reach for s in placed], np.str_),
         chainage_m=np.array([s.chainage_m for s in placed], float),
-        time=observations.time[rows].astype("datetime64[s]"),
-        duration_s=observations.duration_s[rows].astype(float),
+        time=parts.time[rows],
+        duration_s=parts.duration_s[rows],
     )
-    return receptors, index
+    shape = len(observations), len(first)
+    return receptors, Means.built(parts.reading, index, share=parts.share, shape=shape)
+
+
+def means_of(receptors: Receptors, observations: Observations) -> Means:
+    """Return what every row of the observations is the mean of; a row of which any part is no receptor has none."""
+    place = {
+        key: i
+        for i, key in enumerate(_keys(receptors.station, receptors.time, duration_s=receptors.duration_s))
+    }
+    parts = _parts_of(observations)
+    index = np.array([place.get(key, -1) for key in parts.keys], np.int64)
+    lacking = np.bincount(parts.reading, weights=index < 0, minlength=len(observations))
+    held = lacking[parts.reading] == 0
+    shape = len(observations), len(receptors)
+    return Means.built(parts.reading[held], index[held], share=parts.share[held], shape=shape)
+
+
+class _Parts(NamedTuple):
+    """Parts of readings, in the order of readings and then of time, arrays (part,): whose, until when, how long, what share."""
+
+    reading: Index
+    time: NDArray[np.datetime64]
+    duration_s: Array
+    share: Array
+    keys: list[Key]
+
+
+def _parts_of(observations: Observations) -> _Parts:
+    """Return the parts of every reading, cut at whole seconds: itself, unless it was drawn over more than PART_S."""
+    count = np.maximum(np.ceil(observations.duration_s / PART_S), 1.0).astype(np.int64)
+    reading = np.repeat(np.arange(len(count)), count)
+    later = np.repeat(np.cumsum(count), count) - 1 - np.arange(len(reading))
+    whole, parts = observations.duration_s[reading], count[reading]
+    until = np.round(whole * later / parts)
+    since = np.where(later == parts - 1, whole, np.round(whole * (later + 1) / parts))
+    time = observations.time[reading].astype("datetime64[s]") - until.astype("timedelta64[s]")
+    duration = since - until
+    share = np.where(parts > 1, duration / np.where(parts > 1, whole, 1.0), 1.0)
+    keys = _keys(observations.station[reading], time, duration_s=duration)
+    return _Parts(reading, time, duration, share, keys)
+
+
+def _keys(station: NDArray[np.str_], time: NDArray[np.datetime64], *, duration_s: Array) -> list[Key]:
+    seconds = time.astype("datetime64[s]").astype(np.int64)
+    return list(zip(station.tolist(), seconds.tolist(), duration_s.tolist(), strict=True))
 
 
 def samples_of(operator: TransportOperator, receptors: Receptors) -> Samples:
@@ -135,10 +182,11 @@ def _refuse_outside(operator: TransportOperator, receptors: Receptors, *, since:
     bad = np.flatnonzero((since < operator.edges[0] - 0.5) | (until > operator.edges[-1] + 0.5))
     if len(bad):
         o = int(bad[0])
+        over = f" (mean over {receptors.duration_s[o] / 3600.0:.3g} h)" if receptors.duration_s[o] else ""
         what = (
             f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h "
             f"but {len(bad)} readings lie outside, "
-            f"first at station '{receptors.station[o]}' at {receptors.time[o]}"
+            f"first at station '{receptors.station[o]}' at {receptors.time[o]}{over}"
         )
         raise InputError(
             "transport", what, "extend the flow or drop those readings with select(since=..., until=...)"
