@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.compiled import kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
@@ -44,7 +44,7 @@ class Sweep(NamedTuple):
     weight: Array
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
     """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
     for r in range(len(base)):
@@ -66,7 +66,7 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
             store(after, r, k, total)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_run(
     first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
 ) -> None:
@@ -94,7 +94,7 @@ def add_run(
             column += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
@@ -122,7 +122,7 @@ def advect_back(
         r += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def decay(seconds: float, rate: Array, value: Array) -> None:
     """Let first-order decay work on every row of `value` for some seconds."""
     if not rate.any():
@@ -133,7 +133,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
             value[r, k] *= left[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
@@ -141,7 +141,7 @@ def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None
             store(target, to + r, k, load(source, at + r, k))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
@@ -149,7 +149,7 @@ def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
             store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):
@@ -157,7 +157,7 @@ def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) ->
             store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def march_forward(
     mesh: Mesh,
     system: NodeSystem,
@@ -205,7 +205,7 @@ def march_forward(
     copy_rows(after, 0, state, 0, stores)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def march_back(
     mesh: Mesh,
     system: NodeSystem,
