@@ -264,7 +264,10 @@ def add_inflow(
 
 @kernel
 def follow(step: Step, columns: Index, weights: Array) -> None:
-    """Follow upstream all that waits on the stack; theta falls from node to node, so this ends."""
+    """Follow upstream all that waits on the stack; theta falls from node to node, so this ends.
+
+    Soon so, for `circulation.slowed` lets no water go round a ring more than a few times in a step.
+    """
     while step.cursor[DEPTH] > 0:
         depth = step.cursor[DEPTH] - 1
         step.cursor[DEPTH] = depth
