@@ -260,7 +260,9 @@ def demo(
     *,
     folder: Annotated[Path, typer.Argument(help="Where the invented county goes.")] = Path("suyuan-demo"),
     seed: Seed = 1,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder if it is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier demo in the folder, but no file of yours.")
+    ] = False,
     lang: Language = "",
 ) -> None:
     """Invent a county with a nightly release, trace it, and show the true answer beside the finding."""

@@ -19,12 +19,13 @@ from suyuan.synthetic import Event
 
 NOTICE = "Invented data: no such county, no such readings. 本数据纯属虚构。"
 ZONE = "Asia/Shanghai"
+TRUTH = "truth.json"
 
 
-def write_event(event: Event, folder: str | Path) -> None:
+def write_event(event: Event, folder: str | Path) -> tuple[Path, ...]:
     """Write an event as a project that `suyuan check` and `suyuan trace` take, and its answer as truth.json.
 
-    A folder that does not exist yet appears whole or not at all; in one that exists the files are replaced.
+    Returns the files. A folder that does not exist yet appears whole or not at all; in one that exists the files are replaced.
     """
     folder = Path(folder)
     with result_folder(folder) as partial:
@@ -36,7 +37,9 @@ def write_event(event: Event, folder: str | Path) -> None:
             _declare(partial / name)
         (partial / SETTINGS).write_text(_settings(event, folder.absolute().name), "utf-8")
         truth = json.dumps({"notice": NOTICE, **event.truth.to_dict()}, ensure_ascii=False, indent=1)
-        (partial / "truth.json").write_text(truth + "\n", "utf-8")
+        (partial / TRUTH).write_text(truth + "\n", "utf-8")
+        names = sorted(path.name for path in partial.iterdir())
+    return tuple(folder / name for name in names)
 
 
 def _declare(path: Path) -> None:
