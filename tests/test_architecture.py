@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "suyuan"
 
 STOREYS = (
     # nouns: frozen; know nothing of the rest
-    ("errors", "compiled"),
+    ("errors", "compiled", "clock"),
     ("substances",),
     ("network",),
     ("flow", "observations", "fingerprints"),

@@ -9,6 +9,7 @@ from datetime import tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import clocked
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField, balanced
@@ -51,15 +52,15 @@ class Found:
 
 def window(project: Project, flow: FlowField, *, readings: Readings | None) -> Found:
     """Return faults where the flow does not cover the window, or the readings in it with their durations."""
-    covers = f"flow covers {shown(flow.start, project.zone)} to {shown(flow.until, project.zone)}"
+    covers = f"flow covers {clocked(flow.start, project.zone)} to {clocked(flow.until, project.zone)}"
     summary = {"flow": f"{covers.removeprefix('flow covers ')}, {len(flow.edges) - 1} bins"}
     faults = []
     since, until = project.trace.since, project.trace.until
     if since is not None and flow.start > since:
-        what = f"{covers} but the window begins at {shown(since, project.zone)}"
+        what = f"{covers} but the window begins at {clocked(since, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move since in {SETTINGS}"))
     if until is not None and flow.until < until:
-        what = f"{covers} but the window ends at {shown(until, project.zone)}"
+        what = f"{covers} but the window ends at {clocked(until, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move until in {SETTINGS}"))
     if readings and not faults:
         inside = readings.observations.select(since=since, until=until)
@@ -86,7 +87,7 @@ def _beyond(flow: FlowField, inside: Observations, *, covers: str, zone: tzinfo)
         ("end", used.time.max(), used.time.max() > flow.until),
     ):
         if is_out:
-            what = f"{covers} but readings {word} at {shown(time, zone)}"
+            what = f"{covers} but readings {word} at {clocked(time, zone)}"
             remedy = f"extend the flow, or write since and until in {SETTINGS} so that it covers them"
             faults.append(Fault(flow.source, 0, what, remedy))
     return faults
@@ -98,7 +99,7 @@ def coverage(project: Project, readings: Readings, *, network: Network | None) -
     since, until = project.trace.since, project.trace.until
     inside = seen.select(since=since, until=until)
     source = seen.source
-    first, last = shown(seen.time.min(), zone), shown(seen.time.max(), zone)
+    first, last = clocked(seen.time.min(), zone), clocked(seen.time.max(), zone)
     summary = {
         "observations": f"{len(seen):,} readings {first} to {last}, {len(inside):,} of them in the window"
     }
@@ -309,19 +310,6 @@ def library(fingerprints: Fingerprints, network: Network, *, readings: Readings 
         notes.append(Fault(fingerprints.source, 0, what, "nothing to do"))
     summary = {"fingerprints": f"{len(fingerprints.kinds)} kinds, {', '.join(fingerprints.determinands)}"}
     return Found(faults, notes, summary)
-
-
-def shown(time: np.datetime64, zone: tzinfo) -> str:
-    """Return an instant as the inspector's clock shows it.
-
-    >>> from zoneinfo import ZoneInfo
-    >>> shown(np.datetime64("2024-07-19T16:00:00"), ZoneInfo("Asia/Shanghai"))
-    '2024-07-20 00:00+08:00'
-    """
-    import pandas as pd
-
-    local = pd.Timestamp(time).tz_localize("UTC").tz_convert(zone)
-    return str(local.isoformat(sep=" ", timespec="minutes"))
 
 
 def _listed(names: Sequence[str]) -> str:

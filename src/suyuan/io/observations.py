@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import stamped
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.atomic import write_atomically
 from suyuan.io.tables import Column, Table, is_no_number, read_table
-from suyuan.io.times import stamped, times_of, timezone_of
+from suyuan.io.times import times_of, timezone_of
 from suyuan.network import Network
 from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
 from suyuan.substances import determinand, determinands

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
+from suyuan.clock import iso
 from suyuan.io.atomic import result_folder
 from suyuan.io.fingerprints import write_fingerprints
 from suyuan.io.flow import write_flow
@@ -62,14 +60,9 @@ fingerprints = "fingerprints.csv"
 
 [trace]
 determinand = "NH3-N"
-since = {_local(event.since)}
-until = {_local(event.until)}
+since = {iso(event.since, timezone_of(ZONE))}
+until = {iso(event.until, timezone_of(ZONE))}
 
 [decay_per_day]
 {decay}
 """
-
-
-def _local(time: np.datetime64) -> str:
-    seconds = int(time.astype("datetime64[s]").astype(np.int64))
-    return datetime.fromtimestamp(seconds, UTC).astimezone(timezone_of(ZONE)).isoformat()

@@ -40,6 +40,10 @@ class _Paths(NamedTuple):
     entered: Array
     left: Array
 
+    def of(self, ring: list[int]) -> _Paths:
+        """Return these paths alone."""
+        return _Paths(self.tail[ring], self.head[ring], self.held[ring], self.entered[ring], self.left[ring])
+
     def shares(self, surplus: Array) -> Array:
         """Return the least share of the step that each takes water without this surplus, (path,)."""
         runs_through = (self.entered > surplus) & (self.left > surplus)
@@ -100,7 +104,7 @@ def _surplus(paths: _Paths) -> Array:
     surplus = np.zeros(len(paths.tail))
     for path in range(len(surplus)):
         while ring := _fast_ring(paths, path, shares=paths.shares(surplus)):
-            surplus[ring] += _too_much(_Paths(*(values[ring] for values in paths)), surplus[ring])
+            surplus[ring] += _too_much(paths.of(ring), surplus[ring])
     return surplus
 
 
