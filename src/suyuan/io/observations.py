@@ -193,7 +193,10 @@ def _places_along(table: Table, network: Network) -> tuple[dict[str, str], dict[
 
 
 def units_and_ids(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
-    """Return ids, the factor from each row's unit to the determinand's own, and faults."""
+    """Return ids (row,), the factor from each row's unit to the determinand's own (row,), and faults.
+
+    A name or a unit that is not known raises nothing: it is a fault of its row, with what to write instead.
+    """
     text = table.text("determinand")
     known: dict[str, str] = {}
     unknown: dict[str, tuple[str, str]] = {}

@@ -157,7 +157,11 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
 
 @kernel
 def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int, weight: float) -> None:
-    """Add a weight to the row that is being written."""
+    """Add a weight [m3] to the row that is being written, to its entry of this column if it has one.
+
+    `columns` and `weights` (entry,) hold the rows one after the other, `mark` (column,) where a column was last written,
+    `cursor` (3,) the places ROW, AT and DEPTH. There must be room for an entry.
+    """
     at = mark[column]
     if at >= cursor[ROW]:
         weights[at] += weight

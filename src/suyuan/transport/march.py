@@ -46,7 +46,11 @@ class Sweep(NamedTuple):
 
 @kernel
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
-    """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
+    """Fill the masses `after` with one step's advection matrix times the concentrations `before`.
+
+    `after` [g] and `before` [g/m3] have the shape (cells, lakes and boundaries; column); the matrix [m3] stands in `first`
+    (row + 1,), `base` (row,), `columns` and `weights` (entry,) as `remap.Rows` tells.
+    """
     for r in range(len(base)):
         at, end, b = first[r], first[r + 1], base[r]
         for k in range(0, after.shape[1], LANES):
@@ -98,8 +102,11 @@ def add_run(
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
-    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the
-    matrix."""
+    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the matrix.
+
+    `before` (cells, lakes and boundaries; column) and `after` (row, column) are sensitivities, to a mass [1/g] after the
+    step and so to a concentration [m3/g] before it; the matrix [m3] is that of `advect`.
+    """
     for r in range(len(before)):
         for k in range(0, before.shape[1], LANES):
             store(before, r, k, times(0.0, load(before, r, k)))

@@ -25,7 +25,9 @@ def gather(
 ) -> None:
     """Eliminate the cells of a path from the right-hand side `value`; what they owe goes to its two nodes.
 
-    The first `near` cells are near enough to the start to owe it something.
+    `value` (cells and lakes, column) [g] and `nodes` (node, column) [g] are changed in place; `onward` and `back` (cell,)
+    say what share a cell owes to the next one and to the path's start, `cells` is the first cell and the one after the
+    last, `ends` (2,) are rows of `nodes`. The first `near` cells are near enough to the start to owe it something.
     """
     first, last = cells
     for k in range(0, value.shape[1], LANES):
@@ -53,7 +55,11 @@ def substitute(
     ends: Index,
     nodes: Array,
 ) -> None:
-    """Put the nodes' solution back into the cells of a path: `value` becomes a concentration."""
+    """Put the nodes' solution back into the cells of a path: `value` becomes a concentration.
+
+    `value` (cells and lakes, column) is what `gather` left [g] and becomes g/m3 in place; `inverse` (cell,) [1/m3] is that of
+    the eliminated diagonal, `nodes` (node, column) [g/m3] the solution there; the rest as for `gather`.
+    """
     first, last = cells
     for k in range(0, value.shape[1], LANES):
         own, start = load(nodes, ends[1], k), load(nodes, ends[0], k)

@@ -47,7 +47,8 @@ def water_of(
 
     A ring in which water would go round more than `circulation.TURNS` times in a step is slowed to that.
     A lake stores what its reaches bring and take; what the flow calls external there is its change of volume.
-    Raises InputError where a lake would run dry.
+    `dispersion` (bin, reach) [m2/s] is carried along. Raises InputError where a lake would run dry, that is hold less than
+    LEAST_LAKE_SHARE of its first volume.
     """
     lengths = np.diff(flow.edges)
     count = np.maximum(1, np.ceil(lengths / dt_s - 1e-9)).astype(np.int64)
