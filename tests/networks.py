@@ -155,5 +155,27 @@ def lake() -> tuple[Network, BalancedFlow]:
     return network, flow_of(network, discharge, volume)
 
 
+def rings(*, turns: float, held: bool = False, hours: int = 2) -> tuple[Network, BalancedFlow]:
+    """Return two rings of canals that meet at J, in each of which water goes round `turns` times in 600 s.
+
+    Besides, 3 m3/s run from A to B; if `held`, J is a lake.
+    """
+    kind = Node("J", "lake", volume_m3=5000.0) if held else Node("J")
+    nodes = (Node("A", "boundary"), kind, Node("K"), Node("M"), Node("B", "outlet"))
+    reaches = (
+        Reach("in", "A", "J", 900.0),
+        Reach("jk", "J", "K", 400.0),
+        Reach("kj", "K", "J", 600.0),
+        Reach("jm", "M", "J", 500.0),
+        Reach("mj", "J", "M", 500.0),
+        Reach("out", "K", "B", 1100.0),
+        Reach("by", "M", "B", 700.0),
+    )
+    network = Network(nodes, reaches, stations=(Station("S", "out", 400.0),))
+    through, round_ = 3.0, np.round(10.0 * 1000.0 * turns / 600.0)
+    discharge = [through, round_ + 2.0, round_, round_, round_ + 1.0, 2.0, 1.0]
+    return network, steady(network, np.array(discharge), hours=hours)
+
+
 ALL = {f.__name__: f for f in (single_reach, confluence, loop, tidal, gate, drain_tree, lake)}
 """Every network here by its name."""

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from suyuan.clock import iso, local
 from suyuan.errors import InputError, nearest
 from suyuan.io.atomic import require_writable
 from suyuan.io.network import read_network
 from suyuan.io.project import Project, read_project
 from suyuan.network import Network
-from suyuan.plot import local
-from suyuan.report import PlanInfo, iso, write_advice
+from suyuan.report import PlanInfo, write_advice
 from suyuan.rolling import operator_of
 from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, prepare
 from suyuan.tracing.advice import Advice

@@ -6,7 +6,7 @@ import json
 import locale
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -149,7 +149,7 @@ def _trace(folder: Path, ask: Ask, *, out: Path | None, as_json: bool, is_first:
         typer.echo(str(error), err=True)
         return
     if as_json:
-        typer.echo(done.files[1].read_text("utf-8"))
+        typer.echo(_text(done.files, "trace.json"))
     else:
         _show(done)
     sys.stdout.flush()
@@ -250,7 +250,7 @@ def place(  # noqa: PLR0913  (a verb's arguments are its options)
     with _progress() as progress:
         placed = place_folder(folder, ask, lang=speaks, out=out, progress=progress)
     if as_json:
-        typer.echo(placed.files[0].read_text("utf-8"))
+        typer.echo(_text(placed.files, "placement.json"))
     else:
         _show_placed(placed, speaks)
 
@@ -260,7 +260,9 @@ def demo(
     *,
     folder: Annotated[Path, typer.Argument(help="Where the invented county goes.")] = Path("suyuan-demo"),
     seed: Seed = 1,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder if it is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier demo in the folder, but no file of yours.")
+    ] = False,
     lang: Language = "",
 ) -> None:
     """Invent a county with a nightly release, trace it, and show the true answer beside the finding."""
@@ -308,6 +310,11 @@ def _language(lang: str) -> Lang:
     return "zh" if spoken.lower().startswith(("zh", "chinese")) else "en"
 
 
+def _text(files: Sequence[Path], name: str) -> str:
+    """Return what the file of this name says, of those that a run wrote."""
+    return next(path for path in files if path.name == name).read_text("utf-8")
+
+
 def _declare(is_invented: bool) -> None:
     """Say before anything else that the data are invented, where the project says so."""
     if is_invented:
@@ -332,7 +339,7 @@ def _show(done: Done) -> None:
         *(note_words(note)._asdict()[done.run.lang] for note in traced.trace.notes),
         balance_words(traced.flow.balance)._asdict()[done.run.lang],
         *([kept_words(done.kept)._asdict()[done.run.lang]] if done.kept else []),
-        *(f"open {p}" for p in done.files[:4]),
+        *(f"open {p}" for p in done.files if p.parent.name != "figures"),
     ):
         typer.echo(line)
 

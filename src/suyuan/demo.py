@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from suyuan.errors import InputError
+from suyuan.io.atomic import write_atomically
 from suyuan.io.check import check
-from suyuan.io.synthetic_project import write_event
+from suyuan.io.history import HISTORY
+from suyuan.io.synthetic_project import NOTICE, TRUTH, write_event
 from suyuan.plot import percent
 from suyuan.run import Ask, Done, Progress, trace_folder
 from suyuan.synthetic import demo_event
 from suyuan.tracing.result import Trace
+
+NOTE = "demo-files.json"
+"""What a demonstration wrote, by names relative to its folder."""
 
 
 def demonstrate(
@@ -23,22 +29,45 @@ def demonstrate(
 ) -> tuple[Done, str]:
     """Write an invented county to `folder`, check and trace it; return that and the true answer.
 
-    Raises InputError where the folder is in use, unless `is_forced` and it holds an earlier demonstration.
+    Raises InputError where the folder is in use, unless `is_forced` and it holds an earlier demonstration: of that the
+    files go that it says it wrote, the history of its answers and its figures among them, and no others.
     """
-    if folder.exists() and not (is_forced and (folder / "truth.json").is_file()):
+    if folder.exists() and not (is_forced and (folder / TRUTH).is_file()):
         remedy = (
             "name a new folder" if is_forced else "name a new folder, or replace an earlier demo with --force"
         )
         raise InputError(str(folder), "the folder is there already", remedy)
     progress("inventing a county", 0.0)
     event = demo_event(np.random.default_rng(ask.seed))
-    write_event(event, folder)
+    _remove_earlier(folder)
+    written = write_event(event, folder)
+    _note(folder, written)
     progress("checking it", 0.0)
     found = check(folder)
     if found.faults:
         raise InputError.of(found.faults)
-    done = trace_folder(folder, ask, out=None, now=now, progress=progress)
+    out = folder / "results"
+    done = trace_folder(folder, ask, out=out, now=now, progress=progress)
+    _note(folder, (*written, *done.files, out / HISTORY))
     return done, truth_words(event.truth.to_dict()["sources"], done.traced.trace)
+
+
+def _note(folder: Path, files: Sequence[Path]) -> None:
+    """Write down which files the demonstration wrote, so that the next one can take them away."""
+    names = [path.relative_to(folder).as_posix() for path in files]
+    with write_atomically(folder / NOTE) as partial:
+        text = json.dumps({"notice": NOTICE, "files": names}, ensure_ascii=False, indent=1)
+        partial.write_text(text + "\n", "utf-8")
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the files that an earlier demonstration noted; by TRUTH the folder is known, so that stays till the end."""
+    note = folder / NOTE
+    names = json.loads(note.read_text("utf-8"))["files"] if note.is_file() else []
+    home = folder.resolve()
+    for path in (folder / name for name in names if name != TRUTH):
+        if path.is_file() and home in path.resolve().parents:
+            path.unlink()
 
 
 def truth_words(sources: Sequence[Mapping[str, Any]], trace: Trace) -> str:

@@ -6,10 +6,10 @@ from datetime import tzinfo
 
 import numpy as np
 
+from suyuan.clock import iso
 from suyuan.errors import InputError
 from suyuan.network import Network
 from suyuan.observations import Observations
-from suyuan.report import iso
 from suyuan.substances import Substance
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.statements import Note

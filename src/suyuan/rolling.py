@@ -103,7 +103,11 @@ def rolled_matrices(
     progress: Callable[[str, float], None],
     store: Path | None,
 ) -> tuple[Rolled, ...]:
-    """Return one matrix a flow member, with the rows that are in the folder `store` taken from there."""
+    """Return one matrix a flow member, with the rows that are in the folder `store` taken from there.
+
+    Their values have the shape (usable reading, source, bin) [s/m3]; `edges` (bin + 1,) [s] from the start of the flow bound the
+    bins of release. `progress` is told the share of the whole run. Nothing is written; None for `store` computes all.
+    """
     sources = candidate_sources(network)
     receptors, _ = receptors_of(network, observations.where(observations.is_usable))
 

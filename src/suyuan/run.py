@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import iso
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
@@ -29,7 +30,7 @@ from suyuan.limits import left_outside, refuse_empty, refuse_unweighable, window
 from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
-from suyuan.report import Lang, RunInfo, iso, write_results
+from suyuan.report import Lang, RunInfo, write_results
 from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import clocked
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField, balanced
@@ -54,15 +54,15 @@ class Found:
 
 def window(project: Project, flow: FlowField, *, readings: Readings | None) -> Found:
     """Return faults where the flow does not cover the window, or the readings in it with their durations."""
-    covers = f"flow covers {shown(flow.start, project.zone)} to {shown(flow.until, project.zone)}"
+    covers = f"flow covers {clocked(flow.start, project.zone)} to {clocked(flow.until, project.zone)}"
     summary = {"flow": f"{covers.removeprefix('flow covers ')}, {len(flow.edges) - 1} bins"}
     faults = []
     since, until = project.trace.since, project.trace.until
     if since is not None and flow.start > since:
-        what = f"{covers} but the window begins at {shown(since, project.zone)}"
+        what = f"{covers} but the window begins at {clocked(since, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move since in {SETTINGS}"))
     if until is not None and flow.until < until:
-        what = f"{covers} but the window ends at {shown(until, project.zone)}"
+        what = f"{covers} but the window ends at {clocked(until, project.zone)}"
         faults.append(Fault(flow.source, 0, what, f"extend the flow, or move until in {SETTINGS}"))
     if readings and not faults:
         faults += _beyond(flow, readings, project=project, covers=covers)
@@ -88,15 +88,15 @@ def _beyond(flow: FlowField, readings: Readings, *, project: Project, covers: st
         ("end", seen.time > flow.until, np.max),
     ):
         if (used & is_out).any():
-            what = f"{covers} but readings {word} at {shown(extreme(seen.time[used]), zone)}"
+            what = f"{covers} but readings {word} at {clocked(extreme(seen.time[used]), zone)}"
             remedy = f"extend the flow, or write since and until in {SETTINGS} so that it covers them"
             faults.append(Fault(flow.source, 0, what, remedy))
     begin = seen.time - np.round(seen.duration_s).astype("timedelta64[s]")
     early = np.flatnonzero(used & (begin < flow.start) & (seen.time >= flow.start))
     for i in early[:_SHOWN]:
         what = (
-            f"the composite sample of {seen.duration_s[i] / 3600.0:g} h until {shown(seen.time[i], zone)} "
-            f"began at {shown(begin[i], zone)} but {covers}"
+            f"the composite sample of {seen.duration_s[i] / 3600.0:g} h until {clocked(seen.time[i], zone)} "
+            f"began at {clocked(begin[i], zone)} but {covers}"
         )
         remedy = (
             f"let the flow begin earlier, correct composite_h, or move since in {SETTINGS} past the sample"
@@ -114,7 +114,7 @@ def coverage(project: Project, readings: Readings, *, network: Network | None) -
     since, until = project.trace.since, project.trace.until
     inside = seen.select(since=since, until=until)
     source = seen.source
-    first, last = shown(seen.time.min(), zone), shown(seen.time.max(), zone)
+    first, last = clocked(seen.time.min(), zone), clocked(seen.time.max(), zone)
     summary = {
         "observations": f"{len(seen):,} readings {first} to {last}, {len(inside):,} of them in the window"
     }
@@ -325,19 +325,6 @@ def library(fingerprints: Fingerprints, network: Network, *, readings: Readings 
         notes.append(Fault(fingerprints.source, 0, what, "nothing to do"))
     summary = {"fingerprints": f"{len(fingerprints.kinds)} kinds, {', '.join(fingerprints.determinands)}"}
     return Found(faults, notes, summary)
-
-
-def shown(time: np.datetime64, zone: tzinfo) -> str:
-    """Return an instant as the inspector's clock shows it.
-
-    >>> from zoneinfo import ZoneInfo
-    >>> shown(np.datetime64("2024-07-19T16:00:00"), ZoneInfo("Asia/Shanghai"))
-    '2024-07-20 00:00+08:00'
-    """
-    import pandas as pd
-
-    local = pd.Timestamp(time).tz_localize("UTC").tz_convert(zone)
-    return str(local.isoformat(sep=" ", timespec="minutes"))
 
 
 def _listed(names: Sequence[str]) -> str:

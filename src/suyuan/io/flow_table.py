@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import stamped
 from suyuan.errors import Fault, InputError
 from suyuan.flow import FlowField
 from suyuan.io.atomic import write_atomically
 from suyuan.io.flow_bins import bin_edges
 from suyuan.io.tables import Column, Table, read_table
-from suyuan.io.times import stamped, times_of
+from suyuan.io.times import times_of
 
 if TYPE_CHECKING:
     import pandas as pd

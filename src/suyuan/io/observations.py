@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import stamped
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.atomic import write_atomically
 from suyuan.io.tables import Column, Table, is_no_number, read_table
-from suyuan.io.times import stamped, times_of, timezone_of
+from suyuan.io.times import times_of, timezone_of
 from suyuan.network import Network
 from suyuan.observations import FAIL, GOOD, MISSING, MOST_COMPOSITE_S, SUSPECT, Observations
 from suyuan.substances import determinand, determinands
@@ -193,7 +194,10 @@ def _places_along(table: Table, network: Network) -> tuple[dict[str, str], dict[
 
 
 def units_and_ids(table: Table) -> tuple[NDArray[np.str_], Array, list[Fault]]:
-    """Return ids, the factor from each row's unit to the determinand's own, and faults."""
+    """Return ids (row,), the factor from each row's unit to the determinand's own (row,), and faults.
+
+    A name or a unit that is not known raises nothing: it is a fault of its row, with what to write instead.
+    """
     text = table.text("determinand")
     known: dict[str, str] = {}
     unknown: dict[str, tuple[str, str]] = {}

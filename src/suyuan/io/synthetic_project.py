@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
+from suyuan.clock import iso
 from suyuan.io.atomic import result_folder
 from suyuan.io.fingerprints import write_fingerprints
 from suyuan.io.flow import write_flow
@@ -19,12 +17,13 @@ from suyuan.synthetic import Event
 
 NOTICE = "Invented data: no such county, no such readings. 本数据纯属虚构。"
 ZONE = "Asia/Shanghai"
+TRUTH = "truth.json"
 
 
-def write_event(event: Event, folder: str | Path) -> None:
+def write_event(event: Event, folder: str | Path) -> tuple[Path, ...]:
     """Write an event as a project that `suyuan check` and `suyuan trace` take, and its answer as truth.json.
 
-    A folder that does not exist yet appears whole or not at all; in one that exists the files are replaced.
+    Returns the files. A folder that does not exist yet appears whole or not at all; in one that exists the files are replaced.
     """
     folder = Path(folder)
     with result_folder(folder) as partial:
@@ -36,7 +35,9 @@ def write_event(event: Event, folder: str | Path) -> None:
             _declare(partial / name)
         (partial / SETTINGS).write_text(_settings(event, folder.absolute().name), "utf-8")
         truth = json.dumps({"notice": NOTICE, **event.truth.to_dict()}, ensure_ascii=False, indent=1)
-        (partial / "truth.json").write_text(truth + "\n", "utf-8")
+        (partial / TRUTH).write_text(truth + "\n", "utf-8")
+        names = sorted(path.name for path in partial.iterdir())
+    return tuple(folder / name for name in names)
 
 
 def _declare(path: Path) -> None:
@@ -59,14 +60,9 @@ fingerprints = "fingerprints.csv"
 
 [trace]
 determinand = "NH3-N"
-since = {_local(event.since)}
-until = {_local(event.until)}
+since = {iso(event.since, timezone_of(ZONE))}
+until = {iso(event.until, timezone_of(ZONE))}
 
 [decay_per_day]
 {decay}
 """
-
-
-def _local(time: np.datetime64) -> str:
-    seconds = int(time.astype("datetime64[s]").astype(np.int64))
-    return datetime.fromtimestamp(seconds, UTC).astimezone(timezone_of(ZONE)).isoformat()

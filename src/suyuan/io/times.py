@@ -106,22 +106,6 @@ def utc_of(cells: pd.Series[str], zone: tzinfo) -> NDArray[np.datetime64]:
     return np.append(utc, NOT_A_TIME)[codes]
 
 
-def stamped(times: NDArray[np.datetime64], zone: tzinfo) -> NDArray[np.str_]:
-    """Return UTC instants as ISO 8601 texts in `zone`, each with its offset.
-
-    >>> print(stamped(np.array(["2024-07-20T00:00:00"], dtype="datetime64[s]"), timezone_of("UTC+08:00")))
-    ['2024-07-20T08:00:00+08:00']
-    """
-    import pandas as pd
-
-    local = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-    clock = local.to_numpy().astype("datetime64[s]")
-    minutes = ((clock - times) / np.timedelta64(60, "s")).astype(int)
-    shifts, which = np.unique(minutes, return_inverse=True)
-    offsets = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02}:{abs(m) % 60:02}" for m in shifts]
-    return np.char.add(np.datetime_as_string(clock, unit="s"), np.array(offsets)[which])
-
-
 def localised(local: pd.Series[pd.Timestamp], zone: tzinfo) -> NDArray[np.datetime64]:
     """Return clock times in `zone` as UTC, datetime64[s]; NaT for an hour that came twice or not at all."""
     aware = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")

@@ -20,5 +20,4 @@ from suyuan.plot.style import CHINESE_FONTS as CHINESE_FONTS
 from suyuan.plot.style import LATIN_FONT as LATIN_FONT
 from suyuan.plot.style import WORDS_ZH as WORDS_ZH
 from suyuan.plot.style import WORTH_SHOWING as WORTH_SHOWING
-from suyuan.plot.style import local as local
 from suyuan.plot.style import percent as percent

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suyuan.plot.style import INK, WIDTH, local, percent, styled
+from suyuan.clock import local
+from suyuan.plot.style import INK, WIDTH, percent, styled
 from suyuan.tracing.history import Answer
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.plot.style import BAND, INK, WATER, WIDTH, finish, local, percent, styled
+from suyuan.clock import local
+from suyuan.plot.style import BAND, INK, WATER, WIDTH, finish, percent, styled
 from suyuan.tracing.result import BlindSpot, Finding, Fit, Trace
 
 if TYPE_CHECKING:

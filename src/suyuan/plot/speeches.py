@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import local
 from suyuan.plot.series import dated
-from suyuan.plot.style import WIDTH, local, styled
+from suyuan.plot.style import WIDTH, styled
 from suyuan.tracing.reasons import HOURS, Contest, Speech
 from suyuan.tracing.result import Trace
 

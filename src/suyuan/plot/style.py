@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from datetime import tzinfo
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
-
-import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,19 +108,6 @@ def font_families() -> list[str]:
 
     there = set(fontManager.get_font_names())
     return [LATIN_FONT, *[name for name in CHINESE_FONTS if name in there][:1]]
-
-
-def local(times: NDArray[np.datetime64], zone: tzinfo) -> NDArray[np.datetime64]:
-    """Return UTC instants as the clock on the wall in `zone` shows them, datetime64[s].
-
-    >>> from zoneinfo import ZoneInfo
-    >>> str(local(np.array(["2024-07-20T01:00:00"], "datetime64[s]"), ZoneInfo("Asia/Shanghai"))[0])
-    '2024-07-20T09:00:00'
-    """
-    import pandas as pd
-
-    stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-    return np.asarray(stamps.to_numpy(), "datetime64[s]")
 
 
 def percent(probability: float) -> str:

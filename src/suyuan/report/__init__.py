@@ -9,7 +9,6 @@ from suyuan.report.plan import advice_dict as advice_dict
 from suyuan.report.plan import plan_headline as plan_headline
 from suyuan.report.plan import stops_table as stops_table
 from suyuan.report.plan import write_advice as write_advice
-from suyuan.report.results import iso as iso
 from suyuan.report.results import ranking_csv as ranking_csv
 from suyuan.report.results import release_csv as release_csv
 from suyuan.report.results import trace_dict as trace_dict

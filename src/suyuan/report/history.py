@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suyuan.plot import local, percent
+from suyuan.clock import dated
+from suyuan.plot import percent
 from suyuan.report.figures import Lang
 from suyuan.report.words import Words
 from suyuan.tracing.history import Answer
@@ -37,9 +38,7 @@ def history_table(history: Sequence[Answer], *, zone: tzinfo, lang: Lang) -> Tab
     for k, heading in enumerate(HEADINGS):
         table.add_column(heading._asdict()[lang], justify="left" if k in {0, 1, 3} else "right")
     for answer in history:
-        made, until = (
-            str(t)[:16].replace("T", " ") for t in local(np.array([answer.run.made, answer.run.until]), zone)
-        )
+        made, until = dated(np.array([answer.run.made, answer.run.until]), zone)
         name, p = answer.leading[0] if answer.leading else ("-", 0.0)
         cells = (
             made,

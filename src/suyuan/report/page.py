@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from suyuan.clock import dated
 from suyuan.flow import BalancedFlow, WaterBalance
 from suyuan.network import Network
-from suyuan.plot import WORTH_SHOWING, local, percent
+from suyuan.plot import WORTH_SHOWING, percent
 from suyuan.report.figures import Lang, inline
 from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.why import why_words
@@ -145,8 +146,7 @@ def shipped(name: str) -> str:
 
 
 def _window(run: RunInfo) -> str:
-    first, last = local(np.array([run.since, run.until]), run.zone)
-    return f"{str(first)[:16].replace('T', ' ')} - {str(last)[:16].replace('T', ' ')}"
+    return " - ".join(dated(np.array([run.since, run.until]), run.zone))
 
 
 def _row(rank: int, finding: Finding, *, trace: Trace, network: Network, zone: tzinfo) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from suyuan.clock import iso, undated
 from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import result_folder
 from suyuan.network import Network
-from suyuan.plot import local, percent, plan_map
+from suyuan.plot import percent, plan_map
 from suyuan.report.figures import Lang, inline, standalone, svg
 from suyuan.report.page import shipped, template
-from suyuan.report.results import iso, without_nan
+from suyuan.report.results import without_nan
 from suyuan.report.statements import assumption_words, note_words
 from suyuan.report.words import Words
 from suyuan.tracing.advice import Advice, Stop
@@ -161,7 +162,7 @@ def stops_table(advice: Advice, network: Network, *, zone: tzinfo) -> Table:
 def _row(stop: Stop, advice: Advice, *, network: Network, zone: tzinfo) -> dict[str, Any]:
     return {
         "number": f"{stop.crew}.{stop.number}",
-        "time": _clock(stop.time, zone),
+        "time": undated(np.array([stop.time]), zone)[0],
         "place": _place(stop, network),
         "method": METHOD_WORDS[stop.method],
         "gain": f"{stop.gain:.2f}",
@@ -202,18 +203,15 @@ def _place(stop: Stop, network: Network) -> Words:
     return Words(f"{stop.place.id}{name}", f"{stop.place.id} {reach.name}".strip())
 
 
-def _clock(time: np.datetime64, zone: tzinfo) -> str:
-    return str(local(np.array([time]), zone)[0])[5:16].replace("T", " ")
-
-
 def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str, sheet: str) -> str:
+    now, until = undated(np.array([advice.now, advice.until]), plan.zone)
     return template("plan.html").render(
         plan=plan,
         sheet=sheet,
         style=Markup(shipped("page.css")),
         headline=plan_headline(advice),
-        now=_clock(advice.now, plan.zone),
-        until=_clock(advice.until, plan.zone),
+        now=now,
+        until=until,
         zone_name=str(plan.zone),
         stops=[_row(s, advice, network=network, zone=plan.zone) for s in advice.stops],
         map=inline(drawn, alt=Words("采样点地图", "Map of the stops")),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from suyuan.clock import iso
 from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import result_folder
 from suyuan.network import Network
@@ -102,18 +103,6 @@ def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
     }
     clean: dict[str, Any] = without_nan({**whole, **about})
     return clean
-
-
-def iso(time: np.datetime64, zone: tzinfo) -> str:
-    """Return a UTC instant as ISO 8601 in `zone`, with its offset.
-
-    >>> from zoneinfo import ZoneInfo
-    >>> iso(np.datetime64("2024-07-20T01:00:00"), ZoneInfo("Asia/Shanghai"))
-    '2024-07-20T09:00:00+08:00'
-    """
-    import pandas as pd
-
-    return str(pd.Timestamp(time).tz_localize("UTC").tz_convert(zone).isoformat())
 
 
 def ranking_csv(trace: Trace, zone: tzinfo) -> str:

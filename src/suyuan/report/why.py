@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suyuan.clock import undated
 from suyuan.network import Network
-from suyuan.plot import local, percent
+from suyuan.plot import percent
 from suyuan.report.words import Words, candidate_words
 from suyuan.tracing.reasons import Contest, Delay, Side, Speech, Suspicion, spells
 from suyuan.tracing.result import Candidate, Trace
@@ -84,7 +85,7 @@ class Teller:
 
     def clock(self, *times: np.datetime64) -> list[str]:
         """Return instants as month-day hour:minute."""
-        return [str(t)[5:16].replace("T", " ") for t in local(np.array(times), self.zone)]
+        return undated(np.array(times), self.zone)
 
     def span(self, since: np.datetime64, until: np.datetime64) -> str:
         """Return the hours from the first to the last reading."""

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suyuan.clock import undated
 from suyuan.network import Network
-from suyuan.plot import local, percent
+from suyuan.plot import percent
 from suyuan.tracing.result import Candidate, Finding, Interval, TimeInterval, Trace
 
 
@@ -172,9 +173,7 @@ def start_words(start: TimeInterval | None, zone: tzinfo) -> str:
     """Return a start and, on a second line, its 90 % interval in local time, month-day hour:minute."""
     if start is None:
         return ""
-    low, middle, high = (
-        str(t)[5:16].replace("T", " ") for t in local(np.array([start.q05, start.q50, start.q95]), zone)
-    )
+    low, middle, high = undated(np.array([start.q05, start.q50, start.q95]), zone)
     return f"{middle}\n({low} – {high})"
 
 
@@ -214,9 +213,7 @@ def _unseen(trace: Trace) -> Words:
 def _detail(finding: Finding, trace: Trace, *, zone: tzinfo) -> Words:
     if finding.start is None or finding.mass_kg is None:
         return Words("", "")
-    first, last = (
-        str(t)[5:16].replace("T", " ") for t in local(np.array([finding.start.q05, finding.start.q95]), zone)
-    )
+    first, last = undated(np.array([finding.start.q05, finding.start.q95]), zone)
     mass = f"{_rounded(finding.mass_kg.q50)} {mass_unit(trace)}"
     within = f"{_rounded(finding.mass_kg.q05)}–{_rounded(finding.mass_kg.q95)}"
     until = GOING_ON if finding.is_going_on else Words("", "")

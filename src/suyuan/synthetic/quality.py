@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.compiled import kernel
 from suyuan.errors import InputError
 from suyuan.flow import FlowField
 from suyuan.network import Network
@@ -143,7 +143,7 @@ def _still_water(network: Network, flow: FlowField, *, dead_zones: DeadZones | N
     return dead_zones.share * held, dead_zones.per_s * held
 
 
-@nb.njit(cache=True)
+@kernel
 def _march(flow, place, per_hour, loads, initial, still):  # type: ignore[no-untyped-def]
     """Return snapshots (hour + 1, cell, tracer) and the budget (entered, left, decayed, held twice) [g]."""
     start, end, volume, step = flow
@@ -186,7 +186,7 @@ def _march(flow, place, per_hour, loads, initial, still):  # type: ignore[no-unt
     return out, budget
 
 
-@nb.njit(cache=True)
+@kernel
 def _trade(inside, dead, held, still, books):  # type: ignore[no-untyped-def]
     """Exchange moving and still water (cell,), exactly for two stores of constant volume, after decay in the latter."""
     volume, rate = still
@@ -205,7 +205,7 @@ def _trade(inside, dead, held, still, books):  # type: ignore[no-untyped-def]
             dead[c, k] = mean - gap * held[c] / both
 
 
-@nb.njit(cache=True)
+@kernel
 def _spread(before, after, share, first, held):  # type: ignore[no-untyped-def]
     """Write the water held (cell,) at a share of the step, each reach's volume spread over its cells."""
     for r in range(len(before)):
@@ -214,7 +214,7 @@ def _spread(before, after, share, first, held):  # type: ignore[no-untyped-def]
             held[c] = (before[r] + share * (after[r] - before[r])) / count
 
 
-@nb.njit(cache=True)
+@kernel
 def _pieces(start, end, volume, first, step):  # type: ignore[no-untyped-def]
     """Return into how many pieces a step is cut so that no cell gives more than COURANT of its water."""
     pieces = 1
@@ -225,7 +225,7 @@ def _pieces(start, end, volume, first, step):  # type: ignore[no-untyped-def]
     return pieces
 
 
-@nb.njit(cache=True)
+@kernel
 def _exchange(inside, first, start, end, gain):  # type: ignore[no-untyped-def]
     """Write the gain [g/s] of every cell (cell, tracer) from the faces between cells of one reach."""
     gain[:] = 0.0
@@ -241,7 +241,7 @@ def _exchange(inside, first, start, end, gain):  # type: ignore[no-untyped-def]
                 gain[right, k] += load
 
 
-@nb.njit(cache=True)
+@kernel
 def _mix(inside, place, discharge, outside, books):  # type: ignore[no-untyped-def]
     """Add to the cells' gain what passes through mixed nodes, and book what enters and leaves."""
     first, ends = place[0], (place[1], place[2])
@@ -275,7 +275,7 @@ def _mix(inside, place, discharge, outside, books):  # type: ignore[no-untyped-d
                 gain[cell, k] += max(q, 0.0) * load[ends[side][r], k]
 
 
-@nb.njit(cache=True)
+@kernel
 def _release(cells, rates, gain, budget, dt):  # type: ignore[no-untyped-def]
     """Add the point sources to the cells' gain and book them."""
     for s in range(len(cells)):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from suyuan.compiled import kernel
 
 Array = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ SHOWS_AT = 4.0
 """Signal to noise ratio, over all readings together, from which a release is said to show."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def log_gain(log_amplitude: float, alpha: float, beta: float) -> float:  # pragma: no cover - compiled
     """Return the log likelihood ratio against no release at this amplitude, amplitude error integrated out."""
     a = math.exp(log_amplitude)
@@ -43,7 +44,7 @@ def log_gain(log_amplitude: float, alpha: float, beta: float) -> float:  # pragm
     return 0.5 * beta * best - 0.5 * (a - best) ** 2 / variance - 0.5 * math.log(variance * alpha)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def strength_prior(log_rate_sd: float) -> Array:  # pragma: no cover - compiled
     """Return the prior weight of each strength on the grid, (grid,), sum 1."""
     w = (np.arange(2 * GRID_HALF + 1) - GRID_HALF) * GRID_STEP
@@ -53,7 +54,7 @@ def strength_prior(log_rate_sd: float) -> Array:  # pragma: no cover - compiled
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def departure(spread: float) -> Array:  # pragma: no cover - compiled
     """Return the weights of an outfall's departure from its kind on the grid, odd length, sum 1."""
     reach = max(1, math.ceil(3.0 * spread / GRID_STEP))
@@ -64,7 +65,7 @@ def departure(spread: float) -> Array:  # pragma: no cover - compiled
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def likelihood_table(
     alpha: float, beta: float, first: int, out: Array
 ) -> float:  # pragma: no cover - compiled
@@ -78,7 +79,7 @@ def likelihood_table(
     return top
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def shown(alpha: Array, log_centre: Array) -> Array:  # pragma: no cover - compiled
     """Return how far a release of each strength would show in the readings, (grid,), 0 to 1.
 
@@ -94,7 +95,7 @@ def shown(alpha: Array, log_centre: Array) -> Array:  # pragma: no cover - compi
     return share
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def evidence_of_kinds(
     alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float, strengths: Array
 ) -> Array:  # pragma: no cover - compiled
@@ -134,7 +135,7 @@ def evidence_of_kinds(
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def rough_evidences(
     alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float
 ) -> Array:  # pragma: no cover - compiled
@@ -162,7 +163,7 @@ def rough_evidences(
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def log_evidences(
     alpha: Array, beta: Array, log_centres: Array, spreads: Array, log_rate_sd: float
 ) -> Array:  # pragma: no cover - compiled
@@ -176,7 +177,7 @@ def log_evidences(
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def amplitude_weights(
     alpha: float, beta: float, centre: float, spread: float, weight: Array
 ) -> None:  # pragma: no cover - compiled
@@ -197,7 +198,7 @@ def amplitude_weights(
         weight[i] /= total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def likely_amplitudes(
     alpha: Array, beta: Array, log_centre: Array, spread: Array, log_rate_sd: float
 ) -> Array:  # pragma: no cover - compiled
@@ -221,7 +222,7 @@ def likely_amplitudes(
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def pair_evidence(
     alpha: Array, beta: Array, cross: Array, log_centre: Array, spread: Array, log_rate_sd: float
 ) -> tuple[float, Array, Array]:  # pragma: no cover - compiled
@@ -247,7 +248,7 @@ def pair_evidence(
     return log_each.sum() + (cross * amplitude[0] * amplitude[1]).sum(), left, amplitude
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def pair_evidences(
     pairs: NDArray[np.int64], products: Array, cross: Array, water: Array, log_rate_sd: float
 ) -> tuple[Array, Array, Array]:  # pragma: no cover - compiled

@@ -165,6 +165,9 @@ def kit_chance(
 ) -> Array:
     """Return the chance of a yes where the water holds this concentration, known to `sd`; any shape.
 
+    `concentration`, `sd` (its standard error, of a shape that fits) and `limit` [g/m3]; the kit says yes from `limit` on, up to
+    shares of false answers from 0 to 1. Raises InputError where these sum to 1 or more.
+
     >>> float(kit_chance(np.array(np.inf), limit=1.0, sd=0.1, false_positive=0.03, false_negative=0.05))
     0.95
     """

@@ -119,7 +119,11 @@ def doubt_of(travel_s: Array, variance_s2: Array, *, bin_s: float) -> Array:
 
 
 def first_guesses(found: Explanations, usual: Array, *, reach: Array) -> Array:
-    """Return log amplitudes to begin with, those that fit best alone, no further than `reach` from what is usual."""
+    """Return log amplitudes to begin with, those that fit best alone, no further than `reach` from what is usual.
+
+    All are natural logarithms, (explanation, substance). Where the readings say nothing of an amplitude, or call it negative,
+    it is the usual one.
+    """
     alpha, beta = found.alpha.T, found.beta.T
     tells = (alpha > 0.0) & (beta > 0.0)
     best = np.log(np.where(tells, beta, 1.0) / np.where(tells, alpha, 1.0))

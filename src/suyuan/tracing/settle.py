@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.compiled import kernel
 from suyuan.tracing.evidence import SHOWS_AT
 from suyuan.tracing.plume import LASTING_BINS, MODEL_ERROR
 
@@ -99,7 +99,7 @@ class Weighed(NamedTuple):
     late: Array
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def released(total: Array, history: Index, late: Array) -> Array:  # pragma: no cover - compiled
     """Return what a history releases, (row, receptor), from totals over bins (row, receptor, bin + 1).
 
@@ -122,7 +122,7 @@ def released(total: Array, history: Index, late: Array) -> Array:  # pragma: no 
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def share_covariance(station: Index, time: Array, bin_s: float) -> Array:  # pragma: no cover - compiled
     """Return the covariance (receptor, receptor) of the share of a plume that errs: MODEL_ERROR, for LASTING_BINS, by station."""
     size = len(station)
@@ -134,7 +134,7 @@ def share_covariance(station: Index, time: Array, bin_s: float) -> Array:  # pra
     return covariance
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def error_covariance(
     plumes: Plumes, p: int, rows: Index, readings: Readings
 ) -> Array:  # pragma: no cover - compiled
@@ -165,7 +165,7 @@ def error_covariance(
     return covariance
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def errors_of(plumes: Plumes, readings: Readings) -> Errors:  # pragma: no cover - compiled
     """Return where plumes err and how, independently of each other."""
     count = 0
@@ -192,7 +192,7 @@ def errors_of(plumes: Plumes, readings: Readings) -> Errors:  # pragma: no cover
     return Errors(rows, owner, root)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def moved(plumes: Plumes, station: Index) -> tuple[Array, Array]:  # pragma: no cover - compiled
     """Return the mean response a priori (plume, substance, receptor), linearised where the plumes are.
 
@@ -210,7 +210,7 @@ def moved(plumes: Plumes, station: Index) -> tuple[Array, Array]:  # pragma: no 
     return mean, ratio
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def likely_logs(
     information: Array, score: Array, amplitudes: Amplitudes
 ) -> tuple[Array, float]:  # pragma: no cover - compiled
@@ -246,7 +246,7 @@ def likely_logs(
     return x, value
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def products(
     mean: Array, scale: Array, errors: Errors, readings: Readings
 ) -> tuple[Array, Array, Array, Array]:  # pragma: no cover - compiled
@@ -275,7 +275,7 @@ def products(
     return information, score, shared, pulls
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def weigh_plumes(
     plumes: Plumes, amplitudes: Amplitudes, readings: Readings
 ) -> Weighed:  # pragma: no cover - compiled
@@ -307,7 +307,7 @@ def weigh_plumes(
     return Weighed(gain, x, information, lateness(plumes, errors, left, readings.station))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def lateness(
     plumes: Plumes, errors: Errors, left: Array, station: Index
 ) -> Array:  # pragma: no cover - compiled
@@ -322,7 +322,7 @@ def lateness(
     return late
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def forward_solve(lower: NDArray[np.floating], right: Array) -> None:  # pragma: no cover - compiled
     """Replace `right` (row, column) by the solution of lower x = right."""
     for i in range(len(lower)):
@@ -331,7 +331,7 @@ def forward_solve(lower: NDArray[np.floating], right: Array) -> None:  # pragma:
         right[i] /= lower[i, i]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def backward_solve(lower: NDArray[np.floating], right: Array) -> Array:  # pragma: no cover - compiled
     """Return the solution x of lower' x = right, (row,)."""
     x = right.copy()
@@ -342,7 +342,7 @@ def backward_solve(lower: NDArray[np.floating], right: Array) -> Array:  # pragm
     return x
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def plumes_at(
     releases: Releases, late: Array, station: Index, bin_s: float
 ) -> Plumes:  # pragma: no cover - compiled
@@ -359,7 +359,7 @@ def plumes_at(
     return Plumes(response, bend, late, releases.doubt)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def settle(
     releases: Releases, amplitudes: Amplitudes, readings: Readings, rounds: int
 ) -> Weighed:  # pragma: no cover - compiled
@@ -378,7 +378,7 @@ def settle(
     return Weighed(found.gain + log_shown(x, found.information, len(most)), x, found.information, late)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def log_shown(x: Array, information: Array, plumes: int) -> float:  # pragma: no cover - compiled
     """Return the log chance that plumes of log amplitudes x would have shown, that of the one that shows least, each alone."""
     a = np.exp(x)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from suyuan.compiled import kernel
 
 Array = NDArray[np.float64]
 
@@ -147,7 +148,7 @@ def _codes(columns: NDArray[np.int64], bins: int) -> NDArray[np.int64]:
     return np.asarray(((start * (bins + 1) + length) * (bins + 1) + repeats) * 10_000 + period)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def cumulative_square(product: NDArray[np.float32], out: Array) -> None:  # pragma: no cover - compiled
     """Fill `out` (bin + 1, bin + 1) with the cumulative sums from zero over both axes of `product` (bin, bin)."""
     for i in range(product.shape[0]):
@@ -157,7 +158,7 @@ def cumulative_square(product: NDArray[np.float32], out: Array) -> None:  # prag
             out[i + 1, j + 1] = out[i, j + 1] + row
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scan_shapes(
     gram: Array, match: Array, columns: NDArray[np.int64], alpha: Array, beta: Array
 ) -> None:  # pragma: no cover - compiled

@@ -50,7 +50,8 @@ def matrix_with(
     """Return the source-receptor matrix, of which only the rows that are not `known` are computed.
 
     It is the same to the last bit as with nothing known: a row hangs on its own place, time and duration, the operator,
-    the sources and the release bins alone. `known` must come from an equal operator and equal sources.
+    the sources and the release bins alone. `edges` (release bin + 1,) [s] count from the start of the flow. `known` must come
+    from an equal operator and equal sources. Raises InputError where a receptor lies outside the flow.
     """
     is_new = np.ones(len(receptors), bool)
     taken = []
@@ -82,6 +83,8 @@ def rows_of(receptors: Receptors, which: NDArray[np.bool_] | Index) -> Receptors
 
 def kept_bins(known: Array, wanted: Array) -> tuple[slice, slice]:
     """Return the longest begin of the wanted bins that, from some bin on, are known bins: where they are in both.
+
+    `known` and `wanted` (bin + 1,) [s] are edges, ascending; without a common begin both slices are empty.
 
     >>> kept_bins(np.array([0.0, 60.0, 120.0, 150.0]), np.array([60.0, 120.0, 180.0]))
     (slice(1, 2, None), slice(0, 1, None))

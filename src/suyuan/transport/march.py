@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.compiled import kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
@@ -44,9 +44,13 @@ class Sweep(NamedTuple):
     weight: Array
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
-    """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
+    """Fill the masses `after` with one step's advection matrix times the concentrations `before`.
+
+    `after` [g] and `before` [g/m3] have the shape (cells, lakes and boundaries; column); the matrix [m3] stands in `first`
+    (row + 1,), `base` (row,), `columns` and `weights` (entry,) as `remap.Rows` tells.
+    """
     for r in range(len(base)):
         at, end, b = first[r], first[r + 1], base[r]
         for k in range(0, after.shape[1], LANES):
@@ -66,7 +70,7 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
             store(after, r, k, total)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_run(
     first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
 ) -> None:
@@ -94,12 +98,15 @@ def add_run(
             column += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
-    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the
-    matrix."""
+    """Fill `before` with the transposed advection matrix times `after`, which may have fewer rows than the matrix.
+
+    `before` (cells, lakes and boundaries; column) and `after` (row, column) are sensitivities, to a mass [1/g] after the
+    step and so to a concentration [m3/g] before it; the matrix [m3] is that of `advect`.
+    """
     for r in range(len(before)):
         for k in range(0, before.shape[1], LANES):
             store(before, r, k, times(0.0, load(before, r, k)))
@@ -122,7 +129,7 @@ def advect_back(
         r += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def decay(seconds: float, rate: Array, value: Array) -> None:
     """Let first-order decay work on every row of `value` for some seconds."""
     if not rate.any():
@@ -133,7 +140,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
             value[r, k] *= left[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
@@ -141,7 +148,7 @@ def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None
             store(target, to + r, k, load(source, at + r, k))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
@@ -149,7 +156,7 @@ def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
             store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):
@@ -157,7 +164,7 @@ def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) ->
             store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def march_forward(
     mesh: Mesh,
     system: NodeSystem,
@@ -205,7 +212,7 @@ def march_forward(
     copy_rows(after, 0, state, 0, stores)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def march_back(
     mesh: Mesh,
     system: NodeSystem,

@@ -87,7 +87,11 @@ def adjoint(
 def backward_batch(
     operator: TransportOperator, samples: Samples, *, weights: Array, rate: Array, columns: slice
 ) -> Batch:
-    """Return a batch that will march back from its latest reading, with only the readings that it weighs."""
+    """Return a batch that will march back from its latest reading, with only the readings that it weighs.
+
+    `weights` (receptor, column) says by how much each reading counts, `rate` (column,) [1/s] is first-order decay;
+    `columns` are those of this batch.
+    """
     used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
     own, readings = samples.of(used), padded(weights[used], columns)
     first = np.full(len(used), operator.steps)

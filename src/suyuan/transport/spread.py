@@ -7,10 +7,10 @@ lanes.
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.compiled import kernel
 from suyuan.transport.dispersion import IMPLICIT, Factors, Mesh
 from suyuan.transport.elimination import NodeSystem, solve_nodes
 from suyuan.transport.lanes import LANES, load, plus_times, store, times
@@ -19,13 +19,15 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def gather(
     value: Array, onward: Array, back: Array, near: int, cells: tuple[int, int], ends: Index, nodes: Array
 ) -> None:
     """Eliminate the cells of a path from the right-hand side `value`; what they owe goes to its two nodes.
 
-    The first `near` cells are near enough to the start to owe it something.
+    `value` (cells and lakes, column) [g] and `nodes` (node, column) [g] are changed in place; `onward` and `back` (cell,)
+    say what share a cell owes to the next one and to the path's start, `cells` is the first cell and the one after the
+    last, `ends` (2,) are rows of `nodes`. The first `near` cells are near enough to the start to owe it something.
     """
     first, last = cells
     for k in range(0, value.shape[1], LANES):
@@ -42,7 +44,7 @@ def gather(
         store(nodes, ends[1], k, plus_times(load(nodes, ends[1], k), onward[last - 1], own))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def substitute(
     value: Array,
     inverse: Array,
@@ -53,7 +55,11 @@ def substitute(
     ends: Index,
     nodes: Array,
 ) -> None:
-    """Put the nodes' solution back into the cells of a path: `value` becomes a concentration."""
+    """Put the nodes' solution back into the cells of a path: `value` becomes a concentration.
+
+    `value` (cells and lakes, column) is what `gather` left [g] and becomes g/m3 in place; `inverse` (cell,) [1/m3] is that of
+    the eliminated diagonal, `nodes` (node, column) [g/m3] the solution there; the rest as for `gather`.
+    """
     first, last = cells
     for k in range(0, value.shape[1], LANES):
         own, start = load(nodes, ends[1], k), load(nodes, ends[0], k)
@@ -66,7 +72,7 @@ def substitute(
             store(value, c, k, own)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def explicit_part(
     value: Array, volume: Array, exchange: Array, cells: tuple[int, int], path: int, ends: Index, nodes: Array
 ) -> None:
@@ -87,7 +93,7 @@ def explicit_part(
             own, below = onward, flux
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells: tuple[int, int]) -> None:
     """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1:
     none)."""
@@ -98,7 +104,7 @@ def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells
                 store(value, c, k, plus_times(load(value, c, k), shares[b], load(outside, b, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: tuple[int, int]) -> None:
     """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of
     `let_in`."""
@@ -109,7 +115,7 @@ def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: 
                 store(owed, b, k, plus_times(load(owed, b, k), shares[b], load(value, c, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Array, nodes: Array) -> None:
     """Eliminate all cells from the first stage's right-hand side, the masses."""
     onward, back = factors.onward[s], factors.back[s]
@@ -123,7 +129,7 @@ def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Ar
         gather(value, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def second_gather(
     mesh: Mesh,
     factors: Factors,
@@ -162,7 +168,7 @@ def second_gather(
         gather(value, onward, back, near, cells, ends, later)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, nodes: Array) -> None:
     """Finish the second stage: `value` becomes the concentration after the step's dispersion."""
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
@@ -175,7 +181,7 @@ def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, node
             value[len(mesh.cell_reach) + lake, k] = nodes[mesh.lake_node[lake], k]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def disperse(
     mesh: Mesh,
     system: NodeSystem,
@@ -206,7 +212,7 @@ def disperse(
     finish(mesh, factors, s, value, owed, late)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def dilute(volume: Array, lake: Array, value: Array) -> None:
     """Turn masses of cells and lakes into concentrations where nothing disperses."""
     cells = len(volume)

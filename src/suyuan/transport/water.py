@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
+from suyuan.transport.circulation import slowed
 from suyuan.transport.geometry import Geometry
 
 Array = NDArray[np.float64]
@@ -44,19 +45,21 @@ def water_of(
 ) -> Water:
     """Return the flow cut into steps of about `dt_s` that never cross the edge of a bin.
 
+    A ring in which water would go round more than `circulation.TURNS` times in a step is slowed to that.
     A lake stores what its reaches bring and take; what the flow calls external there is its change of volume.
-    Raises InputError where a lake would run dry.
+    `dispersion` (bin, reach) [m2/s] is carried along. Raises InputError where a lake would run dry, that is hold less than
+    LEAST_LAKE_SHARE of its first volume.
     """
-    into = _into(geometry, flow)
+    lengths = np.diff(flow.edges)
+    count = np.maximum(1, np.ceil(lengths / dt_s - 1e-9)).astype(np.int64)
+    into = slowed(geometry, _into(geometry, flow), volume=flow.volume, seconds=lengths / count)
     nodes = len(network.nodes)
     arrives = np.zeros((len(into), nodes))
     np.add.at(arrives.T, geometry.path_nodes.ravel(), into.T)
-    lengths = np.diff(flow.edges)
     first = np.array([network.nodes[n].volume_m3 for n in geometry.lakes])
     gained = np.cumsum(arrives[:, geometry.lakes] * lengths[:, None], axis=0)
     lake = np.vstack([first, first + gained]) if len(first) else np.zeros((len(flow.edges), 0))
     _refuse_dry_lake(network, geometry, lake=lake)
-    count = np.maximum(1, np.ceil(lengths / dt_s - 1e-9)).astype(np.int64)
     bins = np.repeat(np.arange(len(lengths)), count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     return Water(
