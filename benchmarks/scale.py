@@ -59,7 +59,7 @@ TIDAL = Family("scale", tide=(6.0, 8.0), seen=(25.0, 45.0), days=WARM_UP_DAYS + 
 STAGES: tuple[tuple[ModuleType, str, str], ...] = (
     (rolling, "matrix_with", "adjoint matrices"),
     (rolling, "operator_of", "operators"),
-    (rolling, "carried_only", "adjoint matrices: only what is carried"),
+    (rolling, "carried", "adjoint matrices: what is carried"),
     (operator, "assembled", "adjoint matrices: assembly"),
     (reverse, "march_back", "adjoint matrices: marching"),
     (source_receptor._Found, "take", "adjoint matrices: gathering"),  # type: ignore[list-item]

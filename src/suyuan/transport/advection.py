@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.transport.geometry import Geometry
+from suyuan.transport.lanes import njit_uncounted
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -115,7 +115,7 @@ def step_for(geometry: Geometry) -> Step:
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
     """Return the cell of a path that holds x, and the first cell of its stencil, counted from the start.
 
@@ -155,7 +155,7 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
     return i, start
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int, weight: float) -> None:
     """Add a weight to the row that is being written."""
     at = mark[column]
@@ -169,7 +169,7 @@ def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int,
     cursor[AT] = at + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_segment(
     step: Step, columns: Index, weights: Array, path: int, since: float, until: float, factor: float
 ) -> None:
@@ -188,7 +188,7 @@ def add_segment(
         add(step.cursor, step.mark, columns, weights, c, factor * step.held[c])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def push(step: Step, node: int, since: float, until: float, factor: float) -> None:
     """Remember to follow what passed a node between two shares of the step; ~node means: only what came to a
     lake."""
@@ -201,7 +201,7 @@ def push(step: Step, node: int, since: float, until: float, factor: float) -> No
         step.cursor[DEPTH] = depth + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_stretch(
     step: Step, columns: Index, weights: Array, path: int, low: float, high: float, factor: float
 ) -> None:
@@ -220,7 +220,7 @@ def add_stretch(
             push(step, node, near / entered, min(far / entered, 1.0), share)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def lake_share(held: float, given: float, taken: float, until: float) -> tuple[float, float]:
     """Return which shares of a lake's first and of its given mass have left it at a share of the step.
 
@@ -239,7 +239,7 @@ def lake_share(held: float, given: float, taken: float, until: float) -> tuple[f
     return of_held, of_given
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_inflow(
     step: Step, columns: Index, weights: Array, node: int, since: float, until: float, factor: float
 ) -> None:
@@ -262,7 +262,7 @@ def add_inflow(
         add(step.cursor, step.mark, columns, weights, column, weight)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def follow(step: Step, columns: Index, weights: Array) -> None:
     """Follow upstream all that waits on the stack; theta falls from node to node, so this ends."""
     while step.cursor[DEPTH] > 0:

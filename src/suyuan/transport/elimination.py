@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.transport.geometry import Geometry
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import LANES, load, njit_uncounted, plus_times, store, times
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -89,7 +88,7 @@ def _pairs(geometry: Geometry, unknown: Index, *, entry: dict[tuple[int, int], i
     return pairs
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
     """Turn `diagonal` (unknown,) and `upper` (entry,) into its inverse and the multipliers, in place.
 
@@ -109,7 +108,7 @@ def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
         diagonal[k] = inverse
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def solve_nodes(first: Index, column: Index, diagonal: Array, upper: Array, value: Array) -> None:
     """Solve the factorised system for the right-hand sides `value` (unknown or more, column), in place."""
     for k in range(0, value.shape[1], LANES):

@@ -10,8 +10,9 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import numba as nb
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils as _cgutils
@@ -21,6 +22,17 @@ cgutils: Any = _cgutils
 
 LANES = 16
 """Columns in one value."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def njit_uncounted(function: Function) -> Function:
+    """Return the function compiled without numba's counting of references: it must not make arrays.
+
+    Where tuples of twenty arrays go from kernel to kernel, counting took more than half of the time of assembly.
+    """
+    return cast(Function, nb.njit(cache=True, nogil=True, _nrt=False)(function))  # type: ignore[call-overload]
+
 
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 

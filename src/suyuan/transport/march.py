@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import LANES, load, njit_uncounted, plus_times, store, times
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
 
@@ -44,7 +44,7 @@ class Sweep(NamedTuple):
     weight: Array
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
     """Fill the masses `after` with one step's advection matrix times the concentrations `before`."""
     for r in range(len(base)):
@@ -66,7 +66,7 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
             store(after, r, k, total)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_run(
     first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
 ) -> None:
@@ -94,7 +94,7 @@ def add_run(
             column += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
@@ -133,7 +133,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
             value[r, k] *= left[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
@@ -141,7 +141,7 @@ def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None
             store(target, to + r, k, load(source, at + r, k))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
@@ -149,7 +149,7 @@ def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
             store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):

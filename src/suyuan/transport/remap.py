@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from suyuan.transport.advection import (
     push,
     stencil,
 )
+from suyuan.transport.lanes import njit_uncounted
 from suyuan.transport.water import Water
 
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ class Rows(NamedTuple):
     weight: Array
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def fill_step(step: Step, water: Water, cell_share: Array, lakes: Index, n: int) -> None:
     """Fill in what the water does in step n."""
     b, seconds = water.bin[n], water.length[n]
@@ -75,7 +75,7 @@ def fill_step(step: Step, water: Water, cell_share: Array, lakes: Index, n: int)
         step.lake[lake] = water.lake[b, lake] + (water.lake[b + 1, lake] - water.lake[b, lake]) * begin
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def write_row(
     held: Array,
     weights: Array,
@@ -116,7 +116,7 @@ def write_row(
     return left, width
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int) -> None:
     """Write the rows of all cells of a path, as far as there is room.
 
@@ -155,7 +155,7 @@ def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: 
     step.cursor[AT] = at
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def store_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array) -> None:
     """Write the rows of what lakes hold, then of what leaves at boundaries."""
     cells, lakes = len(step.held), len(step.lake)
@@ -179,7 +179,7 @@ def store_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights:
     firsts[len(firsts) - 1] = step.cursor[AT]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def assemble_rows(
     step: Step, water: Water, cell_share: Array, lakes: Index, steps: Index, rows: Rows
 ) -> bool:

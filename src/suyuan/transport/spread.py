@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from suyuan.transport.dispersion import IMPLICIT, Factors, Mesh
 from suyuan.transport.elimination import NodeSystem, solve_nodes
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import LANES, load, njit_uncounted, plus_times, store, times
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def gather(
     value: Array, onward: Array, back: Array, near: int, cells: tuple[int, int], ends: Index, nodes: Array
 ) -> None:
@@ -42,7 +42,7 @@ def gather(
         store(nodes, ends[1], k, plus_times(load(nodes, ends[1], k), onward[last - 1], own))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def substitute(
     value: Array,
     inverse: Array,
@@ -66,7 +66,7 @@ def substitute(
             store(value, c, k, own)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def explicit_part(
     value: Array, volume: Array, exchange: Array, cells: tuple[int, int], path: int, ends: Index, nodes: Array
 ) -> None:
@@ -87,7 +87,7 @@ def explicit_part(
             own, below = onward, flux
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells: tuple[int, int]) -> None:
     """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1:
     none)."""
@@ -98,7 +98,7 @@ def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells
                 store(value, c, k, plus_times(load(value, c, k), shares[b], load(outside, b, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: tuple[int, int]) -> None:
     """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of
     `let_in`."""
@@ -109,7 +109,7 @@ def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: 
                 store(owed, b, k, plus_times(load(owed, b, k), shares[b], load(value, c, k)))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Array, nodes: Array) -> None:
     """Eliminate all cells from the first stage's right-hand side, the masses."""
     onward, back = factors.onward[s], factors.back[s]
@@ -123,7 +123,7 @@ def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Ar
         gather(value, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def second_gather(
     mesh: Mesh,
     factors: Factors,
@@ -162,7 +162,7 @@ def second_gather(
         gather(value, onward, back, near, cells, ends, later)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, nodes: Array) -> None:
     """Finish the second stage: `value` becomes the concentration after the step's dispersion."""
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
@@ -206,7 +206,7 @@ def disperse(
     finish(mesh, factors, s, value, owed, late)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit_uncounted
 def dilute(volume: Array, lake: Array, value: Array) -> None:
     """Turn masses of cells and lakes into concentrations where nothing disperses."""
     cells = len(volume)
