@@ -55,7 +55,19 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     >>> load(2.5, 4.0)
     10.0
     """
-    compiled: Any = nb.njit(nogil=True)(function)
+    return _cached(nb.njit(nogil=True)(function), function)
+
+
+def uncounted_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a `kernel` without numba's counting of references: it must not make arrays.
+
+    Where tuples of twenty arrays go from kernel to kernel, counting took more than half of the time of assembly.
+    """
+    return _cached(nb.njit(nogil=True, _nrt=False)(function), function)  # type: ignore[call-overload]
+
+
+def _cached(compiled: Any, function: Callable[P, R]) -> Callable[P, R]:
+    """Return the compiled function with its machine code kept in our folder."""
     if FOLDER is not None:
         with suppress(OSError):  # a source that is not a file cannot be told from its next version
             compiled._cache = _Cache(function)

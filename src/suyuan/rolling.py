@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from suyuan.report.words import Words
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
-from suyuan.transport.downstream import carried_only
+from suyuan.transport.downstream import carried
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
@@ -112,9 +112,14 @@ def rolled_matrices(
     receptors, _ = receptors_of(network, observations.where(observations.is_usable))
 
     def of(member: FlowMember) -> Rolled:
-        rolled = roll(operator_of(network, member), receptors, sources=sources, edges=edges, store=store)
-        matrix = carried_only(rolled.found.matrix, network, flow=member.flow)
-        return replace(rolled, found=replace(rolled.found, matrix=matrix))
+        return roll(
+            operator_of(network, member),
+            receptors,
+            sources=sources,
+            edges=edges,
+            store=store,
+            carried=carried(network, member.flow, receptors=receptors, sources=sources),
+        )
 
     rolled = []
     with ThreadPoolExecutor(2) as pool:
@@ -137,13 +142,19 @@ def roll(
     sources: Sequence[Source],
     edges: Array,
     store: Path | None,
+    carried: NDArray[np.bool_],
 ) -> Rolled:
-    """Return the source-receptor matrix of one flow member; only rows that are not in the store are computed."""
+    """Return the source-receptor matrix of one flow member; only rows that are not in the store are computed.
+
+    It is 0 where the flow has `carried` (receptor, source) nothing.
+    """
     if store is None:
-        return Rolled(matrix_with(operator, receptors, sources=sources, edges=edges, known=()))
+        return Rolled(
+            matrix_with(operator, receptors, sources=sources, edges=edges, known=(), carried=carried)
+        )
     name = operator_digest(operator, sources)
     held = read_rows(store / name)
-    found = matrix_with(operator, receptors, sources=sources, edges=edges, known=held.rows)
+    found = matrix_with(operator, receptors, sources=sources, edges=edges, known=held.rows, carried=carried)
     return Rolled(found, name, held.files, held.damaged, sum(len(rows.receptors) for rows in held.rows))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import uncounted_kernel
 from suyuan.transport.geometry import Geometry
 
 Array = NDArray[np.float64]
@@ -115,7 +115,7 @@ def step_for(geometry: Geometry) -> Step:
     )
 
 
-@kernel
+@uncounted_kernel
 def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
     """Return the cell of a path that holds x, and the first cell of its stencil, counted from the start.
 
@@ -155,7 +155,7 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
     return i, start
 
 
-@kernel
+@uncounted_kernel
 def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int, weight: float) -> None:
     """Add a weight [m3] to the row that is being written, to its entry of this column if it has one.
 
@@ -173,7 +173,7 @@ def add(cursor: Index, mark: Index, columns: Index, weights: Array, column: int,
     cursor[AT] = at + 1
 
 
-@kernel
+@uncounted_kernel
 def add_segment(
     step: Step, columns: Index, weights: Array, path: int, since: float, until: float, factor: float
 ) -> None:
@@ -192,7 +192,7 @@ def add_segment(
         add(step.cursor, step.mark, columns, weights, c, factor * step.held[c])
 
 
-@kernel
+@uncounted_kernel
 def push(step: Step, node: int, since: float, until: float, factor: float) -> None:
     """Remember to follow what passed a node between two shares of the step; ~node means: only what came to a
     lake."""
@@ -205,7 +205,7 @@ def push(step: Step, node: int, since: float, until: float, factor: float) -> No
         step.cursor[DEPTH] = depth + 1
 
 
-@kernel
+@uncounted_kernel
 def add_stretch(
     step: Step, columns: Index, weights: Array, path: int, low: float, high: float, factor: float
 ) -> None:
@@ -224,7 +224,7 @@ def add_stretch(
             push(step, node, near / entered, min(far / entered, 1.0), share)
 
 
-@kernel
+@uncounted_kernel
 def lake_share(held: float, given: float, taken: float, until: float) -> tuple[float, float]:
     """Return which shares of a lake's first and of its given mass have left it at a share of the step.
 
@@ -243,7 +243,7 @@ def lake_share(held: float, given: float, taken: float, until: float) -> tuple[f
     return of_held, of_given
 
 
-@kernel
+@uncounted_kernel
 def add_inflow(
     step: Step, columns: Index, weights: Array, node: int, since: float, until: float, factor: float
 ) -> None:
@@ -266,7 +266,7 @@ def add_inflow(
         add(step.cursor, step.mark, columns, weights, column, weight)
 
 
-@kernel
+@uncounted_kernel
 def follow(step: Step, columns: Index, weights: Array) -> None:
     """Follow upstream all that waits on the stack; theta falls from node to node, so this ends.
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.elimination import NodeSystem, factorise
 from suyuan.transport.geometry import Geometry
 from suyuan.transport.water import Water
@@ -102,7 +102,7 @@ def factors_for(geometry: Geometry, system: NodeSystem, *, steps: int) -> Factor
     return Factors._make([*arrays, np.zeros((steps, paths), np.int64)])
 
 
-@kernel
+@uncounted_kernel
 def implicit_share(mu: float) -> float:
     """Return the share a for a face between cells, `mu` = D dt / dx^2 (0 where nothing disperses).
 
@@ -112,7 +112,7 @@ def implicit_share(mu: float) -> float:
     return 1.0 - np.sqrt(0.5 + 1.0 / (12.0 * mu)) if mu > 0.0 else 0.0
 
 
-@kernel
+@uncounted_kernel
 def face_exchange(
     volume: Array, reach: Index, length: Array, spread: Array, implicit: Array, explicit: Array
 ) -> tuple[float, float]:
@@ -142,7 +142,7 @@ def face_exchange(
     return 2.0 * spread[reach[0]] / (length[0] * length[0]) * volume[0], before
 
 
-@kernel
+@uncounted_kernel
 def inlet_exchange(half: float, volume: float, entered: float) -> float:
     """Return the exchange [m3] with outside at an end of a path where `entered` [m3] of water comes in.
 
@@ -154,7 +154,7 @@ def inlet_exchange(half: float, volume: float, entered: float) -> float:
     return min(0.5 * half / max(1.0, entered / volume), max(entered, 0.0))
 
 
-@kernel
+@uncounted_kernel
 def fade(peclet: float) -> float:
     """Return the share of exchange with a node that is left against water running to it, x / (e^x - 1).
 
@@ -168,7 +168,7 @@ def fade(peclet: float) -> float:
     return peclet / np.expm1(peclet) if peclet > 1e-12 else 1.0
 
 
-@kernel
+@uncounted_kernel
 def node_peclet(mesh: Mesh, volume: Array, spread: Array, flux: Array, peclet: Array) -> None:
     """Fill the largest Peclet number (see `fade`) of the path ends at each unknown; `flux` (end,) [m3] per
     step."""
@@ -184,7 +184,7 @@ def node_peclet(mesh: Mesh, volume: Array, spread: Array, flux: Array, peclet: A
             peclet[node] = max(peclet[node], number)
 
 
-@kernel
+@uncounted_kernel
 def eliminate_cells(
     volume: Array, exchange: Array, extra: Array, inverse: Array, onward: Array, back: Array
 ) -> tuple[float, float, float, int]:
@@ -263,7 +263,7 @@ def add_path(
     return given, across, taken
 
 
-@kernel
+@uncounted_kernel
 def couple(ends: Index, diagonal: Array, upper: Array, pair: int, left: tuple[float, float, float]) -> None:
     """Add what a path's elimination leaves to its two nodes, wherever they have a place among the
     unknowns."""

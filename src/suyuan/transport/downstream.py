@@ -7,7 +7,7 @@ just above an outfall would else be thought to have seen what it cannot have see
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,35 +16,31 @@ from scipy.sparse.csgraph import dijkstra
 
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
-from suyuan.transport.matrix import SourceReceptorMatrix
+from suyuan.transport.matrix import Receptors, Source
 
 LEAST_SHARE = 0.01
 """A reach runs a way if at least this share of all the water in it went so."""
 
 
-def carried_only(
-    matrix: SourceReceptorMatrix, network: Network, *, flow: BalancedFlow
-) -> SourceReceptorMatrix:
-    """Return the matrix without what would have to spread against flow that never turned.
+def carried(
+    network: Network, flow: BalancedFlow, *, receptors: Receptors, sources: Sequence[Source]
+) -> NDArray[np.bool_]:
+    """Return whether water ever ran from each source to each receptor, (receptor, source).
 
-    Its `values` are zero where no way that the water ever ran leads from the source to the receptor.
+    Elsewhere a release would have to spread against flow that never turned.
     """
     stations, of_receptor = np.unique(
-        np.stack([matrix.receptors.reach, matrix.receptors.chainage_m.astype(str)]),
-        axis=1,
-        return_inverse=True,
+        np.stack([receptors.reach, receptors.chainage_m.astype(str)]), axis=1, return_inverse=True
     )
-    reached = ways(matrix, network, flow=flow, reach=stations[0], chainage_m=stations[1].astype(float))
-    values = matrix.values.copy()
-    values[~reached[of_receptor.ravel()]] = 0.0
-    return replace(matrix, values=values)
+    reached = ways(network, flow, sources=sources, reach=stations[0], chainage_m=stations[1].astype(float))
+    return np.asarray(reached[of_receptor.ravel()])
 
 
 def ways(
-    matrix: SourceReceptorMatrix,
     network: Network,
-    *,
     flow: BalancedFlow,
+    *,
+    sources: Sequence[Source],
     reach: NDArray[np.str_],
     chainage_m: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
@@ -69,8 +65,8 @@ def ways(
     to_place = (connected[:, begin[at]] & runs_on[at]) | (
         connected[:, end[at]] & runs_back[at]
     )  # (node, place)
-    reached = np.zeros((len(reach), len(matrix.sources)), bool)
-    for s, source in enumerate(matrix.sources):
+    reached = np.zeros((len(reach), len(sources)), bool)
+    for s, source in enumerate(sources):
         if source.kind == "boundary":
             reached[:, s] = to_place[node[source.node]]
             continue

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import uncounted_kernel
 from suyuan.transport.geometry import Geometry
 from suyuan.transport.lanes import LANES, load, plus_times, store, times
 
@@ -89,7 +89,7 @@ def _pairs(geometry: Geometry, unknown: Index, *, entry: dict[tuple[int, int], i
     return pairs
 
 
-@kernel
+@uncounted_kernel
 def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
     """Turn `diagonal` (unknown,) and `upper` (entry,) into its inverse and the multipliers, in place.
 
@@ -109,7 +109,7 @@ def factorise(system: NodeSystem, diagonal: Array, upper: Array) -> None:
         diagonal[k] = inverse
 
 
-@kernel
+@uncounted_kernel
 def solve_nodes(first: Index, column: Index, diagonal: Array, upper: Array, value: Array) -> None:
     """Solve the factorised system for the right-hand sides `value` (unknown or more, column), in place."""
     for k in range(0, value.shape[1], LANES):

@@ -46,8 +46,11 @@ def matrix_with(
     sources: Sequence[Source],
     edges: Array,
     known: Sequence[KnownRows],
+    carried: NDArray[np.bool_] | None = None,
 ) -> Found:
     """Return the source-receptor matrix, of which only the rows that are not `known` are computed.
+
+    Those are 0 where not `carried` (receptor, source), if that is given; the known ones are taken as they are.
 
     It is the same to the last bit as with nothing known: a row hangs on its own place, time and duration, the operator,
     the sources and the release bins alone. `edges` (release bin + 1,) [s] count from the start of the flow. `known` must come
@@ -61,7 +64,13 @@ def matrix_with(
         here, there = here[is_new[here]], there[is_new[here]]
         is_new[here] = False
         taken.append((rows, old, bins, here, there))
-    some = source_receptor_matrix(operator, rows_of(receptors, is_new), sources=sources, edges=edges)
+    some = source_receptor_matrix(
+        operator,
+        rows_of(receptors, is_new),
+        sources=sources,
+        edges=edges,
+        carried=None if carried is None else carried[is_new],
+    )
     if is_new.all():
         return Found(some, is_new)
     n = len(receptors)

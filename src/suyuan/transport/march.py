@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
@@ -44,7 +44,7 @@ class Sweep(NamedTuple):
     weight: Array
 
 
-@kernel
+@uncounted_kernel
 def advect(first: Index, base: Index, columns: Index, weights: Array, before: Array, after: Array) -> None:
     """Fill the masses `after` with one step's advection matrix times the concentrations `before`.
 
@@ -70,7 +70,7 @@ def advect(first: Index, base: Index, columns: Index, weights: Array, before: Ar
             store(after, r, k, total)
 
 
-@kernel
+@uncounted_kernel
 def add_run(
     first: Index, base: Index, weights: Array, rows: tuple[int, int], after: Array, before: Array
 ) -> None:
@@ -98,7 +98,7 @@ def add_run(
             column += 1
 
 
-@kernel
+@uncounted_kernel
 def advect_back(
     first: Index, base: Index, columns: Index, weights: Array, after: Array, before: Array
 ) -> None:
@@ -140,7 +140,7 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
             value[r, k] *= left[k]
 
 
-@kernel
+@uncounted_kernel
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
     for r in range(rows):
@@ -148,7 +148,7 @@ def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None
             store(target, to + r, k, load(source, at + r, k))
 
 
-@kernel
+@uncounted_kernel
 def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
     """Add `factor` times the rows of `source` from row `at` on to all rows of `target`."""
     for r in range(len(target)):
@@ -156,7 +156,7 @@ def add_rows(factor: float, source: Array, at: int, target: Array) -> None:
             store(target, r, k, plus_times(load(target, r, k), factor, load(source, at + r, k)))
 
 
-@kernel
+@uncounted_kernel
 def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) -> None:
     """Add weight times rows of `source` to rows of `target`: entry by entry, from row `of` to row `to`."""
     for e in range(len(to)):

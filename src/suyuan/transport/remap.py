@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import uncounted_kernel
 from suyuan.transport.advection import (
     AT,
     POINTS,
@@ -41,7 +41,7 @@ class Rows(NamedTuple):
     weight: Array
 
 
-@kernel
+@uncounted_kernel
 def fill_step(step: Step, water: Water, cell_share: Array, lakes: Index, n: int) -> None:
     """Fill in what the water does in step n."""
     b, seconds = water.bin[n], water.length[n]
@@ -75,7 +75,7 @@ def fill_step(step: Step, water: Water, cell_share: Array, lakes: Index, n: int)
         step.lake[lake] = water.lake[b, lake] + (water.lake[b + 1, lake] - water.lake[b, lake]) * begin
 
 
-@kernel
+@uncounted_kernel
 def write_row(
     held: Array,
     weights: Array,
@@ -116,7 +116,7 @@ def write_row(
     return left, width
 
 
-@kernel
+@uncounted_kernel
 def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int) -> None:
     """Write the rows of all cells of a path, as far as there is room.
 
@@ -155,7 +155,7 @@ def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: 
     step.cursor[AT] = at
 
 
-@kernel
+@uncounted_kernel
 def store_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array) -> None:
     """Write the rows of what lakes hold, then of what leaves at boundaries."""
     cells, lakes = len(step.held), len(step.lake)
@@ -179,7 +179,7 @@ def store_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights:
     firsts[len(firsts) - 1] = step.cursor[AT]
 
 
-@kernel
+@uncounted_kernel
 def assemble_rows(
     step: Step, water: Water, cell_share: Array, lakes: Index, steps: Index, rows: Rows
 ) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from suyuan.compiled import uncounted_kernel
 from suyuan.errors import InputError, nearest
 from suyuan.transport.batches import Batch, batch_columns, overlaps, places_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
@@ -26,8 +27,11 @@ def source_receptor_matrix(
     *,
     sources: Sequence[Source],
     edges: Array | None = None,
+    carried: NDArray[np.bool_] | None = None,
 ) -> SourceReceptorMatrix:
     """Return what a release at each source and in each bin does to each reading.
+
+    Only where `carried` (receptor, source), if that is given (see `downstream`); elsewhere `values` are 0.
 
     `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A
     release enters evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none
@@ -44,16 +48,15 @@ def source_receptor_matrix(
         order=order,
         overlap=overlaps(operator.edges, edges),
         entry=_boundary_entries(operator, sources),
+        carried=np.ones((len(receptors), len(sources)), bool) if carried is None else carried,
     )
-    weights = np.eye(len(receptors))
+    weights, rate = np.eye(len(receptors)), np.zeros(len(receptors))
     batches = [
-        backward_batch(operator, samples, weights=weights, rate=np.zeros(len(receptors)), columns=part)
+        backward_batch(operator, samples, weights=weights, rate=rate, columns=part)
         for part in batch_columns(len(receptors))
     ]
     for leg in march_batches(operator, batches, places=places_of(operator, sources), overlap=found.overlap):
         found.take(operator, leg)
-    initial = np.empty(len(receptors))
-    initial[order] = _held_first(operator, batches)
     return SourceReceptorMatrix(
         receptors=receptors,
         sources=tuple(sources),
@@ -64,27 +67,32 @@ def source_receptor_matrix(
         flow_edges=operator.flow.edges,
         inflow=inflow,
         fraction=found.fraction,
-        initial=initial,
+        initial=_held_first(operator, batches, order=order),
     )
 
 
-def _held_first(operator: TransportOperator, batches: Sequence[Batch]) -> Array:
-    """Return the share of each column's water that was in the network at the start, (column,)."""
-    volume = operator.volume_at(0)
-    held = [water_held(batch.state, volume)[: batch.columns.stop - batch.columns.start] for batch in batches]
-    return np.concatenate([np.empty(0), *held])
+def _held_first(operator: TransportOperator, batches: Sequence[Batch], *, order: Index) -> Array:
+    """Return the share of each reading's water that was in the network at the start, (receptor,)."""
+    volume, held = operator.volume_at(0), np.empty(len(order))
+    for batch in batches:
+        rows = order[batch.columns]
+        held[rows] = water_held(batch.state, volume)[: len(rows)]
+    return held
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What backward marches have found so far; `order` (column,) is the receptor of each column, latest
-    first."""
+    """What backward marches have found so far; `order` (column,) is the receptor of each column, latest first.
+
+    `values` are filled only where `carried` (receptor, source).
+    """
 
     values: NDArray[np.float32]
     fraction: Array
     order: Index
     overlap: sparse.csr_array
     entry: Index
+    carried: NDArray[np.bool_]
 
     def take(self, operator: TransportOperator, leg: Leg) -> None:
         """Add what one batch has found on one leg."""
@@ -94,11 +102,10 @@ class _Found:
         at_boundary = np.flatnonzero(self.entry >= 0)
         if len(at_boundary) and len(gain):
             gain[:, at_boundary] = self._through_boundaries(operator, leg, outside=outside)
-        self.values[rows, :, leg.bins] += gain.transpose(2, 1, 0).astype(np.float32)
+        add_turned(gain.astype(np.float32), rows, leg.bins.start, self.carried, self.values)
         first = np.flatnonzero(np.diff(step_bin, prepend=-1))
         share = np.add.reduceat(outside, first, axis=0)
-        span = slice(int(step_bin[0]), int(step_bin[-1]) + 1)
-        self.fraction[rows, :, span] += share.transpose(2, 1, 0)
+        add_turned(share, rows, int(step_bin[0]), np.ones(self.fraction.shape[:2], bool), self.fraction)
 
     def _through_boundaries(self, operator: TransportOperator, leg: Leg, *, outside: Array) -> Array:
         """Return the gain of releases dissolved in what flows in, (bin, boundary source, column)."""
@@ -108,6 +115,25 @@ class _Found:
         per_mass = outside[:, entry] / np.where(inflow > 0.0, inflow * seconds, np.inf)[..., None]
         bins = self.overlap[leg.steps][:, leg.bins].T @ per_mass.reshape(len(per_mass), -1)
         return np.asarray(bins.reshape(-1, *per_mass.shape[1:]))
+
+
+@uncounted_kernel
+def add_turned(
+    source: NDArray[np.floating],
+    rows: Index,
+    begin: int,
+    wanted: NDArray[np.bool_],
+    target: NDArray[np.floating],
+) -> None:
+    """Add `source` (bin, place, column) to `target` (receptor, place, bin), its columns to `rows`, its bins from `begin` on.
+
+    Only where `wanted` (receptor, place). Place by place: numpy's way passes over all of the target for every column.
+    """
+    for p in range(source.shape[1]):
+        for k in range(len(rows)):
+            if wanted[rows[k], p]:
+                for b in range(len(source)):
+                    target[rows[k], p, begin + b] += source[b, p, k]
 
 
 def _boundary_entries(operator: TransportOperator, sources: Sequence[Source]) -> Index:

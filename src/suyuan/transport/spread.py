@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import kernel
+from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.dispersion import IMPLICIT, Factors, Mesh
 from suyuan.transport.elimination import NodeSystem, solve_nodes
 from suyuan.transport.lanes import LANES, load, plus_times, store, times
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@kernel
+@uncounted_kernel
 def gather(
     value: Array, onward: Array, back: Array, near: int, cells: tuple[int, int], ends: Index, nodes: Array
 ) -> None:
@@ -44,7 +44,7 @@ def gather(
         store(nodes, ends[1], k, plus_times(load(nodes, ends[1], k), onward[last - 1], own))
 
 
-@kernel
+@uncounted_kernel
 def substitute(
     value: Array,
     inverse: Array,
@@ -72,7 +72,7 @@ def substitute(
             store(value, c, k, own)
 
 
-@kernel
+@uncounted_kernel
 def explicit_part(
     value: Array, volume: Array, exchange: Array, cells: tuple[int, int], path: int, ends: Index, nodes: Array
 ) -> None:
@@ -93,7 +93,7 @@ def explicit_part(
             own, below = onward, flux
 
 
-@kernel
+@uncounted_kernel
 def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells: tuple[int, int]) -> None:
     """Add share times the concentration outside to the cells at both ends of a path (`boundaries`, -1:
     none)."""
@@ -104,7 +104,7 @@ def let_in(boundaries: Index, shares: Array, outside: Array, value: Array, cells
                 store(value, c, k, plus_times(load(value, c, k), shares[b], load(outside, b, k)))
 
 
-@kernel
+@uncounted_kernel
 def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: tuple[int, int]) -> None:
     """Add share times the cells at both ends of a path to what their boundaries are owed: the transpose of
     `let_in`."""
@@ -115,7 +115,7 @@ def let_out(boundaries: Index, shares: Array, value: Array, owed: Array, cells: 
                 store(owed, b, k, plus_times(load(owed, b, k), shares[b], load(value, c, k)))
 
 
-@kernel
+@uncounted_kernel
 def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Array, nodes: Array) -> None:
     """Eliminate all cells from the first stage's right-hand side, the masses."""
     onward, back = factors.onward[s], factors.back[s]
@@ -129,7 +129,7 @@ def first_gather(mesh: Mesh, factors: Factors, s: int, value: Array, outside: Ar
         gather(value, onward, back, factors.near[s, p], cells, mesh.path_node[p], nodes)
 
 
-@kernel
+@uncounted_kernel
 def second_gather(
     mesh: Mesh,
     factors: Factors,
@@ -168,7 +168,7 @@ def second_gather(
         gather(value, onward, back, near, cells, ends, later)
 
 
-@kernel
+@uncounted_kernel
 def finish(mesh: Mesh, factors: Factors, s: int, value: Array, owed: Array, nodes: Array) -> None:
     """Finish the second stage: `value` becomes the concentration after the step's dispersion."""
     inverse, onward, back = factors.inverse[s], factors.onward[s], factors.back[s]
@@ -212,7 +212,7 @@ def disperse(
     finish(mesh, factors, s, value, owed, late)
 
 
-@kernel
+@uncounted_kernel
 def dilute(volume: Array, lake: Array, value: Array) -> None:
     """Turn masses of cells and lakes into concentrations where nothing disperses."""
     cells = len(volume)
