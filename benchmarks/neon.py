@@ -17,7 +17,7 @@ Every setting and its reason; none was chosen by how near the answer came. That 
   first reading by the time from that head at half the speed.
 - The rate a priori is what raises the stream by the middle one of the loggers' rises (highest reading less lowest), with the
   tracer's own spread (log-sd 1.4), as in the Severn: a rate read off the median reading would double the stream's salt.
-- * As in `suyuan trace`, no release spreads against the stream to a logger above it (`carried_only`).
+- * As in `suyuan trace`, no release spreads against the stream to a logger above it (`carried`).
 
 Three ways: `told` (both loggers, the place known), `far` (the far logger alone, the place known: the near one then is a witness
 that the tracer has not heard), `place` (both loggers, any place from the head down).
@@ -64,7 +64,7 @@ from suyuan.tracing.release import draw_releases, finding_of
 from suyuan.tracing.result import Candidate, Finding
 from suyuan.tracing.search import Problem
 from suyuan.tracing.verdict import Verdict, weigh
-from suyuan.transport.downstream import carried_only
+from suyuan.transport.downstream import carried
 from suyuan.transport.matrix import Source, SourceReceptorMatrix
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
@@ -230,8 +230,8 @@ def _matrix(
         network, member.flow, dx_m=10.0, dt_s=60.0, dispersion=mixing * member.dispersion_factor
     )
     receptors, _ = receptors_of(network, observations)
-    matrix = source_receptor_matrix(operator, receptors, sources=sources, edges=edges)
-    return carried_only(matrix, network, flow=member.flow)
+    reached = carried(network, member.flow, receptors=receptors, sources=sources)
+    return source_receptor_matrix(operator, receptors, sources=sources, edges=edges, carried=reached)
 
 
 def _as_logged(problem: Problem, *, discharge: float) -> Problem:
