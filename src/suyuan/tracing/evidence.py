@@ -144,17 +144,23 @@ def rough_evidences(
     Laplace's approximation in log amplitudes for the substances that show (beta^2 / alpha > 4), which makes strength and
     departures jointly normal; the others count as if they fitted. `alpha`, `beta` (substance, shape).
     """
+    substances = alpha.shape[0]
     found = np.zeros((len(log_centres), alpha.shape[1]))
+    information, best, log_information = np.empty(substances), np.empty(substances), np.empty(substances)
     for s in range(alpha.shape[1]):
+        for d in range(substances):
+            information[d] = 0.0
+            if alpha[d, s] > 1e-12 and beta[d, s] > 0.0 and beta[d, s] ** 2 > 4.0 * alpha[d, s]:
+                information[d] = beta[d, s] ** 2 / alpha[d, s]
+                best[d], log_information[d] = math.log(beta[d, s] / alpha[d, s]), math.log(information[d])
         for k in range(len(log_centres)):
             gain, square, mean, precision = 0.0, 0.0, 0.0, 0.0
-            for d in range(alpha.shape[0]):
-                if alpha[d, s] <= 1e-12 or beta[d, s] <= 0.0 or beta[d, s] ** 2 <= 4.0 * alpha[d, s]:
+            for d in range(substances):
+                if information[d] == 0.0:
                     continue
-                information = beta[d, s] ** 2 / alpha[d, s]
-                off = math.log(beta[d, s] / alpha[d, s]) - log_centres[k, d]
-                variance = spreads[k, d] ** 2 + 1.0 / information + AMPLITUDE_ERROR**2
-                gain += 0.5 * (information - math.log(information) - math.log(variance))
+                off = best[d] - log_centres[k, d]
+                variance = spreads[k, d] ** 2 + 1.0 / information[d] + AMPLITUDE_ERROR**2
+                gain += 0.5 * (information[d] - log_information[d] - math.log(variance))
                 square += off * off / variance
                 mean += off / variance
                 precision += 1.0 / variance

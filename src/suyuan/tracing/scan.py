@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.blas import strsm
 
 from suyuan.tracing.evidence import log_evidences, rough_evidences
 from suyuan.tracing.library import Library, Strength
@@ -146,20 +146,24 @@ def _products(
     for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
         decay = np.exp(np.float32(-block.substance.decay_per_s) * lag)
         response = block.means.of(matrix.values[:, sources] * decay[:, None, :])
-        rows = len(response)
         response[response < 1e-6 * response.max()] = 0.0  # denormal numbers are slow
-        flat = solve_triangular(
-            factor.astype(np.float32),
-            response.reshape(rows, -1).astype(np.float32, copy=False),
-            lower=True,
-            check_finite=False,
-        ).reshape(rows, len(sources), bins)
+        flat = _whitened(factor, response.reshape(len(response), -1)).reshape(response.shape)
         for s in range(len(sources)):
             solved = np.ascontiguousarray(flat[:, s], np.float32)
             cumulative_square(solved.T @ solved, gram[d, s])
         own = np.stack([residual[d] for residual in residuals]).astype(np.float32)
         match[:, d, :, 1:] = np.cumsum(np.tensordot(own, flat, axes=1), axis=2, dtype=float)
     return gram, match
+
+
+def _whitened(factor: Array, response: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return L^-1 R of the lower `factor` L (reading, reading) and `response` R (reading, column), single precision.
+
+    Solved from the right on the transpose, x L' = R', which is R as it lies in memory: solve_triangular would turn it round
+    twice.
+    """
+    turned = response.astype(np.float32, copy=False).T
+    return np.asarray(strsm(1.0, factor.astype(np.float32).T, turned, side=1, overwrite_b=1).T)
 
 
 def _shape_products(gram: Array, match: Array, *, shapes: Shapes) -> tuple[Array, Array]:
