@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.stats import multivariate_normal
 
 from suyuan.observations import Observations
+from suyuan.tracing.goodness import moved_notes
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.search import Problem
@@ -153,6 +154,8 @@ def test_a_release_beside_an_event_is_still_found():
     given = problem(moved(worlds.read(world, PULSE), "S", 30, TP=0.5))
     verdict = weigh(given)
     names = np.array([s.candidate for s in world.matrix.sources])
+    (note,) = moved_notes(given, verdict)
+    assert "TP @ S +" in note.values["events"]
     share = verdict.single.weight[names[verdict.single.source] == "O1"].sum() * verdict.one
     assert verdict.nobody < 0.05
     assert share > 0.5

@@ -163,3 +163,22 @@ def _half_days(block: Block) -> NDArray[np.int64]:
     station = np.unique(block.station, return_inverse=True)[1]
     turn = ((block.time - block.time.min()) // LEFT_OUT_S).astype(np.int64)
     return np.asarray(station * (turn.max() + 1) + turn, dtype=np.int64)
+
+
+def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
+    """Return a note of what is taken for the river's own movement, if anything is.
+
+    Each event as the determinands, where it shows most, and hours after the first reading.
+    """
+    unrest = (verdict.quiet if verdict.nobody >= 0.5 else verdict.claimed).unrest
+    receptors = problem.matrices[0].receptors
+    hours = (receptors.time - receptors.time.min()) / np.timedelta64(1, "h")
+    names = np.array([block.substance.determinand.id for block in problem.blocks])
+    events = []
+    for course, size in sorted(
+        zip(unrest.course, unrest.size.T, strict=True), key=lambda each: hours[int(np.argmax(each[0]))]
+    ):
+        highest = int(np.argmax(course))
+        what = ", ".join(names[size > 0.0])
+        events.append(f"{what} @ {receptors.station[highest]} +{hours[highest]:.0f} h")
+    return (Note("moved", {"events": "; ".join(events)}),) if events else ()

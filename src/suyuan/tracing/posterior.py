@@ -15,7 +15,13 @@ from suyuan.substances import Substance
 from suyuan.tracing.background import background_parts
 from suyuan.tracing.blind import blind_spots
 from suyuan.tracing.fit import fits_of
-from suyuan.tracing.goodness import departures, fingerprint_notes, fit_notes, shares_outside
+from suyuan.tracing.goodness import (
+    departures,
+    fingerprint_notes,
+    fit_notes,
+    moved_notes,
+    shares_outside,
+)
 from suyuan.tracing.library import Strength, library_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.readings import Block, blocks_of
@@ -254,7 +260,7 @@ def _notes(
     outside: tuple[tuple[str, float], ...],
     top: Finding,
 ) -> tuple[Note, ...]:
-    notes = [*fit_notes(outside), *_decay_notes(problem)]
+    notes = [*fit_notes(outside), *moved_notes(problem, verdict), *_decay_notes(problem)]
     if top.probability >= 0.5:
         found = departures(problem, verdict, candidate=top.candidate.id)
         notes += fingerprint_notes(found, candidate=top.candidate.id)
