@@ -98,9 +98,11 @@ def scene_of_two(problem: Problem) -> Scene:
 def scenes_of_events(problem: Problem, quiet: Claim, *, other: Scene) -> tuple[Scene, ...]:
     """Return scenes in which one source stands in the place of one of the background's events under `quiet`.
 
-    Which events these are is found in the first flow member and every few readings. Scenes that are hopeless beside the
-    `other` one are left out.
+    Which events these are is found in the first flow member and every few readings. Where the river's own movement is
+    hopeless beside the `other` scene there are none, and those that are hopeless themselves are left out.
     """
+    if other.log_density - quiet.log_density() > hopeless(other.log_density - other.ground.log_density):
+        return ()
     thin = _thinned(problem)
     nothing = no_plumes(thin.blocks)
     tried: list[tuple[float, Explanations]] = []
