@@ -42,7 +42,7 @@ from suyuan.qc import flag
 from suyuan.run import POOLED_S, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import CountySize, Event, Family, draw_event
-from suyuan.tracing import posterior, verdict
+from suyuan.tracing import posterior, scenes, verdict
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.result import Trace
@@ -65,11 +65,13 @@ STAGES: tuple[tuple[ModuleType, str, str], ...] = (
     (source_receptor._Found, "take", "adjoint matrices: gathering"),  # type: ignore[list-item]
     (posterior, "problem_of", "readings"),
     (posterior, "weigh", "weighing"),
-    (verdict, "_sought", "weighing: seeking"),
-    (verdict, "ground_of", "weighing: ground"),
-    (verdict, "narrowed", "weighing: scan, first member"),
-    (verdict, "explain", "weighing: scan, all members"),
-    (verdict, "_anew", "weighing: settling"),
+    (verdict, "scene_of_two", "weighing: two plumes"),
+    (verdict, "scenes_of_events", "weighing: sources in the place of events"),
+    (scenes, "_sought", "weighing: seeking"),
+    (scenes, "ground_of", "weighing: ground"),
+    (scenes, "explain", "weighing: scan"),
+    (scenes, "singles_anew", "weighing: settling singles"),
+    (scenes, "pairs_anew", "weighing: settling pairs"),
     (posterior, "_findings", "verdict: releases"),
     (posterior, "why_of", "verdict: why"),
     (posterior, "blind_spots", "verdict: blind spots"),
