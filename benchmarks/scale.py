@@ -26,7 +26,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -56,13 +55,13 @@ SMALL = CountySize(columns=9, loops=2, side_canals=4, sewers=1, outfalls=12)
 OUTFALLS_WITHIN = 110
 TIDAL = Family("scale", tide=(6.0, 8.0), seen=(25.0, 45.0), days=WARM_UP_DAYS + DAYS)
 
-STAGES: tuple[tuple[ModuleType, str, str], ...] = (
+STAGES: tuple[tuple[object, str, str], ...] = (
     (rolling, "matrix_with", "adjoint matrices"),
     (rolling, "operator_of", "operators"),
     (rolling, "carried", "adjoint matrices: what is carried"),
     (operator, "assembled", "adjoint matrices: assembly"),
     (reverse, "march_back", "adjoint matrices: marching"),
-    (source_receptor._Found, "take", "adjoint matrices: gathering"),  # type: ignore[list-item]
+    (source_receptor._Found, "take", "adjoint matrices: gathering"),
     (posterior, "problem_of", "readings"),
     (posterior, "weigh", "weighing"),
     (verdict, "scene_of_two", "weighing: two plumes"),

@@ -31,7 +31,7 @@ STOREYS = (
     ("rolling", "limits"),
     ("run",),
     ("place_run",),
-    ("demo", "advise", "follow"),
+    ("demo", "advise", "follow", "ahead"),
     ("web",),
     ("cli",),
 )
@@ -51,6 +51,7 @@ EDGES = {
     "demo",
     "advise",
     "follow",
+    "ahead",
     "web",
     "cli",
 }

@@ -138,10 +138,11 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
 
 def _trace(folder: Path, ask: Ask, *, out: Path | None, as_json: bool, is_first: bool) -> None:
     """Trace once and show what was found; later than at first a fault is told and no more."""
+    from suyuan.ahead import compiled_ahead
     from suyuan.run import trace_folder
 
     try:
-        with _progress() as progress:
+        with compiled_ahead(), _progress() as progress:
             done = trace_folder(folder, ask, out=out, now=_now(), progress=progress)
     except InputError as error:  # a file caught half-written, or a faulty row: the next change may mend it
         if is_first:
@@ -266,11 +267,12 @@ def demo(
     lang: Language = "",
 ) -> None:
     """Invent a county with a nightly release, trace it, and show the true answer beside the finding."""
+    from suyuan.ahead import compiled_ahead
     from suyuan.demo import demonstrate
     from suyuan.run import Ask
 
     ask = Ask(seed=seed, lang=_language(lang))
-    with _progress() as progress:
+    with compiled_ahead(), _progress() as progress:
         done, truth = demonstrate(folder, ask, now=_now(), is_forced=force, progress=progress)
     _show(done)
     typer.echo(truth)

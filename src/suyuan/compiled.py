@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba as nb
 from numba.core import caching as _caching
@@ -63,7 +63,8 @@ def uncounted_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     Where tuples of twenty arrays go from kernel to kernel, counting took more than half of the time of assembly.
     """
-    return _cached(nb.njit(nogil=True, _nrt=False)(function), function)  # type: ignore[call-overload]
+    njit: Any = nb.njit  # its types do not know `_nrt`
+    return _cached(njit(nogil=True, _nrt=False)(function), function)
 
 
 def _cached(compiled: Any, function: Callable[P, R]) -> Callable[P, R]:
@@ -71,7 +72,16 @@ def _cached(compiled: Any, function: Callable[P, R]) -> Callable[P, R]:
     if FOLDER is not None:
         with suppress(OSError):  # a source that is not a file cannot be told from its next version
             compiled._cache = _Cache(function)
-    return compiled  # type: ignore[no-any-return]
+    return cast("Callable[P, R]", compiled)
+
+
+def are_kept(package: str) -> bool:
+    """Return whether kernels of any module of this package are kept, or none can be: then there is no use in making them.
+
+    >>> are_kept("suyuan.no_such_package") and FOLDER is not None
+    False
+    """
+    return FOLDER is None or any(FOLDER.glob(f"{package}.*"))
 
 
 def sources_digest(package: Path) -> str:

@@ -127,7 +127,7 @@ def add_turned(
 ) -> None:
     """Add `source` (bin, place, column) to `target` (receptor, place, bin), its columns to `rows`, its bins from `begin` on.
 
-    Only where `wanted` (receptor, place). Place by place: numpy's way passes over all of the target for every column.
+    Only where `wanted` (receptor, place); what is not wanted is never touched.
     """
     for p in range(source.shape[1]):
         for k in range(len(rows)):
