@@ -17,7 +17,7 @@ from suyuan.tracing.goodness import moved_notes
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.search import Problem
-from suyuan.tracing.unrest import ROUGH, SIZES, Course, Courses, calm, courses_of, unrest_of
+from suyuan.tracing.unrest import ROUGH, SIZES, Course, Courses, courses_of, unrest_of
 from suyuan.tracing.verdict import weigh
 from suyuan.transport.matrix import Means
 
@@ -113,7 +113,7 @@ def test_the_first_event_is_the_one_of_the_highest_bayes_factor():
     given = Courses(course, 1.0, np.ones((24, 24)))
     covariance = 0.01 * np.eye(24)
     residual = 0.1 * rng.standard_normal(24) + course[2]
-    found = unrest_of(given, [Course(covariance, residual, EACH, 1.0)])
+    found = unrest_of(given, [Course(covariance, residual, EACH, 1.0)], begin=given.none(1))
     none = multivariate_normal(np.zeros(24), covariance).logpdf(residual)
     factors = [
         [
@@ -131,7 +131,8 @@ def test_the_first_event_is_the_one_of_the_highest_bayes_factor():
 
 
 def test_no_events_add_nothing():
-    assert not calm(2, 5).covariance(1, Means(sparse.csr_array(np.eye(5)))).any()
+    given = Courses(np.ones((3, 24)), 1.0, np.ones((24, 24)))
+    assert not given.none(2).covariance(1, EACH).any()
 
 
 def test_a_river_that_moves_by_itself_accuses_nobody():

@@ -14,7 +14,7 @@ from suyuan.tracing.background import BackgroundParts
 from suyuan.tracing.plume import Claim, claim
 from suyuan.tracing.readings import Block
 from suyuan.tracing.scan import Grid, SourceScan, log_sum, scan_member
-from suyuan.tracing.unrest import Course, Courses, Unrest, calm, unrest_of
+from suyuan.tracing.unrest import Course, Courses, Unrest, unrest_of
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -65,19 +65,20 @@ class Problem:
 
         And in which the background has these events, none if left out.
         """
-        events = unrest or calm(len(self.blocks), len(self.matrices[0].receptors))
+        events = unrest or self.courses.none(len(self.blocks))
         return claim(
             self.blocks, self.parts, plumes=plumes, unrest=events, bin_s=self.bin_s, is_crude=is_crude
         )
 
-    def restless(self, plumes: Plumes) -> Claim:
+    def restless(self, plumes: Plumes, *, begin: Unrest | None = None) -> Claim:
         """Return the same where the background may have events beside the plumes.
 
-        Events and the background's shares depend on each other, and are found in turn.
+        Events and the background's shares depend on each other, and are found in turn; those to `begin` with are kept.
         """
-        found = best = self.claim(plumes)
+        first = begin or self.courses.none(len(self.blocks))
+        found = best = self.claim(plumes, unrest=first)
         for _ in range(UNREST_ROUNDS):
-            unrest = unrest_of(self.courses, _sought_in(found, plumes))
+            unrest = unrest_of(self.courses, _sought_in(found, plumes), begin=first)
             found = self.claim(plumes, unrest=unrest)
             best = max(best, found, key=lambda each: each.log_density(plumes))
         return best

@@ -58,6 +58,10 @@ class Courses:
     expected: float
     likeness: Array
 
+    def none(self, substances: int) -> Unrest:
+        """Return no events at all, in so many substances."""
+        return Unrest(self.course[:0], np.empty((substances, 0)), self.likeness)
+
 
 def courses_of(matrix: SourceReceptorMatrix) -> Courses:
     """Return the events of the background that the receptors of a matrix could have seen."""
@@ -120,11 +124,6 @@ class Unrest:
         return means.between((moved.T @ moved) * self.likeness)
 
 
-def calm(substances: int, receptors: int) -> Unrest:
-    """Return no events at all."""
-    return Unrest(np.empty((0, receptors)), np.empty((substances, 0)), np.ones((receptors, receptors)))
-
-
 @dataclass(frozen=True)
 class Course:
     """A substance's readings in which events are sought.
@@ -139,13 +138,13 @@ class Course:
     level: float
 
 
-def unrest_of(courses: Courses, readings: Sequence[Course]) -> Unrest:
-    """Return the events in the background of these substances, the likeliest first.
+def unrest_of(courses: Courses, readings: Sequence[Course], *, begin: Unrest) -> Unrest:
+    """Return the events in the background of these substances, the likeliest first, after those to `begin` with.
 
     Each is proposed as if its course were known and kept if it still explains enough with a course that may err.
     """
     log_each = float(np.log(courses.expected / max(len(courses.course), 1)))
-    found = Unrest(np.empty((0, courses.course.shape[1])), np.empty((len(readings), 0)), courses.likeness)
+    found = begin
     each = [_Explained.by(found, courses, substance=d, of=of) for d, of in enumerate(readings)]
     is_open = np.ones(len(courses.course), bool)
     for _ in range(MOST_TRIES):

@@ -62,13 +62,16 @@ def weigh(problem: Problem) -> Verdict:
 
     Sources are weighed in several scenes (`scenes`), each against its own background. Nobody is weighed under a covariance of
     his own, in which nothing is claimed and so nothing forgiven, and in which the background has events as it has beside
-    a source. That somebody released is judged before the evidence is weakened: flow that is wrong hides who it was, not that
-    it was.
+    a source: those found beside a source are tried without it too. That somebody released is judged before the evidence
+    is weakened: flow that is wrong hides who it was, not that it was.
     """
-    prior = problem.grid.prior
-    quiet = problem.restless(no_plumes(problem.blocks))
+    prior, nothing = problem.grid.prior, no_plumes(problem.blocks)
+    quiet = problem.restless(nothing)
     of_two = scene_of_two(problem)
-    scenes = (of_two, *scenes_of_events(problem, quiet, other=of_two))
+    others = scenes_of_events(problem, quiet, other=of_two)
+    scenes = (of_two, *others)
+    quiets = (quiet, *(problem.restless(nothing, begin=other.claimed.unrest) for other in others))
+    quiet = max(quiets, key=lambda claimed: claimed.log_density())
     leading = max(scenes, key=lambda scene: scene.log_density)
     ground, exact = leading.ground, together(scenes, leading.ground)
     shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
