@@ -18,6 +18,7 @@ STOREYS = (
     ("substances",),
     ("network",),
     ("flow", "observations", "fingerprints"),
+    ("altered_flow",),
     # answers: arrays in, results out; pure
     ("transport", "hydraulics", "standards", "qc", "scoring", "synthetic", "heat"),
     ("tracing", "apportion", "drains", "bloom"),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from suyuan.errors import InputError
@@ -128,20 +127,20 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
 
 def _closed(flow: FlowField, network: Network) -> BalancedFlow:
     """Return the closed flow, however far the given one was from closing."""
-    if not _has_outside(network).any():
+    if not has_outside(network).any():
         what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
         raise InputError(network.source, what, "give the node where the network ends the kind outlet")
     flow = _in_network_order(flow, network)
     volume, dry = _edge_volumes(flow, network)
     storing = np.diff(volume, axis=0) / np.diff(flow.edges)[:, None]
-    leaving, entering = _incidence(network)
+    leaving, entering = incidence(network)
     given_external, is_free = _given_external(flow, network)
     given = np.where(is_free, 0.0, given_external)
     balance = _balance_report(flow, network, storing=storing, external=given, is_free=is_free)
     discharge = _closed_discharge(flow, network, storing=storing, given=given_external, is_free=is_free)
     end = discharge - storing
     external = (leaving @ discharge.T - entering @ end.T).T
-    external[:, ~_has_outside(network)] = 0.0
+    external[:, ~has_outside(network)] = 0.0
     squares = (discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
     change = np.sqrt(np.mean(squares, axis=0) / 2.0)
     report = WaterBalance(**{**vars(balance), "correction": change, "dry": dry})
@@ -153,11 +152,11 @@ def _closed_discharge(
 ) -> Array:
     """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
-    leaving, entering = _incidence(network)
+    leaving, entering = incidence(network)
     root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
     variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
     external = np.where(np.isnan(given), 0.0, given)
-    slack = np.where(_has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
+    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
     for free in np.unique(is_free, axis=0):
         keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
         if not keep.any():
@@ -172,39 +171,6 @@ def _closed_discharge(
             discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
             entered -= slack[keep] * multiplier.T
     return discharge
-
-
-def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
-    """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
-
-    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
-    it takes the difference up only where no outlet can, or where it holds no volume of its own. Discharges change as little as
-    continuity allows, each reach in proportion to its root mean square.
-    """
-    leaving, entering = _incidence(network)
-    keep = ~_takes_up(network)
-    net = (entering - leaving)[keep]
-    square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
-    variance = square + 1e-6 * square.max() + 1e-18
-    least = np.where(_has_outside(network)[keep], 1e-9 * variance.max(), 0.0)
-    matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(least)).tocsc()
-    multiplier = splu(matrix).solve((external - flow.external)[:, keep].T)
-    change = -(sparse.diags(variance) @ net.T @ multiplier).T
-    start, end = flow.discharge_start + change, flow.discharge_end + change
-    closed = (leaving @ start.T - entering @ end.T).T
-    closed[:, ~_has_outside(network)] = 0.0
-    return replace(flow, discharge_start=start, discharge_end=end, external=closed)
-
-
-def _takes_up(network: Network) -> NDArray[np.bool_]:
-    """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
-    leaving, entering = _incidence(network)
-    _, water = connected_components(leaving @ entering.T, directed=False)
-    is_open = np.array(
-        [n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes]
-    )
-    is_lake = np.array([n.kind == "lake" for n in network.nodes])
-    return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
 
 
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
@@ -280,7 +246,7 @@ def _edge_volumes(flow: FlowField, network: Network) -> tuple[Array, tuple[str, 
     return np.maximum(edge, least), dry
 
 
-def _incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return (node, reach) matrices: one where the reach leaves the node, one where it enters."""
     n, r = len(network.nodes), len(network.reaches)
     ones, columns = np.ones(r), np.arange(r)
@@ -290,14 +256,15 @@ def _incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     return leaving, entering
 
 
-def _has_outside(network: Network) -> NDArray[np.bool_]:
+def has_outside(network: Network) -> NDArray[np.bool_]:
+    """Return which nodes (node,) water may enter or leave from outside."""
     return np.array([n.kind in ("boundary", "outlet", "lake") for n in network.nodes])
 
 
 def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[np.bool_]]:
     """Return the given inflow (bin, node) [m3/s], NaN where free, and where it is, (bin, node)."""
     external = np.zeros((len(flow.edges) - 1, len(network.nodes)))
-    external[:, _has_outside(network)] = np.nan
+    external[:, has_outside(network)] = np.nan
     known = {n.id: i for i, n in enumerate(network.nodes)}
     for b, name in enumerate(flow.boundaries):
         if name not in known:
@@ -318,7 +285,7 @@ def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[n
 def _balance_report(
     flow: FlowField, network: Network, *, storing: Array, external: Array, is_free: NDArray[np.bool_]
 ) -> WaterBalance:
-    leaving, entering = _incidence(network)
+    leaving, entering = incidence(network)
     start, end = flow.discharge_start.T, flow.discharge_end.T
     inwards = (entering @ np.maximum(end, 0.0) + leaving @ np.maximum(-start, 0.0)).T
     outwards = (leaving @ np.maximum(start, 0.0) + entering @ np.maximum(-end, 0.0)).T

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.flow import BalancedFlow, with_inflows
+from suyuan.altered_flow import circulations_of, with_inflows, with_splits
+from suyuan.flow import BalancedFlow
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
@@ -18,13 +19,15 @@ class FlowErrors:
     """Log standard deviations of what the given flow gets wrong.
 
     `travel_common` and `travel_reach`: travel times of the whole network and of each reach. `inflow`: mean inflow of each
-    boundary. `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of known
-    width and depth show (Jobson, 1996, gives the scatter of such relations).
+    boundary. `split`: the discharge of each reach, as far as continuity leaves it free (decision 017). `dispersion`: the
+    mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of known width and depth show
+    (Jobson, 1996, gives the scatter of such relations).
     """
 
     travel_common: float = 0.10
     travel_reach: float = 0.12
     inflow: float = 0.12
+    split: float = 0.3
     dispersion: float = 0.5
 
 
@@ -47,14 +50,16 @@ def flow_members(
     """Return `count` flow members, the given flow first, the others drawn with these errors.
 
     Travel times change through the water held in each reach, which leaves discharges and their balance as they are; inflows
-    change by one factor a boundary, and the discharges below follow.
+    change by one factor a boundary, and the discharges below follow; where waters divide, the shares change.
     """
     errors = errors or FlowErrors()
-    return (FlowMember(flow, 1.0), *(_drawn(network, flow, errors=errors, rng=rng) for _ in range(count - 1)))
+    free = circulations_of(network)
+    drawn = (_drawn(network, flow, errors=errors, free=free, rng=rng) for _ in range(count - 1))
+    return (FlowMember(flow, 1.0), *drawn)
 
 
 def _drawn(
-    network: Network, flow: BalancedFlow, *, errors: FlowErrors, rng: np.random.Generator
+    network: Network, flow: BalancedFlow, *, errors: FlowErrors, free: Array, rng: np.random.Generator
 ) -> FlowMember:
     common = errors.travel_common * rng.standard_normal()
     travel = np.exp(common + errors.travel_reach * rng.standard_normal(len(network.reaches)))
@@ -62,5 +67,7 @@ def _drawn(
     dispersion = float(np.exp(errors.dispersion * rng.standard_normal()))
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
     changed = with_inflows(flow, network, external=flow.external * np.where(is_boundary, factor, 1.0))
+    split = np.exp(errors.split * rng.standard_normal(len(network.reaches)))
+    changed = with_splits(changed, network, factor=split, circulations=free)
     more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
     return FlowMember(replace(changed, volume=flow.volume + more), dispersion)

@@ -1,0 +1,106 @@
+"""Other flows that close as exactly as the given one: more or less let in, and other splits where waters divide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.sparse.linalg import splu
+
+from suyuan.flow import BalancedFlow, has_outside, incidence
+from suyuan.network import Network
+
+Array = NDArray[np.float64]
+
+STILL = 1e-4
+"""Discharges below this share of the highest (root mean square of a reach) count as no larger than it when splits change."""
+
+
+def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
+    """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
+
+    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
+    it takes the difference up only where no outlet can, or where it holds no volume of its own. Discharges change as little as
+    continuity allows, each reach in proportion to its root mean square.
+    """
+    leaving, entering = incidence(network)
+    keep = ~_takes_up(network)
+    net = (entering - leaving)[keep]
+    square = np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0
+    variance = square + 1e-6 * square.max() + 1e-18
+    least = np.where(has_outside(network)[keep], 1e-9 * variance.max(), 0.0)
+    matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(least)).tocsc()
+    multiplier = splu(matrix).solve((external - flow.external)[:, keep].T)
+    return _changed(flow, network, change=-(sparse.diags(variance) @ net.T @ multiplier).T)
+
+
+def with_splits(flow: BalancedFlow, network: Network, *, factor: Array, circulations: Array) -> BalancedFlow:
+    """Return the flow with discharges as near to `factor` (reach,) times the given ones as continuity leaves them free to be.
+
+    Volumes and what enters stay, so only what goes round a loop, or to one outlet rather than another, can change: the
+    `circulations` (reach, circulation) of `circulations_of`. Least squares in every bin, each reach in proportion to its own
+    discharge then, so that nothing passes a closed gate. The assumption that hurts most: that splits are wrong by the same share
+    all the time.
+    """
+    if not circulations.shape[1]:
+        return flow
+    given = 0.5 * (flow.discharge_start + flow.discharge_end)
+    least = STILL * np.sqrt(np.mean(given**2, axis=0).max()) + 1e-12
+    weight = 1.0 / (np.abs(given) + least) ** 2
+    normal = np.einsum("rk,br,rl->bkl", circulations, weight, circulations, optimize=True)
+    right = (weight * (factor - 1.0) * given) @ circulations
+    amount = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    return _changed(flow, network, change=amount @ circulations.T)
+
+
+def circulations_of(network: Network) -> Array:
+    """Return discharges that go round and need no water from outside, (reach, circulation), linearly independent.
+
+    One for each reach beyond a spanning tree, along the reach and back through the tree, where all nodes that take up
+    what more or less is let in count as one. A tree with one outlet has none.
+    """
+    leaving, entering = incidence(network)
+    is_open = _takes_up(network)
+    place = np.where(is_open, 0, np.cumsum(~is_open) - int(not is_open.any()))
+    ends = np.stack([(place @ side).astype(int) for side in (leaving, entering)])
+    tree, root = _spanning_tree(ends, count=int(place.max()) + 1)
+    closing = np.setdiff1d(np.arange(ends.shape[1]), tree)
+    one = sparse.csr_matrix((np.ones(len(place)), (place, np.arange(len(place)))))
+    net = (one @ (entering - leaving))[np.setdiff1d(np.arange(int(place.max()) + 1), root)].tocsc()
+    circulations = np.zeros((ends.shape[1], len(closing)))
+    circulations[closing, np.arange(len(closing))] = 1.0
+    if len(tree) and len(closing):
+        circulations[tree] = -splu(net[:, tree]).solve(net[:, closing].toarray())
+    return np.asarray(np.rint(circulations))
+
+
+def _spanning_tree(ends: NDArray[np.int64], *, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the reaches that span all places, and one place of each connected water; `ends` (2, reach)."""
+    pairs, reach = np.unique(np.sort(ends, axis=0), axis=1, return_index=True)
+    graph = sparse.coo_matrix((reach + 1.0, (pairs[0], pairs[1])), (count, count))  # zero would be no reach
+    tree = minimum_spanning_tree(graph.tocsr()).data.astype(np.int64) - 1
+    _, water = connected_components(graph, directed=False)
+    return np.sort(tree), np.unique(water, return_index=True)[1]
+
+
+def _changed(flow: BalancedFlow, network: Network, *, change: Array) -> BalancedFlow:
+    """Return the flow with this `change` (bin, reach) of discharge at both ends of every reach."""
+    leaving, entering = incidence(network)
+    start, end = flow.discharge_start + change, flow.discharge_end + change
+    external = (leaving @ start.T - entering @ end.T).T
+    external[:, ~has_outside(network)] = 0.0
+    return replace(flow, discharge_start=start, discharge_end=end, external=external)
+
+
+def _takes_up(network: Network) -> NDArray[np.bool_]:
+    """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
+    leaving, entering = incidence(network)
+    _, water = connected_components(leaving @ entering.T, directed=False)
+    is_open = np.array(
+        [n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes]
+    )
+    is_lake = np.array([n.kind == "lake" for n in network.nodes])
+    return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
