@@ -15,7 +15,14 @@ from suyuan.altered_flow import circulations_of, with_splits
 from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
 
-EVERY = [networks.single_reach, networks.confluence, networks.loop, networks.tidal, networks.gate, networks.lake]
+EVERY = [
+    networks.single_reach,
+    networks.confluence,
+    networks.loop,
+    networks.tidal,
+    networks.gate,
+    networks.lake,
+]
 
 
 def residual(flow: BalancedFlow, network: Network) -> NDArray[np.float64]:

@@ -209,7 +209,7 @@ def table(log_gain: np.ndarray) -> Explanations:
     n = len(log_gain)
     zero = np.zeros(n, np.int64)
     return Explanations(
-        zero, zero, np.arange(n), zero, np.zeros(n), log_gain, np.ones((1, n)), np.ones((1, n))
+        zero, zero, np.arange(n), zero, zero, np.zeros(n), log_gain, np.ones((1, n)), np.ones((1, n))
     )
 
 

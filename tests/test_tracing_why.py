@@ -87,8 +87,9 @@ def joint(found: Traced, suspicion: Suspicion) -> Normal:
     )
     rows = verdict.single.where(np.array([best]))
     seen = responses(given, 0, source=rows.source)
-    plumes = settled_plumes(given, verdict.ground, seen=seen, found=rows)
-    return normal_of(given.blocks, verdict.claimed.backgrounds, plumes=plumes)
+    scene = verdict.scenes[rows.scene[0]]
+    plumes = settled_plumes(given, scene.ground, seen=seen, found=rows)
+    return normal_of(given.blocks, scene.claimed.backgrounds, plumes=plumes)
 
 
 @pytest.mark.parametrize("found", [of_one, of_nobody])
@@ -105,7 +106,7 @@ def test_what_the_readings_say_adds_up_to_the_ratio_of_their_densities(found):
 
 
 def gain_settled(found: Traced, suspicion: Suspicion) -> float:
-    """Return the evidence that the verdict gives the best explanation of one or two, once their plumes have settled."""
+    """Return the log density, but for a constant, of the readings under the best explanation of one or two."""
     verdict = found.verdict
     tables = (verdict.single,) if len(suspicion.candidates) == 1 else (verdict.first, verdict.second)
     names = np.array([s.candidate for s in found.problem.matrices[0].sources])
@@ -114,7 +115,9 @@ def gain_settled(found: Traced, suspicion: Suspicion) -> float:
     best = np.array([max(rows, key=tables[0].weight.item)])
     each = joined([table.where(best) for table in tables])
     seen = responses(found.problem, 0, source=each.source)
-    return settled(found.problem, verdict.ground, seen=seen, found=each, rounds=ROUNDS).log_gain
+    scene = verdict.scenes[each.scene[0]]
+    gain = settled(found.problem, scene.ground, seen=seen, found=each, rounds=ROUNDS).log_gain
+    return gain + scene.ground.log_density - scene.claimed.log_prior
 
 
 @pytest.mark.parametrize("found", [of_one, of_one_in_noise, of_two])
@@ -195,10 +198,11 @@ def test_what_all_other_readings_let_expect_of_plumes_is_the_conditional_normal_
     given, verdict = found.problem, found.verdict
     best = np.array([int(np.argmax(verdict.first.weight))])
     rows = joined([verdict.first.where(best), verdict.second.where(best)])
-    plumes = settled_plumes(given, verdict.ground, seen=responses(given, 0, source=rows.source), found=rows)
-    quiet = Quiet.of_backgrounds(given.blocks, verdict.claimed.backgrounds)
+    scene = verdict.scenes[0]
+    plumes = settled_plumes(given, scene.ground, seen=responses(given, 0, source=rows.source), found=rows)
+    quiet = Quiet.of_backgrounds(given.blocks, scene.claimed.backgrounds)
     mean, sd = expected_of(quiet, plumes)
-    bare = normal_of(given.blocks, verdict.claimed.backgrounds)
+    bare = normal_of(given.blocks, scene.claimed.backgrounds)
     usual, errors, strengths = (
         np.concatenate([part[d, b.means.first] for d, b in enumerate(given.blocks)])
         for part in (plumes.usual, plumes.errors, plumes.strengths)
@@ -218,9 +222,8 @@ def test_plumes_are_linear_in_log_amplitudes_about_the_likeliest():
     found = of_one()
     given, single = found.problem, found.verdict.single
     row = single.where(np.array([int(np.argmax(single.weight))]))
-    plumes = settled_plumes(
-        given, found.verdict.ground, seen=responses(given, 0, source=row.source), found=row
-    )
+    ground = found.verdict.scenes[row.scene[0]].ground
+    plumes = settled_plumes(given, ground, seen=responses(given, 0, source=row.source), found=row)
     variance = (plumes.strengths**2).sum(axis=2)
     log_sd = np.sqrt(given.grid.strength.log_sd**2 + given.grid.library.spread[row.kind[0]] ** 2 + 0.1**2)
     assert np.sqrt(variance) == pytest.approx(log_sd[:, None] * np.abs(plumes.mean[0]))

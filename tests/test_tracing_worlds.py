@@ -268,6 +268,7 @@ def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
         source=row // 8,
         shape=np.zeros(16, np.int64),
         kind=np.zeros(16, np.int64),
+        scene=np.zeros(16, np.int64),
         log_prior=np.full(16, -3.0),
         log_gain=30.0 * (row % 8),
         alpha=np.ones((1, 16)),
@@ -284,7 +285,7 @@ def test_members_that_agree_weaken_the_evidence_no_further():
     row = np.arange(8)
     zero = np.zeros(8, np.int64)
     agreeing = Explanations(
-        row, zero, zero, zero, np.zeros(8), np.full(8, 50.0), np.ones((1, 8)), np.ones((1, 8))
+        row, zero, zero, zero, zero, np.zeros(8), np.full(8, 50.0), np.ones((1, 8)), np.ones((1, 8))
     )
     assert temperature_of(agreeing, 8) == LEAST_TEMPERATURE
     assert effective_members(agreeing, 8) == pytest.approx(8.0)

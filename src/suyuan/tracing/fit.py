@@ -73,11 +73,12 @@ def _fit(block: Block, station: str, *, expected: Array, observations: Observati
 
 
 def _background(problem: Problem, verdict: Verdict, *, d: int, plume: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of the background at a block's readings, given the readings less the plume."""
-    block, factor = problem.blocks[d], verdict.claimed.factors[d]
-    found = verdict.claimed.backgrounds[d]
+    """Return mean and standard deviation of the background, its events included, given a block's readings less the plume."""
+    block, believed = problem.blocks[d], verdict.believed
+    factor, found = believed.factors[d], believed.backgrounds[d]
     parts = block.means.between(problem.parts.covariance)
     smooth = found.level**2 * (np.tensordot(found.shares**2, parts, axes=1) + 0.49)
+    smooth = smooth + believed.unrest.covariance(d, block.means)
     weight = cho_solve((factor, True), block.value - plume - found.level)
     spread = smooth - smooth @ cho_solve((factor, True), smooth)
     return found.level + smooth @ weight, np.sqrt(np.maximum(np.diag(spread), 0.0))

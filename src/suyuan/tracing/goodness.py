@@ -35,6 +35,9 @@ DEPARTURE = 2.5
 """Standard deviations by which a substance may depart from the fingerprint before it is said."""
 
 
+WORTH_TELLING = 0.25
+"""Probability of a scene, or of nobody, from which its events are told."""
+
 LEAST_ALPHA = 1e-12
 """A substance whose plume would tell less than this [alpha of `evidence`] was not measured where the plume passed."""
 
@@ -168,17 +171,19 @@ def _half_days(block: Block) -> NDArray[np.int64]:
 def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
     """Return a note of what is taken for the river's own movement, if anything is.
 
-    Each event as the determinands, where it shows most, and hours after the first reading.
+    Each event, of nobody's or of any scene that may well hold, as the determinands, where it shows most, and hours after the
+    first reading.
     """
-    unrest = (verdict.quiet if verdict.nobody >= 0.5 else verdict.claimed).unrest
+    shares = verdict.scene_shares
+    told = [scene.claimed for scene, p in zip(verdict.scenes, shares, strict=True) if p >= WORTH_TELLING]
+    told += [verdict.quiet] if verdict.nobody >= WORTH_TELLING else []
     receptors = problem.matrices[0].receptors
     hours = (receptors.time - receptors.time.min()) / np.timedelta64(1, "h")
     names = np.array([block.substance.determinand.id for block in problem.blocks])
-    events = []
-    for course, size in sorted(
-        zip(unrest.course, unrest.size.T, strict=True), key=lambda each: hours[int(np.argmax(each[0]))]
-    ):
-        highest = int(np.argmax(course))
-        what = ", ".join(names[size > 0.0])
-        events.append(f"{what} @ {receptors.station[highest]} +{hours[highest]:.0f} h")
-    return (Note("moved", {"events": "; ".join(events)}),) if events else ()
+    events: dict[str, float] = {}
+    for claimed in told:
+        for course, size in zip(claimed.unrest.course, claimed.unrest.size.T, strict=True):
+            highest = int(np.argmax(course))
+            what = ", ".join(names[size > 0.0])
+            events[f"{what} @ {receptors.station[highest]} +{hours[highest]:.0f} h"] = hours[highest]
+    return (Note("moved", {"events": "; ".join(sorted(events, key=lambda e: events[e]))}),) if events else ()

@@ -52,12 +52,15 @@ class Claim:
 
     def log_density(self, removed: Sequence[Array] | None = None) -> float:
         """Return the log density of the readings less the `removed` plumes, background shares at their best included."""
-        total = self.unrest.log_prior
-        for residual, factor, background in zip(
-            self.residuals(removed), self.factors, self.backgrounds, strict=True
-        ):
-            total += -0.5 * residual @ residual - np.log(np.diag(factor)).sum() + background.log_prior
+        total = self.log_prior
+        for residual, factor in zip(self.residuals(removed), self.factors, strict=True):
+            total += -0.5 * residual @ residual - np.log(np.diag(factor)).sum()
         return float(total)
+
+    @property
+    def log_prior(self) -> float:
+        """Log prior of the background's events and shares."""
+        return float(self.unrest.log_prior.sum() + sum(found.log_prior for found in self.backgrounds))
 
 
 def crude_plumes(blocks: Sequence[Block]) -> tuple[Array, ...]:

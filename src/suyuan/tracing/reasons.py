@@ -101,9 +101,10 @@ class Contest:
 
     `log_odds` of their probabilities is the sum of `speeches` (the readings, in hours of a station and determinand), `water`
     (how usual strength and mix of substances are for the kind of water, and that they show), `prior` (of place, kind and
-    release history before any reading) and `others` (all other histories, flows and backgrounds in which either may have done
-    it). The first three compare the leading explanation of either alone; readings and water are weakened by `tempering`, as
-    the probabilities are. `overturn` is None where no plausible reading would change the order.
+    release history before any reading, and of the river's own movement) and `others` (all other histories, flows and
+    backgrounds in which either may have done it). The first three compare the leading explanation of either alone; readings
+    and water are weakened by `tempering`, as the probabilities are. `overturn` is None where no plausible reading would change
+    the order.
     """
 
     one: Suspicion

@@ -50,7 +50,7 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
     size = len(receptors)
     precision = np.zeros((len(claimed.blocks), size, size))
     score = np.zeros((len(claimed.blocks), size))
-    log_density = claimed.unrest.log_prior
+    log_density = claimed.log_prior
     for d, (block, background) in enumerate(zip(claimed.blocks, claimed.backgrounds, strict=True)):
         factor = cho_factor(background.covariance, lower=True, check_finite=False)
         above = block.value - background.level
@@ -58,7 +58,7 @@ def ground_of(claimed: Claim, receptors: Receptors, *, bin_s: float) -> Ground:
         inverse = cho_solve(factor, np.eye(len(above)), check_finite=False)
         precision[d] = block.means.owed(block.means.owed(inverse).T)
         score[d] = block.means.owed(weight)
-        log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum() + background.log_prior
+        log_density += -0.5 * above @ weight - np.log(np.diag(factor[0])).sum()
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s") - 0.5 * receptors.duration_s
     station = np.unique(receptors.station, return_inverse=True)[1].astype(np.int64)
     readings = Readings(precision, score, station, share_covariance(station, time, bin_s), bin_s)

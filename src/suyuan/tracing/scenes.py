@@ -54,11 +54,11 @@ class Scene:
         """Log density of the readings under the explanations of the scene, their prior included but for how many they are."""
         return self.ground.log_density + max(self.single.log_evidence, self.first.log_evidence)
 
-    def on(self, ground: Ground) -> Tables:
-        """Return single, first and second with their evidence against no release on another ground."""
+    def on(self, ground: Ground, *, number: int) -> Tables:
+        """Return single, first and second with their evidence against no release on another ground, as scene `number`."""
         gained = self.ground.log_density - ground.log_density
         single, first, second = (
-            replace(table, log_gain=table.log_gain + gained)
+            replace(table, log_gain=table.log_gain + gained, scene=np.full_like(table.scene, number))
             for table in (self.single, self.first, self.second)
         )
         return single, first, second
@@ -66,8 +66,22 @@ class Scene:
 
 def together(scenes: Sequence[Scene], ground: Ground) -> Tables:
     """Return what explains the readings in any of the scenes: single, first and second, against no release on the `ground`."""
-    single, first, second = (joined(tables) for tables in zip(*(s.on(ground) for s in scenes), strict=True))
-    return single, first, second
+    each = [scene.on(ground, number=number) for number, scene in enumerate(scenes)]
+    single, first, second = (joined(tables) for tables in zip(*each, strict=True))
+    return _each_once(single), first, second
+
+
+def _each_once(single: Explanations) -> Explanations:
+    """Return the explanations, each source of a flow member only in the scene where it explains most.
+
+    Scenes are looked at because they may explain more, not further chances that the source did it.
+    """
+    scenes = int(single.scene.max(initial=0)) + 1
+    key = np.stack([single.member, single.source])
+    own = np.unique(key, axis=1, return_inverse=True)[1].ravel()
+    log_weight = np.full((int(own.max(initial=-1)) + 1, scenes), -np.inf)
+    np.logaddexp.at(log_weight, (own, single.scene), single.log_weight)
+    return single.where(np.flatnonzero(log_weight.argmax(axis=1)[own] == single.scene))
 
 
 def scene_of_two(problem: Problem) -> Scene:

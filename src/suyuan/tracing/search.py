@@ -14,7 +14,7 @@ from suyuan.tracing.background import BackgroundParts
 from suyuan.tracing.plume import Claim, claim
 from suyuan.tracing.readings import Block
 from suyuan.tracing.scan import Grid, SourceScan, log_sum, scan_member
-from suyuan.tracing.unrest import Course, Courses, Unrest, unrest_of
+from suyuan.tracing.unrest import Courses, Sought, Unrest, unrest_of
 from suyuan.transport.matrix import SourceReceptorMatrix
 
 Array = NDArray[np.float64]
@@ -84,7 +84,7 @@ class Problem:
         return best
 
 
-def _sought_in(claimed: Claim, plumes: Plumes) -> list[Course]:
+def _sought_in(claimed: Claim, plumes: Plumes) -> list[Sought]:
     """Return the readings less the plumes as events are sought in them, events found before forgotten."""
     courses = []
     for d, (block, background, plume) in enumerate(
@@ -93,19 +93,20 @@ def _sought_in(claimed: Claim, plumes: Plumes) -> list[Course]:
         factor = claimed.factors[d]
         covariance = factor @ factor.T - claimed.unrest.covariance(d, block.means)
         courses.append(
-            Course(covariance, block.value - plume - background.level, block.means, background.level)
+            Sought(covariance, block.value - plume - background.level, block.means, background.level)
         )
     return courses
 
 
-COLUMNS = ("member", "source", "shape", "kind", "log_prior", "log_gain", "alpha", "beta")
+COLUMNS = ("member", "source", "shape", "kind", "scene", "log_prior", "log_gain", "alpha", "beta")
 
 
 @dataclass(frozen=True)
 class Explanations:
     """Ways in which one source explains the readings, arrays (explanation,).
 
-    `member` and `source` are rows of the matrices and their sources, `shape` and `kind` rows of shapes and library;
+    `member` and `source` are rows of the matrices and their sources, `shape` and `kind` rows of shapes and library, `scene` of
+    the scenes in which they are weighed;
     `log_prior` and `log_gain` are the logs of prior and of evidence against no release, divided by `temperature`;
     `alpha`, `beta` (substance, explanation).
     """
@@ -114,6 +115,7 @@ class Explanations:
     source: NDArray[np.int64]
     shape: NDArray[np.int64]
     kind: NDArray[np.int64]
+    scene: NDArray[np.int64]
     log_prior: Array
     log_gain: Array
     alpha: Array
@@ -183,6 +185,7 @@ def _table(problem: Problem, member: int, *, scans: Sequence[SourceScan]) -> Exp
         source,
         np.concatenate([none, *(scan.shape for scan in scans)]),
         np.concatenate([none, *(scan.kind for scan in scans)]),
+        np.zeros(len(source), np.int64),
         np.concatenate([np.empty(0), *(scan.log_prior for scan in scans)]) + problem.log_prior[source],
         np.concatenate([np.empty(0), *(scan.log_gain for scan in scans)]),
         np.concatenate([nothing, *(scan.alpha for scan in scans)], axis=1),

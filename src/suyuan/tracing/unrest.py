@@ -22,12 +22,12 @@ from suyuan.transport.matrix import Means, SourceReceptorMatrix
 
 Array = NDArray[np.float64]
 
-HOURS = 3600.0
+HOUR_S = 3600.0
 
-FADES_S = (6.0 * HOURS, 18.0 * HOURS, 48.0 * HOURS, np.inf)
+FADES_S = (6.0 * HOUR_S, 18.0 * HOUR_S, 48.0 * HOUR_S, np.inf)
 """How fast an event dies away (e-folding time); the last is a step. At a station also a single reading."""
 
-EVERY_S = 3.0 * HOURS
+EVERY_S = 3.0 * HOUR_S
 """Hours between the beginnings of events that are looked for where no reading gives the hour."""
 
 SIZES = (0.3, 1.0, 3.0)
@@ -36,7 +36,7 @@ SIZES = (0.3, 1.0, 3.0)
 A_WEEK = 1.0
 """Events expected in a week at a station."""
 
-ROUGH, ROUGH_S = 0.3, 12.0 * HOURS
+ROUGH, ROUGH_S = 0.3, 12.0 * HOUR_S
 """What an event's course gets wrong of the event, as a share of it, and for how long at one station."""
 
 MOST_EVENTS, MOST_TRIES = 8, 12
@@ -45,6 +45,9 @@ LEAST_GAIN = 0.5
 
 LEAST_COURSE = 0.05
 """Events that nowhere reach this share of their amplitude are not looked for."""
+
+MUCH_ALIKE = 0.5
+"""Cosine of two courses from which one may stand in the place of the other."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Courses:
 
     def none(self, substances: int) -> Unrest:
         """Return no events at all, in so many substances."""
-        return Unrest(self.course[:0], np.empty((substances, 0)), self.likeness)
+        return Unrest(self.course[:0], np.empty((substances, 0)), self.likeness, np.empty(0))
 
 
 def courses_of(matrix: SourceReceptorMatrix) -> Courses:
@@ -80,7 +83,7 @@ def courses_of(matrix: SourceReceptorMatrix) -> Courses:
     for b in range(matrix.fraction.shape[1]):
         courses.append(_begun(hour, np.arange(hour[0], hour[-1], EVERY_S)) @ matrix.fraction[:, b].T)
     course = np.concatenate(courses)
-    week = time.max() / (7.0 * 24.0 * HOURS)
+    week = time.max() / (7.0 * 24.0 * HOUR_S)
     same = receptors.station[:, None] == receptors.station[None, :]
     likeness = 1.0 + ROUGH**2 * same * np.exp(-np.abs(time[:, None] - time[None, :]) / ROUGH_S)
     return Courses(course[course.max(axis=1) > LEAST_COURSE], A_WEEK * week * len(stations), likeness)
@@ -97,26 +100,29 @@ def _begun(time: Array, begins: Array) -> Array:
 class Unrest:
     """The events found: `course` (event, receptor), the standard deviations `size` (substance, event) of their amplitudes.
 
-    `likeness` as of Courses; `log_prior` is the log prior of just these events, and of those as good in the place of each.
+    `likeness` as of Courses; `log_prior` (event,) is the log prior of each, those as good in its place counted with it.
     """
 
     course: Array
     size: Array
     likeness: Array
-    log_prior: float = 0.0
+    log_prior: Array
 
-    def and_one(self, course: Array, size: Array) -> Unrest:
+    def and_one(self, course: Array, size: Array, *, log_prior: float) -> Unrest:
         """Return these events and one more of this `course` (receptor,) and `size` (substance,)."""
-        return replace(
-            self,
-            course=np.concatenate([self.course, course[None]]),
-            size=np.concatenate([self.size, size[:, None]], axis=1),
+        return Unrest(
+            np.concatenate([self.course, course[None]]),
+            np.concatenate([self.size, size[:, None]], axis=1),
+            self.likeness,
+            np.append(self.log_prior, log_prior),
         )
 
     def without(self, event: int) -> Unrest:
         """Return all events but one."""
         others = np.arange(len(self.course)) != event
-        return replace(self, course=self.course[others], size=self.size[:, others])
+        return replace(
+            self, course=self.course[others], size=self.size[:, others], log_prior=self.log_prior[others]
+        )
 
     def covariance(self, substance: int, means: Means) -> Array:
         """Return what the events add to the covariance of a substance's readings, (reading, reading)."""
@@ -125,7 +131,7 @@ class Unrest:
 
 
 @dataclass(frozen=True)
-class Course:
+class Sought:
     """A substance's readings in which events are sought.
 
     `covariance` (reading, reading) is theirs without events, `residual` (reading,) what they lie above the `level`, in which
@@ -138,38 +144,51 @@ class Course:
     level: float
 
 
-def unrest_of(courses: Courses, readings: Sequence[Course], *, begin: Unrest) -> Unrest:
+def unrest_of(courses: Courses, readings: Sequence[Sought], *, begin: Unrest) -> Unrest:
     """Return the events in the background of these substances, the likeliest first, after those to `begin` with.
 
     Each is proposed as if its course were known and kept if it still explains enough with a course that may err.
     """
-    log_each = float(np.log(courses.expected / max(len(courses.course), 1)))
     found = begin
     each = [_Explained.by(found, courses, substance=d, of=of) for d, of in enumerate(readings)]
-    is_open = np.ones(len(courses.course), bool)
+    is_open = np.full(len(courses.course), courses.expected > 0.0)
     for _ in range(MOST_TRIES):
-        gains = np.stack([one.gains for one in each])
-        log_bayes = np.where(is_open, log_each + _log_mean(gains).sum(axis=0), -np.inf)
-        together = float(np.logaddexp.reduce(log_bayes, initial=-np.inf))
-        if together < LEAST_GAIN or len(found.course) == MOST_EVENTS:
+        if not is_open.any() or len(found.course) == MOST_EVENTS:
             break
+        gains = np.stack([one.gains for one in each])
+        log_bayes = np.where(is_open, _log_mean(gains), -np.inf)
         best = int(np.argmax(log_bayes))
+        log_here = _log_here(courses, log_bayes, best=best)
+        if log_here < LEAST_GAIN:
+            break
         is_open[best] = False
-        more = found.and_one(courses.course[best], _sizes(gains[:, :, best], readings))
+        more = found.and_one(
+            courses.course[best],
+            _sizes(gains[:, :, best], readings),
+            log_prior=log_here - float(gains[:, :, best].max(axis=1).sum()),
+        )
         after = [
             _Explained.by(more, courses, substance=d, of=of) if more.size[d, -1] else each[d]
             for d, of in enumerate(readings)
         ]
-        log_prior = together - float(gains[:, :, best].max(axis=1).sum())
-        if (
-            log_prior + sum(one.log_density for one in after)
-            > sum(one.log_density for one in each) + LEAST_GAIN
-        ):
-            found, each = replace(more, log_prior=found.log_prior + log_prior), after
+        gained = sum(b.log_density - a.log_density for a, b in zip(each, after, strict=True))
+        if more.log_prior[-1] + gained > LEAST_GAIN:
+            found, each = more, after
     return found
 
 
-def _sizes(gains: Array, readings: Sequence[Course]) -> Array:
+def _log_here(courses: Courses, log_bayes: Array, *, best: int) -> float:
+    """Return the log of the chance of an event where the `best` is, times the mean Bayes factor of those in its place.
+
+    Events come at random (Poisson), so the chance is 1 - exp(-n) where n are expected among courses much like the best.
+    """
+    norm = np.linalg.norm(courses.course, axis=1)
+    here = courses.course @ courses.course[best] > MUCH_ALIKE * norm * norm[best]
+    expected = courses.expected * here.mean()
+    return float(np.log(-np.expm1(-expected)) + np.logaddexp.reduce(log_bayes[here]) - np.log(here.sum()))
+
+
+def _sizes(gains: Array, readings: Sequence[Sought]) -> Array:
     """Return the likeliest size of an event in each substance, (substance,), from gains (substance, size)."""
     level = np.array([of.level for of in readings])
     return np.asarray(level * np.array([0.0, *SIZES])[gains.argmax(axis=1)])
@@ -186,7 +205,7 @@ class _Explained:
     gains: Array
 
     @classmethod
-    def by(cls, found: Unrest, courses: Courses, *, substance: int, of: Course) -> _Explained:
+    def by(cls, found: Unrest, courses: Courses, *, substance: int, of: Sought) -> _Explained:
         factor = np.linalg.cholesky(of.covariance + found.covariance(substance, of.means))
         right = np.column_stack([of.means.of(courses.course.T), of.residual])
         white = solve_triangular(factor, right, lower=True, check_finite=False)
@@ -199,6 +218,11 @@ class _Explained:
 
 
 def _log_mean(gains: Array) -> Array:
-    """Return the log of the mean Bayes factor over sizes, (substance, event): nothing moves as often as something does."""
+    """Return the log of the mean Bayes factor over sizes, (event,), of `gains` (substance, size, event), none first.
+
+    A substance is as often left alone as it is moved, but some substance is moved.
+    """
     share = np.log(np.array([0.5, *np.full(len(SIZES), 0.5 / len(SIZES))]))
-    return np.asarray(np.logaddexp.reduce(gains + share[:, None], axis=1))
+    every = np.logaddexp.reduce(gains + share[:, None], axis=1).sum(axis=0)
+    none = len(gains) * np.log(0.5)
+    return np.asarray(every + np.log1p(-np.exp(none - every)) - np.log1p(-np.exp(none)))

@@ -11,9 +11,8 @@ from scipy.special import expit, logit
 
 from suyuan.tracing.plume import Claim, no_plumes
 from suyuan.tracing.prior import Prior
-from suyuan.tracing.refine import Ground
 from suyuan.tracing.scan import visible_sources
-from suyuan.tracing.scenes import Tables, scene_of_two, scenes_of_events, together
+from suyuan.tracing.scenes import Scene, Tables, scene_of_two, scenes_of_events, together
 from suyuan.tracing.search import Explanations, Problem, joined, lifted
 
 Array = NDArray[np.float64]
@@ -40,9 +39,9 @@ class Verdict:
     """The posterior over how many released, and who they are.
 
     `nobody`, `one` and `two` are probabilities that sum to 1; `prior_nobody` is what `nobody` was before any reading: that
-    nobody released, or nothing that could show. `single` explains by one source; row i of `first` and row i
-    of `second` explain by two together, and have the same weight. Their evidence is against no release on the `ground`
-    of the scene that explains most, whose claim is `claimed`; nobody was weighed under `quiet`, where nothing is claimed.
+    nobody released, or nothing that could show. `single` explains by one source; row i of `first` and row i of `second` explain
+    by two together, and have the same weight. Each was weighed in one of the `scenes`; nobody under `quiet`, where nothing
+    is claimed.
     """
 
     nobody: float
@@ -52,9 +51,26 @@ class Verdict:
     single: Explanations
     first: Explanations
     second: Explanations
-    claimed: Claim
+    scenes: tuple[Scene, ...]
     quiet: Claim
-    ground: Ground
+
+    @property
+    def scene_shares(self) -> Array:
+        """Probability that somebody released and each scene holds, (scene,)."""
+        shares = np.zeros(len(self.scenes))
+        for chance, table in ((self.one, self.single), (self.two, self.first)):
+            np.add.at(shares, table.scene, chance * table.weight)
+        return shares
+
+    @property
+    def claimed(self) -> Claim:
+        """The claim of the likeliest scene in which somebody released."""
+        return self.scenes[int(np.argmax(self.scene_shares))].claimed
+
+    @property
+    def believed(self) -> Claim:
+        """The same, or that of nobody where he is the likeliest."""
+        return self.quiet if self.nobody >= 0.5 else self.claimed
 
 
 def weigh(problem: Problem) -> Verdict:
@@ -72,8 +88,8 @@ def weigh(problem: Problem) -> Verdict:
     scenes = (of_two, *others)
     quiets = (quiet, *(problem.restless(nothing, begin=other.claimed.unrest) for other in others))
     quiet = max(quiets, key=lambda claimed: claimed.log_density())
-    leading = max(scenes, key=lambda scene: scene.log_density)
-    ground, exact = leading.ground, together(scenes, leading.ground)
+    ground = max(scenes, key=lambda scene: scene.log_density).ground
+    exact = together(scenes, ground)
     shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
@@ -84,9 +100,7 @@ def weigh(problem: Problem) -> Verdict:
     log_one, log_two = _log_counts(warm, prior)
     p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
     one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
-    return Verdict(
-        p_nobody, one, two, prior_nobody, *warm, claimed=leading.claimed, quiet=quiet, ground=ground
-    )
+    return Verdict(p_nobody, one, two, prior_nobody, *warm, scenes=scenes, quiet=quiet)
 
 
 def _discounted(log_ratio: float, *, substances: int) -> float:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from suyuan.tracing.accounts import Account, SettledPlumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.background import Background
 from suyuan.tracing.overturn import Change, Forecast, Quiet, expected_of, overturning
+from suyuan.tracing.plume import Claim
 from suyuan.tracing.readings import Block, series_of
 from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Suspicion
 from suyuan.tracing.responses import Responses, responses
@@ -44,6 +45,10 @@ class Pick:
     probability: float
     parts: tuple[Explanations, ...]
     log_prior: float
+
+    def scene(self, which: int) -> int:
+        """Return the scene in which one of its explanations was weighed."""
+        return int(self.parts[0].scene[which])
 
 
 @dataclass(frozen=True)
@@ -89,19 +94,26 @@ class ReadingsInTime:
 
 @dataclass(frozen=True)
 class Hearing:
-    """All that suspicions are judged by; `seen` has what releases do in each flow member that is asked about."""
+    """All that suspicions are judged by.
+
+    `quiet` has the readings without plumes in each scene that is asked about, `seen` what releases do in each flow member.
+    """
 
     problem: Problem
     verdict: Verdict
     readings: ReadingsInTime
-    quiet: Quiet
+    quiet: Mapping[int, Quiet]
     seen: Mapping[int, Responses]
 
     def plumes(self, pick: Pick, which: int) -> SettledPlumes:
         """Return the settled plumes of one of the explanations picked."""
         rows = joined([part.where(np.array([which])) for part in pick.parts])
-        seen = self.seen[int(rows.member[0])]
-        return settled_plumes(self.problem, self.verdict.ground, seen=seen, found=rows)
+        seen, scene = self.seen[int(rows.member[0])], self.verdict.scenes[pick.scene(which)]
+        return settled_plumes(self.problem, scene.ground, seen=seen, found=rows)
+
+    def claimed(self, pick: Pick) -> Claim:
+        """Return under which claim the best explanation of a suspicion was weighed."""
+        return self.verdict.scenes[pick.scene(0)].claimed if pick.parts else self.verdict.quiet
 
     def account(self, backgrounds: Sequence[Background], plumes: SettledPlumes | None = None) -> Account:
         """Return what the readings are to an explanation, or to nobody."""
@@ -121,12 +133,21 @@ def why_of(problem: Problem, verdict: Verdict) -> tuple[Contest, ...]:
         problem,
         verdict,
         readings_of(problem),
-        Quiet.of_backgrounds(problem.blocks, verdict.claimed.backgrounds),
+        _quiets(problem, verdict, picks=picks),
         _seen(problem, picks),
     )
     with threadpool_limits(1):  # explanations are asked side by side
         cases = [_case(hearing, pick) for pick in picks]
     return tuple(_contest(hearing, cases[0], rival=case) for case in cases[1:])
+
+
+def _quiets(problem: Problem, verdict: Verdict, *, picks: Sequence[Pick]) -> dict[int, Quiet]:
+    """Return the readings without plumes in each scene in which one of these explanations was weighed."""
+    scenes = {pick.scene(which) for pick in picks if pick.parts for which in range(len(pick.parts[0].scene))}
+    return {
+        scene: Quiet.of_backgrounds(problem.blocks, verdict.scenes[scene].claimed.backgrounds)
+        for scene in sorted(scenes)
+    }
 
 
 def _seen(problem: Problem, picks: Sequence[Pick]) -> dict[int, Responses]:
@@ -196,18 +217,18 @@ def _case(hearing: Hearing, pick: Pick) -> Case:
     """Return one suspicion made out in full; nobody is judged under the background found where nothing is claimed."""
     problem = hearing.problem
     if not pick.parts:
-        silent = hearing.verdict.quiet.backgrounds
+        silent = hearing.claimed(pick).backgrounds
         mean, sd = expected_of(Quiet.of_backgrounds(problem.blocks, silent))
         account = hearing.account(silent)
         return Case(Suspicion((), pick.probability), pick, 0.0, account, mean[None], sd[None])
 
     def asked(which: int) -> tuple[SettledPlumes, tuple[Array, Array]]:
         plumes = hearing.plumes(pick, which)
-        return plumes, expected_of(hearing.quiet, plumes)
+        return plumes, expected_of(hearing.quiet[pick.scene(which)], plumes)
 
     with ThreadPoolExecutor(problem.workers) as pool:
         each, expected = zip(*pool.map(asked, range(len(pick.parts[0].source))), strict=True)
-    account = hearing.account(hearing.verdict.claimed.backgrounds, each[0])
+    account = hearing.account(hearing.claimed(pick).backgrounds, each[0])
     names = tuple(problem.matrices[0].sources[part.source[0]].candidate for part in pick.parts)
     waters = tuple(problem.grid.library.kinds[part.kind[0]] for part in pick.parts)
     suspicion = Suspicion(names, pick.probability, waters, _delays(problem, names, plumes=each[0]))
@@ -244,12 +265,9 @@ def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
     log_odds = float(np.log(max(chances[0], 1e-300)) - np.log(max(chances[1], 1e-300)))
     water = (one.water - rival.water) / tempering
     prior = one.pick.log_prior - rival.pick.log_prior
-    if is_nobody:  # the events of the background are of another prior beside a plume
-        verdict, sign = hearing.verdict, 1.0 if one.pick.parts else -1.0
-        prior += sign * (verdict.claimed.unrest.log_prior - verdict.quiet.unrest.log_prior)
-    prior = (
-        prior / tempering if is_nobody else prior
-    )  # that somebody released is judged with the prior discounted too
+    moved = hearing.claimed(one.pick).log_prior - hearing.claimed(rival.pick).log_prior
+    # that somebody released is judged with the prior discounted too
+    prior = (prior + moved) / tempering if is_nobody else prior + moved / tempering
     within, between = (1.0, tempering) if is_nobody else (tempering, 1.0)
     leader, behind = (case.forecast(within=within, between=between) for case in (one, rival))
     change = overturning(hearing.readings.value, leader, rival=behind, log_odds=log_odds)
