@@ -27,7 +27,7 @@ LEAST_SHARE = 0.6
 """Nor need more than this share of all members, of which there may be few."""
 
 LEAST_TEMPERATURE = 2.0
-"""Evidence about who and when never counts more than this part: what model errors are thought to be is itself a guess.
+"""Evidence never counts more than this part, but for nobody: what model errors are thought to be is itself a guess.
 
 Found on rivers drawn with another transport model (docs/calibration.md): wrong sources that were sure became rare, and the
 log score was best between 2 and 3.
@@ -94,7 +94,8 @@ def weigh(problem: Problem) -> Verdict:
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
     prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
     somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior)) - np.log1p(-prior_nobody)
-    log_ratio = _discounted(quiet.log_density() - somebody, substances=len(problem.blocks))
+    log_ratio = quiet.log_density() - somebody
+    log_ratio /= discount(len(problem.blocks)) if log_ratio < 0.0 else 1.0
     p_nobody = float(expit(log_ratio + logit(prior_nobody)))
     warm = _tempered(exact, problem)
     log_one, log_two = _log_counts(warm, prior)
@@ -103,13 +104,17 @@ def weigh(problem: Problem) -> Verdict:
     return Verdict(p_nobody, one, two, prior_nobody, *warm, scenes=scenes, quiet=quiet)
 
 
-def _discounted(log_ratio: float, *, substances: int) -> float:
-    """Return the log evidence of nobody over somebody; against it readings count for as many substances as there are in effect.
+def discount(substances: int) -> float:
+    """Return by how much evidence against nobody is weakened.
 
     Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
     moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
+    And what rivers do by themselves is a guess as model errors are (LEAST_TEMPERATURE).
+
+    >>> discount(1), discount(3)
+    (2.0, 4.0)
     """
-    return log_ratio if log_ratio > 0.0 else log_ratio / (1.0 + (substances - 1.0) * ALIKE)
+    return LEAST_TEMPERATURE * (1.0 + (substances - 1.0) * ALIKE)
 
 
 def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:

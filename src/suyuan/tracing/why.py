@@ -19,7 +19,7 @@ from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Susp
 from suyuan.tracing.responses import Responses, responses
 from suyuan.tracing.scan import log_sum
 from suyuan.tracing.search import Explanations, Problem, joined
-from suyuan.tracing.verdict import ALIKE, Verdict
+from suyuan.tracing.verdict import Verdict, discount
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -254,7 +254,7 @@ def _tempering(hearing: Hearing, one: Case, *, rival: Case) -> float:
     """Return by how much the evidence between two suspicions is weakened, as in the verdict."""
     if one.suspicion.candidates and rival.suspicion.candidates:
         return hearing.verdict.single.temperature
-    return 1.0 + (len(hearing.problem.blocks) - 1.0) * ALIKE if one.suspicion.candidates else 1.0
+    return discount(len(hearing.problem.blocks)) if one.suspicion.candidates else 1.0
 
 
 def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
