@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from suyuan.altered_flow import circulations_of, with_splits
+from suyuan.altered_flow import altered, circulations_of
 from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
 
@@ -35,30 +35,38 @@ def residual(flow: BalancedFlow, network: Network) -> NDArray[np.float64]:
 def test_water_that_goes_round_needs_none_from_outside(make):
     network, _ = make()
     leaving, entering = incidence(network)
-    free = circulations_of(network)
+    free = circulations_of(network).discharge
     net = (entering - leaving) @ free
     is_outlet = np.array([node.kind in ("outlet", "lake") for node in network.nodes])
     assert np.abs(net[~is_outlet]).max(initial=0.0) == 0.0
     assert np.linalg.matrix_rank(free) == free.shape[1]
 
 
+def split(flow: BalancedFlow, network: Network, factor: NDArray[np.float64]) -> BalancedFlow:
+    """Return the flow with other splits, each arm asked for `factor` (reach,) times its discharge."""
+    free = circulations_of(network)
+    of_arm = np.ones(int(free.arm.max()) + 1)
+    of_arm[free.arm] = factor
+    return altered(flow, network, external=flow.external, factor=of_arm, circulations=free)
+
+
 def test_a_tree_with_one_outlet_has_no_other_splits():
     network, flow = networks.confluence()
-    free = circulations_of(network)
-    assert free.shape == (len(network.reaches), 0)
-    factor = np.full(len(network.reaches), 1.5)
-    assert with_splits(flow, network, factor=factor, circulations=free) is flow
+    assert circulations_of(network).discharge.shape == (len(network.reaches), 0)
+    other = split(flow, network, np.full(len(network.reaches), 1.5))
+    np.testing.assert_allclose(other.discharge_start, flow.discharge_start, rtol=1e-12)
 
 
 def test_where_a_river_divides_and_meets_again_one_circulation_is_free():
-    assert circulations_of(networks.loop()[0]).shape[1] == 1
+    free = circulations_of(networks.loop()[0])
+    assert free.discharge.shape[1] == 1
+    assert free.arm[1] == free.arm[2] != free.arm[3]
 
 
 @given(seed=st.integers(0, 1000), sd=st.floats(0.05, 0.6))
 def test_any_splits_close_and_leave_volumes_and_inflows_as_they_are(seed, sd):
     network, flow = networks.loop()
-    factor = np.exp(sd * np.random.default_rng(seed).standard_normal(len(network.reaches)))
-    other = with_splits(flow, network, factor=factor, circulations=circulations_of(network))
+    other = split(flow, network, np.exp(sd * np.random.default_rng(seed).standard_normal(5))[[0, 1, 1, 3, 4]])
     scale = np.abs(flow.discharge_start).max()
     assert np.abs(residual(other, network)).max() < 1e-12 * scale
     assert other.volume is flow.volume
@@ -68,29 +76,31 @@ def test_any_splits_close_and_leave_volumes_and_inflows_as_they_are(seed, sd):
     )
 
 
-def test_splits_change_by_least_squares_of_shares():
-    """1 m3/s goes through r13 and 1 m3/s through r12 and r23; r13 is asked for 1.2.
+def test_splits_change_by_least_squares_of_shares_however_finely_arms_are_cut():
+    """1 m3/s goes through r13 and 1 m3/s through r12 and r23, one arm; r13 is asked for 1.2.
 
-    With x more in r13 and x less in the other two, (0.2 - x)^2 + 2 x^2 is least at x = 0.2 / 3.
+    With x more in r13 and x less in the other arm, (0.2 - x)^2 + x^2 is least at x = 0.1.
     """
     network, flow = networks.loop()
     start = np.tile([2.0, 1.0, 1.0, 1.0, 2.0], (len(flow.discharge_start), 1))
     flow = replace(flow, discharge_start=start, discharge_end=start)
-    factor = np.array([1.0, 1.0, 1.0, 1.2, 1.0])
-    other = with_splits(flow, network, factor=factor, circulations=circulations_of(network))
-    expected = start + 0.2 / 3.0 * np.array([0.0, -1.0, -1.0, 1.0, 0.0])
+    other = split(flow, network, np.array([1.0, 1.0, 1.0, 1.2, 1.0]))
+    expected = start + 0.1 * np.array([0.0, -1.0, -1.0, 1.0, 0.0])
     np.testing.assert_allclose(other.discharge_start, expected, rtol=1e-3)
 
 
-def test_nothing_passes_a_closed_gate():
+@pytest.mark.parametrize("more", [0.8, 1.0, 1.2])
+def test_nothing_passes_a_closed_gate_whatever_flows_in(more):
+    """r13 is shut every other bin, and open wide between."""
     network, flow = networks.loop()
-    (free,) = circulations_of(network).T
-    shut = int(np.flatnonzero(free)[0])
-    start = np.zeros_like(flow.discharge_start)
-    start[:, free == 0.0] = 2.0
-    start[:, (free != 0.0) & (np.arange(start.shape[1]) != shut)] = 2.0
-    flow = replace(flow, discharge_start=start, discharge_end=start)
-    factor = np.full(len(network.reaches), 0.5)
-    factor[shut] = 3.0
-    other = with_splits(flow, network, factor=factor, circulations=free[:, None])
-    assert np.abs(other.discharge_start[:, shut]).max() < 1e-6
+    start = np.tile([2.0, 2.0, 2.0, 0.0, 2.0], (len(flow.discharge_start), 1))
+    start[::2] = [2.0, 0.5, 0.5, 1.5, 2.0]
+    external = np.zeros_like(flow.external)
+    external[:, 0], external[:, 4] = 2.0, -2.0
+    flow = replace(flow, discharge_start=start, discharge_end=start, external=external)
+    free = circulations_of(network)
+    factor = np.where(np.arange(int(free.arm.max()) + 1) == free.arm[3], 3.0, 0.5)
+    changed = altered(flow, network, external=more * external, factor=factor, circulations=free)
+    assert np.abs(changed.discharge_start[1::2, 3]).max() < 1e-6
+    assert np.abs(residual(changed, network)).max() < 1e-12
+    np.testing.assert_allclose(changed.discharge_start[:, 0], 2.0 * more)

@@ -50,6 +50,13 @@ def moved(observations: Observations, station: str, hour: int, **by: float) -> O
     return replace(observations, value=value)
 
 
+def possible(course: np.ndarray, expected: float) -> Courses:
+    """Return events of these courses (event, receptor), any as likely as the other, which do not err."""
+    count, receptors = course.shape
+    each = np.full(count, expected / count)
+    return Courses(course, each, np.full(count, "S +0 h"), np.ones((receptors, receptors)))
+
+
 @cache
 def courses() -> Courses:
     return courses_of(worlds.meeting().matrix)
@@ -112,7 +119,7 @@ def test_events_make_the_readings_denser_by_what_the_normal_says():
 def test_the_first_event_is_the_one_of_the_highest_bayes_factor():
     rng = np.random.default_rng(5)
     course = (np.arange(24)[None, :] >= np.arange(0, 24, 6)[:, None]).astype(float)
-    given = Courses(course, 1.0, np.ones((24, 24)))
+    given = possible(course, 1.0)
     covariance = 0.01 * np.eye(24)
     residual = 0.1 * rng.standard_normal(24) + course[2]
     found = unrest_of(given, [Sought(covariance, residual, EACH, 1.0)], begin=given.none(1))
@@ -151,7 +158,7 @@ def test_calm_rivers_gain_nothing_from_events():
             for fade in (6.0, 18.0, 48.0, 1e9)
         ]
     ).reshape(-1, len(hours))
-    given = Courses(course, 10.0, np.ones((len(hours), len(hours))))
+    given = possible(course, 10.0)
     lag = np.abs(hours[:, None] - hours[None, :])
     covariance = (
         0.05**2 * np.exp(-lag / 24.0) * (station[:, None] == station) + 0.03**2 * np.eye(len(hours)) + 0.2**2
@@ -174,7 +181,7 @@ def test_calm_rivers_gain_nothing_from_events():
 
 
 def test_where_no_event_is_expected_none_is_found():
-    given = Courses(np.ones((3, 24)), 0.0, np.ones((24, 24)))
+    given = possible(np.ones((3, 24)), 0.0)
     jump = Sought(0.01 * np.eye(24), np.full(24, 3.0), EACH, 1.0)
     assert len(unrest_of(given, [jump], begin=given.none(1)).course) == 0
 
@@ -206,7 +213,7 @@ def test_the_fit_follows_a_river_that_jumps():
 
 
 def test_no_events_add_nothing():
-    given = Courses(np.ones((3, 24)), 1.0, np.ones((24, 24)))
+    given = possible(np.ones((3, 24)), 1.0)
     assert not given.none(2).covariance(1, EACH).any()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,45 @@ STILL = 1e-4
 """Discharges below this share of the highest (root mean square of a reach) count as no larger than it when splits change."""
 
 
-def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> BalancedFlow:
-    """Return the flow that closes with another inflow at the boundary nodes, volumes unchanged.
+@dataclass(frozen=True)
+class Circulations:
+    """Discharges that go round and need no water from outside, (reach, circulation), linearly independent.
+
+    `arm` (reach,) counts the arms: reaches in series, between which no water divides or meets.
+    """
+
+    discharge: Array
+    arm: NDArray[np.int64]
+
+
+def altered(
+    flow: BalancedFlow, network: Network, *, external: Array, factor: Array, circulations: Circulations
+) -> BalancedFlow:
+    """Return the flow that closes with other inflows at the boundary nodes and other splits, volumes unchanged.
 
     `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
-    it takes the difference up only where no outlet can, or where it holds no volume of its own. Discharges change as little as
-    continuity allows, each reach in proportion to its root mean square.
+    it takes the difference up only where no outlet can, or where it holds no volume of its own. As far as continuity then leaves
+    them free, discharges in loops, and on ways to several outlets, come as near as can be to `factor` (arm,) times the given
+    ones: least squares in every bin, each arm in proportion to its own discharge then, so that nothing passes a closed gate. The
+    assumption that hurts most: that splits are wrong by the same share all the time.
     """
+    change = _through(flow, network, external=external)
+    free, arm = circulations.discharge, circulations.arm
+    given = 0.5 * (flow.discharge_start + flow.discharge_end)
+    least = STILL * np.sqrt(np.mean(given**2, axis=0).max(initial=0.0)) + 1e-12
+    weight = 1.0 / ((np.abs(given) + least) ** 2 * np.bincount(arm)[arm])
+    missing = weight * ((factor[arm] - 1.0) * given - change)
+    for b in range(len(given) if free.shape[1] else 0):
+        change[b] += free @ np.linalg.solve((free.T * weight[b]) @ free, missing[b] @ free)
+    leaving, entering = incidence(network)
+    start, end = flow.discharge_start + change, flow.discharge_end + change
+    closed = (leaving @ start.T - entering @ end.T).T
+    closed[:, ~has_outside(network)] = 0.0
+    return replace(flow, discharge_start=start, discharge_end=end, external=closed)
+
+
+def _through(flow: BalancedFlow, network: Network, *, external: Array) -> Array:
+    """Return changes of discharge (bin, reach) [m3/s] that bring other inflows to the outlets, each reach as its mean square."""
     leaving, entering = incidence(network)
     keep = ~_takes_up(network)
     net = (entering - leaving)[keep]
@@ -34,33 +66,13 @@ def with_inflows(flow: BalancedFlow, network: Network, *, external: Array) -> Ba
     least = np.where(has_outside(network)[keep], 1e-9 * variance.max(), 0.0)
     matrix = (net @ sparse.diags(variance) @ net.T + sparse.diags(least)).tocsc()
     multiplier = splu(matrix).solve((external - flow.external)[:, keep].T)
-    return _changed(flow, network, change=-(sparse.diags(variance) @ net.T @ multiplier).T)
+    return np.ascontiguousarray(-(sparse.diags(variance) @ net.T @ multiplier).T)
 
 
-def with_splits(flow: BalancedFlow, network: Network, *, factor: Array, circulations: Array) -> BalancedFlow:
-    """Return the flow with discharges as near to `factor` (reach,) times the given ones as continuity leaves them free to be.
+def circulations_of(network: Network) -> Circulations:
+    """Return the circulations of a network: one for each reach beyond a spanning tree, along it and back through the tree.
 
-    Volumes and what enters stay, so only what goes round a loop, or to one outlet rather than another, can change: the
-    `circulations` (reach, circulation) of `circulations_of`. Least squares in every bin, each reach in proportion to its own
-    discharge then, so that nothing passes a closed gate. The assumption that hurts most: that splits are wrong by the same share
-    all the time.
-    """
-    if not circulations.shape[1]:
-        return flow
-    given = 0.5 * (flow.discharge_start + flow.discharge_end)
-    least = STILL * np.sqrt(np.mean(given**2, axis=0).max()) + 1e-12
-    weight = 1.0 / (np.abs(given) + least) ** 2
-    normal = np.einsum("rk,br,rl->bkl", circulations, weight, circulations, optimize=True)
-    right = (weight * (factor - 1.0) * given) @ circulations
-    amount = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
-    return _changed(flow, network, change=amount @ circulations.T)
-
-
-def circulations_of(network: Network) -> Array:
-    """Return discharges that go round and need no water from outside, (reach, circulation), linearly independent.
-
-    One for each reach beyond a spanning tree, along the reach and back through the tree, where all nodes that take up
-    what more or less is let in count as one. A tree with one outlet has none.
+    All nodes that take up what more or less is let in count as one. A tree with one outlet has none.
     """
     leaving, entering = incidence(network)
     is_open = _takes_up(network)
@@ -70,11 +82,20 @@ def circulations_of(network: Network) -> Array:
     closing = np.setdiff1d(np.arange(ends.shape[1]), tree)
     one = sparse.csr_matrix((np.ones(len(place)), (place, np.arange(len(place)))))
     net = (one @ (entering - leaving))[np.setdiff1d(np.arange(int(place.max()) + 1), root)].tocsc()
-    circulations = np.zeros((ends.shape[1], len(closing)))
-    circulations[closing, np.arange(len(closing))] = 1.0
+    free = np.zeros((ends.shape[1], len(closing)))
+    free[closing, np.arange(len(closing))] = 1.0
     if len(tree) and len(closing):
-        circulations[tree] = -splu(net[:, tree]).solve(net[:, closing].toarray())
-    return np.asarray(np.rint(circulations))
+        free[tree] = np.rint(-splu(net[:, tree]).solve(net[:, closing].toarray()))
+    return Circulations(free, _arms(network))
+
+
+def _arms(network: Network) -> NDArray[np.int64]:
+    """Return the arm of each reach, (reach,): of reaches that are joined where nothing else meets them and nothing enters."""
+    leaving, entering = incidence(network)
+    meets = leaving + entering
+    is_passed = (np.asarray(meets.sum(axis=1)).ravel() == 2.0) & ~has_outside(network)
+    _, arm = connected_components(meets[is_passed].T @ meets[is_passed], directed=False)
+    return np.asarray(arm, np.int64)
 
 
 def _spanning_tree(ends: NDArray[np.int64], *, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -84,15 +105,6 @@ def _spanning_tree(ends: NDArray[np.int64], *, count: int) -> tuple[NDArray[np.i
     tree = minimum_spanning_tree(graph.tocsr()).data.astype(np.int64) - 1
     _, water = connected_components(graph, directed=False)
     return np.sort(tree), np.unique(water, return_index=True)[1]
-
-
-def _changed(flow: BalancedFlow, network: Network, *, change: Array) -> BalancedFlow:
-    """Return the flow with this `change` (bin, reach) of discharge at both ends of every reach."""
-    leaving, entering = incidence(network)
-    start, end = flow.discharge_start + change, flow.discharge_end + change
-    external = (leaving @ start.T - entering @ end.T).T
-    external[:, ~has_outside(network)] = 0.0
-    return replace(flow, discharge_start=start, discharge_end=end, external=external)
 
 
 def _takes_up(network: Network) -> NDArray[np.bool_]:

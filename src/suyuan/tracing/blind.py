@@ -23,8 +23,8 @@ def blind_spots(problem: Problem, claimed: Claim) -> tuple[BlindSpot, ...]:
 
     The test release is what the median release a priori lets out in TEST_HOURS, rounded to one figure. It is seen where it
     reaches SHOWS_AT over all readings of the traced substance together, as any release must to count in the trace: under
-    the noise of the readings and the background that the trace found with the `claimed` plumes taken out (left in, they
-    would pass for a restless background and hide everything). Every point of a candidate
+    the noise of the readings and the background that the trace found, its events included, with the `claimed` plumes taken
+    out (left in, they would pass for a restless background and hide everything). Every point of a candidate
     is judged for itself. The assumption that hurts most: the first flow member is the true flow.
     """
     matrix, block = problem.matrices[0], problem.blocks[0]

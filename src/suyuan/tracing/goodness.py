@@ -55,10 +55,11 @@ def shares_outside(problem: Problem, verdict: Verdict) -> tuple[tuple[str, float
     plumes = plumes_of(problem, verdict)
     found = []
     for d, block in enumerate(problem.blocks):
-        above = block.value - verdict.claimed.backgrounds[d].level - (1.0 - verdict.nobody) * plumes[d]
-        departures = left_out_departures(_covariance(problem, verdict, d=d), above, group=_half_days(block))
-        departures = departures[~block.is_below]
-        share = float(np.mean(np.abs(departures) > TO_90)) if len(departures) >= LEAST_READINGS else np.nan
+        above = block.value - verdict.believed.backgrounds[d].level - (1.0 - verdict.nobody) * plumes[d]
+        covariance, is_moved = _covariance(problem, verdict, d=d)
+        departures = left_out_departures(covariance, above, group=_half_days(block))
+        outside = ((np.abs(departures) > TO_90) | is_moved)[~block.is_below]
+        share = float(np.mean(outside)) if len(outside) >= LEAST_READINGS else np.nan
         found.append((block.substance.determinand.id, share))
     return tuple(found)
 
@@ -146,19 +147,20 @@ def fingerprint_notes(found: tuple[Departure, ...], *, candidate: str) -> tuple[
     return tuple(notes)
 
 
-def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> Array:
-    """Return the covariance (reading, reading) under the claimed plume, the background hardly more restless than usual.
+def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the covariance (reading, reading) under what is believed, the background hardly more restless than usual.
 
-    And without events: they are what no model foretells.
+    And which readings (reading,) owe most of their variance to events, which no model foretells.
     """
-    claimed, block = verdict.claimed, problem.blocks[d]
-    background, factor = claimed.backgrounds[d], np.tril(claimed.factors[d])
+    believed, block = verdict.believed, problem.blocks[d]
+    background, factor = believed.backgrounds[d], np.tril(believed.factors[d])
     usual = np.array(list(PRIOR_SHARE.values()))
     calm = np.minimum(background.shares, usual * np.exp(PRIOR_LOG_SD))
     parts = block.means.between(problem.parts.covariance)
     excess = np.tensordot(background.shares**2 - calm**2, parts, axes=1)
-    events = claimed.unrest.covariance(d, block.means)
-    return np.asarray(factor @ factor.T - background.level**2 * excess - events)
+    covariance = np.asarray(factor @ factor.T - background.level**2 * excess)
+    events = believed.unrest.covariance(d, block.means)
+    return covariance, np.diag(events) > 0.5 * np.diag(covariance)
 
 
 def _half_days(block: Block) -> NDArray[np.int64]:
@@ -171,19 +173,16 @@ def _half_days(block: Block) -> NDArray[np.int64]:
 def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
     """Return a note of what is taken for the river's own movement, if anything is.
 
-    Each event, of nobody's or of any scene that may well hold, as the determinands, where it shows most, and hours after the
-    first reading.
+    Each event, of nobody's or of any scene that may well hold, as the determinands, where it begins (`*`: at all stations), and
+    hours after the first reading.
     """
     shares = verdict.scene_shares
-    told = [scene.claimed for scene, p in zip(verdict.scenes, shares, strict=True) if p >= WORTH_TELLING]
-    told += [verdict.quiet] if verdict.nobody >= WORTH_TELLING else []
-    receptors = problem.matrices[0].receptors
-    hours = (receptors.time - receptors.time.min()) / np.timedelta64(1, "h")
+    told = [s.claimed.unrest for s, p in zip(verdict.scenes, shares, strict=True) if p >= WORTH_TELLING]
+    told += [verdict.quiet.unrest] if verdict.nobody >= WORTH_TELLING else []
     names = np.array([block.substance.determinand.id for block in problem.blocks])
     events: dict[str, float] = {}
-    for claimed in told:
-        for course, size in zip(claimed.unrest.course, claimed.unrest.size.T, strict=True):
-            highest = int(np.argmax(course))
-            what = ", ".join(names[size > 0.0])
-            events[f"{what} @ {receptors.station[highest]} +{hours[highest]:.0f} h"] = hours[highest]
+    for unrest in told:
+        for name, size in zip(unrest.name.tolist(), unrest.size.T, strict=True):
+            hours = float(name.split()[-2])
+            events[f"{', '.join(names[size > 0.0])} @ {name}"] = hours
     return (Note("moved", {"events": "; ".join(sorted(events, key=lambda e: events[e]))}),) if events else ()

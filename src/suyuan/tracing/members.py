@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.altered_flow import circulations_of, with_inflows, with_splits
+from suyuan.altered_flow import Circulations, altered, circulations_of
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
 
@@ -19,9 +19,9 @@ class FlowErrors:
     """Log standard deviations of what the given flow gets wrong.
 
     `travel_common` and `travel_reach`: travel times of the whole network and of each reach. `inflow`: mean inflow of each
-    boundary. `split`: the discharge of each reach, as far as continuity leaves it free (decision 017). `dispersion`: the
-    mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of known width and depth show
-    (Jobson, 1996, gives the scatter of such relations).
+    boundary. `split`: the discharge of each arm between the places where waters divide, as far as continuity leaves it free
+    (decision 017). `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of
+    known width and depth show (Jobson, 1996, gives the scatter of such relations); in loops more, as splits change them too.
     """
 
     travel_common: float = 0.10
@@ -59,15 +59,20 @@ def flow_members(
 
 
 def _drawn(
-    network: Network, flow: BalancedFlow, *, errors: FlowErrors, free: Array, rng: np.random.Generator
+    network: Network,
+    flow: BalancedFlow,
+    *,
+    errors: FlowErrors,
+    free: Circulations,
+    rng: np.random.Generator,
 ) -> FlowMember:
     common = errors.travel_common * rng.standard_normal()
     travel = np.exp(common + errors.travel_reach * rng.standard_normal(len(network.reaches)))
     factor = np.exp(errors.inflow * rng.standard_normal(len(network.nodes)))
     dispersion = float(np.exp(errors.dispersion * rng.standard_normal()))
+    split = np.exp(errors.split * rng.standard_normal(int(free.arm.max()) + 1))
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
-    changed = with_inflows(flow, network, external=flow.external * np.where(is_boundary, factor, 1.0))
-    split = np.exp(errors.split * rng.standard_normal(len(network.reaches)))
-    changed = with_splits(changed, network, factor=split, circulations=free)
+    external = flow.external * np.where(is_boundary, factor, 1.0)
+    changed = altered(flow, network, external=external, factor=split, circulations=free)
     more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
     return FlowMember(replace(changed, volume=flow.volume + more), dispersion)

@@ -81,7 +81,7 @@ def trace(
         credible_set=credible_set(findings),
         pairs=_pairs(problem, verdict),
         fits=fits_of(problem, verdict, observations=observations),
-        blind_spots=blind_spots(problem, verdict.claimed),
+        blind_spots=blind_spots(problem, verdict.believed),
         members=len(matrices),
         effective_members=_carrying(verdict, len(matrices)),
         assumptions=_assumptions(problem, verdict),

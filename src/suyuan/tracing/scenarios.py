@@ -91,7 +91,7 @@ class Expected:
 
 def expected_water(problem: Problem, verdict: Verdict) -> Expected:
     """Return what a sample anywhere would hold beside the plume, and how wrong the plume itself may be."""
-    found = verdict.claimed.backgrounds
+    found = verdict.believed.backgrounds
     level = np.array([background.level for background in found])
     share = np.array([np.sqrt((background.shares**2).sum()) for background in found])
     root = float(

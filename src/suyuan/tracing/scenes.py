@@ -1,7 +1,7 @@
 """Scenes in which sources are weighed: which plumes are claimed, and which events the background has beside them.
 
-In the first scene two plumes stand in the readings and the background is as calm as it can be. In the others the background has
-its events but for one, which a single source may be the better explanation of.
+In the first scene two plumes stand in the readings and the background is as calm as it can be. In the others one plume stands
+there, and the background has its events beside it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ READINGS_TO_SEEK = 48
 SEEK_ROUNDS = 2
 """How often each of two sources is sought again with the other's plume taken out."""
 
-EVENTS_TRIED, EVENTS_REPLACED = 5, 2
-"""Events of the background, the likeliest, in place of which a source is tried, and weighed: those where it explains most."""
+EVENTS_TRIED = 5
+"""Events of the background, the likeliest, in place of which a source is tried."""
+
+SCENES_OF_EVENTS = 2
+"""So many of these trials, those where the source explains most, become scenes."""
 
 
 @dataclass(frozen=True)
@@ -110,31 +113,43 @@ def scene_of_two(problem: Problem) -> Scene:
 
 
 def scenes_of_events(problem: Problem, quiet: Claim, *, other: Scene) -> tuple[Scene, ...]:
-    """Return scenes in which one source stands in the place of one of the background's events under `quiet`.
+    """Return scenes in which one source stands beside the background's own events.
 
-    Which events these are is found in the first flow member and every few readings. Where the river's own movement is
-    hopeless beside the `other` scene there are none, and those that are hopeless themselves are left out.
+    The source is the leading one of the `other` scene, and such as explain most beside all events under `quiet`, or all but
+    one in whose place it stands. Scenes that are hopeless beside the other are left out, and those without any event, which
+    are as the other is.
     """
-    if other.log_density - quiet.log_density() > hopeless(other.log_density - other.ground.log_density):
-        return ()
+    plumes = [expected_plumes(problem, other.single)] if len(other.single.source) else []
+    if other.log_density - quiet.log_density() < hopeless(other.log_density - other.ground.log_density):
+        plumes += [expected_plumes(problem, found) for found in _beside_events(problem, quiet)]
+    scenes = [_scene_of_one(problem, each, other=other) for each in plumes]
+    return tuple(scene for scene in scenes if scene is not None)
+
+
+def _beside_events(problem: Problem, quiet: Claim) -> list[Explanations]:
+    """Return what one source explains beside the events under `quiet`, or all but one of them: those where it explains most.
+
+    Found in the first flow member and every few readings.
+    """
     thin = _thinned(problem)
     nothing = no_plumes(thin.blocks)
+    events = quiet.unrest
+    beside = [events, *(events.without(i) for i in range(min(len(events.course), EVENTS_TRIED)))]
     tried: list[tuple[float, Explanations]] = []
-    for i in range(min(len(quiet.unrest.course), EVENTS_TRIED)):
-        claimed = thin.claim(nothing, unrest=quiet.unrest.without(i))
+    for unrest in beside if len(events.course) else []:
+        claimed = thin.claim(nothing, unrest=unrest)
         (found,) = explain(thin, claimed, removed=[nothing], members=1)
         if len(found.source):
             tried.append((claimed.log_density() + found.log_evidence, found))
     tried.sort(key=lambda each: -each[0])
-    scenes = [
-        _scene_of_one(problem, expected_plumes(problem, f), other=other) for _, f in tried[:EVENTS_REPLACED]
-    ]
-    return tuple(scene for scene in scenes if scene is not None)
+    return [found for _, found in tried[:SCENES_OF_EVENTS]]
 
 
 def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | None:
-    """Return the scene in which one plume is claimed and the background may have events beside it; None if it is hopeless."""
+    """Return the scene in which one plume is claimed and the background has events beside it; None if none, or if hopeless."""
     claimed = problem.restless(plumes)
+    if not len(claimed.unrest.course):
+        return None
     nothing = (no_plumes(problem.blocks),)
     first = explain(problem, claimed, removed=nothing, members=1)
     behind = other.log_density - (claimed.log_density() + first[0].log_evidence)

@@ -30,11 +30,14 @@ FADES_S = (6.0 * HOUR_S, 18.0 * HOUR_S, 48.0 * HOUR_S, np.inf)
 EVERY_S = 3.0 * HOUR_S
 """Hours between the beginnings of events that are looked for where no reading gives the hour."""
 
-SIZES = (0.3, 1.0, 3.0)
+SIZES = (0.3, 1.0, 3.0, 10.0)
 """Standard deviations of an event's amplitude, one as likely as the other, as shares of the median reading."""
 
-A_WEEK = 1.0
-"""Events expected in a week at a station."""
+A_WEEK = 0.7
+"""Events expected in a week at each station alone."""
+
+TOGETHER_A_WEEK, BROUGHT_A_WEEK = 0.3, 0.6
+"""The same at all stations together, and in the water of all boundaries together."""
 
 ROUGH, ROUGH_S = 0.3, 12.0 * HOUR_S
 """What an event's course gets wrong of the event, as a share of it, and for how long at one station."""
@@ -52,41 +55,70 @@ MUCH_ALIKE = 0.5
 
 @dataclass(frozen=True)
 class Courses:
-    """Events that may be: `course` (event, receptor) at unit amplitude, and how many are `expected` in the window.
+    """Events that may be: `course` (event, receptor) at unit amplitude, and how many of each are `expected` (event,).
 
-    `likeness` (receptor, receptor) is what an event's covariance between receptors is over the product of its courses there.
+    `name` (event,) tells where and when each begins: the station, `*` for all, or the boundary, and hours after the first
+    reading. `likeness` (receptor, receptor) is what an event's covariance between receptors is over the product of its courses
+    there.
     """
 
     course: Array
-    expected: float
+    expected: Array
+    name: NDArray[np.str_]
     likeness: Array
 
     def none(self, substances: int) -> Unrest:
         """Return no events at all, in so many substances."""
-        return Unrest(self.course[:0], np.empty((substances, 0)), self.likeness, np.empty(0))
+        return Unrest(
+            self.course[:0], np.empty((substances, 0)), self.name[:0], self.likeness, log_prior=np.empty(0)
+        )
 
 
 def courses_of(matrix: SourceReceptorMatrix) -> Courses:
     """Return the events of the background that the receptors of a matrix could have seen."""
     receptors = matrix.receptors
     time = (receptors.time - receptors.time.min()) / np.timedelta64(1, "s")
-    stations = np.unique(receptors.station)
-    courses = []
+    weeks = time.max() / (7.0 * 24.0 * HOUR_S)
+    stations, families = np.unique(receptors.station), []
     for name in stations:
         own = receptors.station == name
         begins = np.unique(time[own])
-        courses.append(own * _begun(time, begins))
-        courses.append(own * (time == begins[:, None]))
+        course = np.concatenate([own * _begun(time, begins), own * (time == begins[:, None])])
+        each = np.concatenate([np.repeat(begins, len(FADES_S)), begins])
+        families.append(_Family.of(str(name), each, course=course, expected=A_WEEK * weeks))
     if len(stations) > 1:
-        courses.append(_begun(time, np.arange(0.0, time.max() + 1.0, EVERY_S)))
+        begins = np.arange(0.0, time.max() + 1.0, EVERY_S)
+        each = np.repeat(begins, len(FADES_S))
+        families.append(_Family.of("*", each, course=_begun(time, begins), expected=TOGETHER_A_WEEK * weeks))
     hour = 0.5 * (matrix.flow_edges[1:] + matrix.flow_edges[:-1])
-    for b in range(matrix.fraction.shape[1]):
-        courses.append(_begun(hour, np.arange(hour[0], hour[-1], EVERY_S)) @ matrix.fraction[:, b].T)
-    course = np.concatenate(courses)
-    week = time.max() / (7.0 * 24.0 * HOUR_S)
+    first = (receptors.time.min() - matrix.start) / np.timedelta64(1, "s")
+    for b, name in enumerate(matrix.boundaries):
+        begins = np.arange(hour[0], hour[-1], EVERY_S)
+        course = _begun(hour, begins) @ matrix.fraction[:, b].T
+        each = np.repeat(begins - first, len(FADES_S))
+        expected = BROUGHT_A_WEEK * weeks / len(matrix.boundaries)
+        families.append(_Family.of(f"boundary:{name}", each, course=course, expected=expected))
     same = receptors.station[:, None] == receptors.station[None, :]
     likeness = 1.0 + ROUGH**2 * same * np.exp(-np.abs(time[:, None] - time[None, :]) / ROUGH_S)
-    return Courses(course[course.max(axis=1) > LEAST_COURSE], A_WEEK * week * len(stations), likeness)
+    course, expected, name = (
+        np.concatenate([getattr(one, part) for one in families]) for part in ("course", "expected", "name")
+    )
+    seen = course.max(axis=1) > LEAST_COURSE
+    return Courses(course[seen], expected[seen], name[seen], likeness)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Events at one place, each as likely as the other; arrays as of Courses."""
+
+    course: Array
+    expected: Array
+    name: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, place: str, begins: Array, *, course: Array, expected: float) -> _Family:
+        name = np.array([f"{place} {begin / HOUR_S:+.0f} h" for begin in begins])
+        return cls(course, np.full(len(course), expected / max(len(course), 1)), name)
 
 
 def _begun(time: Array, begins: Array) -> Array:
@@ -100,19 +132,22 @@ def _begun(time: Array, begins: Array) -> Array:
 class Unrest:
     """The events found: `course` (event, receptor), the standard deviations `size` (substance, event) of their amplitudes.
 
-    `likeness` as of Courses; `log_prior` (event,) is the log prior of each, those as good in its place counted with it.
+    `name` (event,) and `likeness` as of Courses; `log_prior` (event,) is the log prior of each, those as good in its place
+    counted with it.
     """
 
     course: Array
     size: Array
+    name: NDArray[np.str_]
     likeness: Array
     log_prior: Array
 
-    def and_one(self, course: Array, size: Array, *, log_prior: float) -> Unrest:
-        """Return these events and one more of this `course` (receptor,) and `size` (substance,)."""
+    def and_one(self, courses: Courses, event: int, *, size: Array, log_prior: float) -> Unrest:
+        """Return these events and one more of the `courses`, of this `size` (substance,)."""
         return Unrest(
-            np.concatenate([self.course, course[None]]),
+            np.concatenate([self.course, courses.course[event : event + 1]]),
             np.concatenate([self.size, size[:, None]], axis=1),
+            np.append(self.name, courses.name[event]),
             self.likeness,
             np.append(self.log_prior, log_prior),
         )
@@ -121,7 +156,11 @@ class Unrest:
         """Return all events but one."""
         others = np.arange(len(self.course)) != event
         return replace(
-            self, course=self.course[others], size=self.size[:, others], log_prior=self.log_prior[others]
+            self,
+            course=self.course[others],
+            size=self.size[:, others],
+            name=self.name[others],
+            log_prior=self.log_prior[others],
         )
 
     def covariance(self, substance: int, means: Means) -> Array:
@@ -151,20 +190,22 @@ def unrest_of(courses: Courses, readings: Sequence[Sought], *, begin: Unrest) ->
     """
     found = begin
     each = [_Explained.by(found, courses, substance=d, of=of) for d, of in enumerate(readings)]
-    is_open = np.full(len(courses.course), courses.expected > 0.0)
+    is_open = courses.expected > 0.0
+    log_each = np.log(np.where(is_open, courses.expected, 1.0))
     for _ in range(MOST_TRIES):
         if not is_open.any() or len(found.course) == MOST_EVENTS:
             break
         gains = np.stack([one.gains for one in each])
-        log_bayes = np.where(is_open, _log_mean(gains), -np.inf)
+        log_bayes = np.where(is_open, log_each + _log_mean(gains), -np.inf)
         best = int(np.argmax(log_bayes))
         log_here = _log_here(courses, log_bayes, best=best)
         if log_here < LEAST_GAIN:
             break
         is_open[best] = False
         more = found.and_one(
-            courses.course[best],
-            _sizes(gains[:, :, best], readings),
+            courses,
+            best,
+            size=_sizes(gains[:, :, best], readings),
             log_prior=log_here - float(gains[:, :, best].max(axis=1).sum()),
         )
         after = [
@@ -180,12 +221,13 @@ def unrest_of(courses: Courses, readings: Sequence[Sought], *, begin: Unrest) ->
 def _log_here(courses: Courses, log_bayes: Array, *, best: int) -> float:
     """Return the log of the chance of an event where the `best` is, times the mean Bayes factor of those in its place.
 
-    Events come at random (Poisson), so the chance is 1 - exp(-n) where n are expected among courses much like the best.
+    `log_bayes` (event,) are Bayes factors times the number expected. Events come at random (Poisson), so the chance is
+    1 - exp(-n) where n are expected among the courses much like the best.
     """
     norm = np.linalg.norm(courses.course, axis=1)
     here = courses.course @ courses.course[best] > MUCH_ALIKE * norm * norm[best]
-    expected = courses.expected * here.mean()
-    return float(np.log(-np.expm1(-expected)) + np.logaddexp.reduce(log_bayes[here]) - np.log(here.sum()))
+    expected = float(courses.expected[here].sum())
+    return float(np.log(-np.expm1(-expected) / expected) + np.logaddexp.reduce(log_bayes[here]))
 
 
 def _sizes(gains: Array, readings: Sequence[Sought]) -> Array:
