@@ -133,8 +133,19 @@ def test_noise_is_told_from_a_step_and_a_plume(noise):
     calm = 1.0 + 0.5 * (hour > 80.0) + 3.0 * np.exp(-(((hour - 40.0) / 6.0) ** 2))
     value = np.tile(calm, 2) * (1.0 + noise * rng.standard_normal(300))
     station = np.repeat([0, 1], 150)
-    found = noise_of(value, HOUR * np.tile(hour, 2), series=station)
+    found = noise_of(value, HOUR * np.tile(hour, 2), series=station, kind=np.zeros(len(value), int))
     assert np.median(found / np.tile(calm, 2)) == pytest.approx(noise, rel=0.35)
+
+
+def test_composites_that_vary_have_their_own_noise_beside_a_calm_sensor():
+    rng = np.random.default_rng(3)
+    sensor = 1.0 + 0.01 * rng.standard_normal(96)
+    composite = np.exp(0.1 * rng.standard_normal(40))
+    value, time = np.append(sensor, composite), HOUR * np.append(np.arange(96.0), 8.0 * np.arange(40.0))
+    kind = np.repeat([1, 8], [96, 40])
+    noise = noise_of(value, time, series=kind, kind=kind) / value
+    assert np.median(noise[kind == 1]) == pytest.approx(0.01, rel=0.35)
+    assert np.median(noise[kind == 8]) == pytest.approx(0.1, rel=0.35)
 
 
 def test_the_order_of_readings_says_nothing_about_their_noise():
@@ -143,8 +154,8 @@ def test_the_order_of_readings_says_nothing_about_their_noise():
     station = np.zeros(60, int)
     order = rng.permutation(60)
     np.testing.assert_allclose(
-        noise_of(value[order], time[order], series=station[order]),
-        noise_of(value, time, series=station)[order],
+        noise_of(value[order], time[order], series=station[order], kind=station[order]),
+        noise_of(value, time, series=station, kind=station)[order],
         rtol=1e-12,
     )
 
@@ -157,12 +168,13 @@ def test_the_density_of_readings_is_that_of_a_normal():
     events = Unrest(
         np.exp(-(((np.arange(size) - 0.5 * size) / 9.0) ** 2))[None],
         np.full((len(blocks), 1), 0.4),
+        np.array(["S +36 h"]),
         np.ones((size, size)),
-        -3.0,
+        np.array([-3.0]),
     )
     claimed = claim(blocks, background_parts(world.matrix), plumes=plumes, unrest=events, bin_s=HOUR)
     for removed in (no_plumes(blocks), plumes):
-        expected = events.log_prior
+        expected = -3.0
         for block, background, factor, plume in zip(
             blocks, claimed.backgrounds, claimed.factors, removed, strict=True
         ):

@@ -72,6 +72,15 @@ def test_a_reading_is_foretold_from_the_other_group_by_regression():
     assert departures[1] == pytest.approx((3.0 - 0.6) / 0.8)
 
 
+def test_an_event_excuses_what_others_do_not_foretell_of_it_and_shows_where_it_is():
+    """Three groups that share one error of sd 1, beside noise of sd 0.1; an event lifts the third by 3."""
+    covariance, events = 1.0 + 0.01 * np.eye(3), np.diag([0.0, 0.0, 9.0])
+    above, group = np.array([0.5, 0.5, 3.5]), np.arange(3)
+    excused = left_out_departures(covariance + events, above, group=group, events=events)
+    assert np.abs(excused[:2]).max() < 0.5
+    assert excused[2] > 10.0
+
+
 def test_readings_left_out_together_do_not_foretell_each_other():
     covariance = np.array([[1.0, 0.99, 0.0], [0.99, 1.0, 0.0], [0.0, 0.0, 1.0]])
     departures = left_out_departures(covariance, np.array([2.0, 2.0, 0.0]), group=np.array([0, 0, 1]))
@@ -89,7 +98,7 @@ def test_a_right_world_is_not_doubted(releases: dict):
 
 def test_releases_unlike_any_history_show_though_the_band_holds_them():
     found = worlds.traced(worlds.meeting(), restless())
-    assert min(share for _, share in found.outside) > 2.0 * DOUBTED_FROM
+    assert min(share for _, share in found.outside) > 1.5 * DOUBTED_FROM
     inside = [((f.fitted[0] <= f.observed) & (f.observed <= f.fitted[2])).mean() for f in found.fits]
     assert np.mean(inside) > 0.85  # the band was fitted to these readings and cannot fail
     assert [note.key for note in found.notes].count("poor fit") == 1

@@ -119,7 +119,7 @@ def test_a_step_in_the_readings_is_not_taken_for_noise():
     rng = np.random.default_rng(5)
     level = np.where(np.arange(200) < 120, 1.0, 4.0)
     value = level * (1.0 + 0.05 * rng.standard_normal(200))
-    noise = noise_of(value, np.arange(200) * 3600.0, series=np.zeros(200, int))
+    noise = noise_of(value, np.arange(200) * 3600.0, series=np.zeros(200, int), kind=np.zeros(200, int))
     assert np.median(noise / level) == pytest.approx(0.05, rel=0.3)
 
 

@@ -43,6 +43,10 @@ READINGS_FOR_SHARES = 160
 """The shares are found from every k-th reading, at least this many; the covariance itself is over all."""
 
 
+LEAST_JUMPS = 8
+"""Jumps between neighbours that tell the noise of one kind of reading."""
+
+
 @dataclass(frozen=True)
 class BackgroundParts:
     """Covariances between receptors of unit variance, one for each entry of PRIOR_SHARE: (part, receptor, receptor)."""
@@ -147,16 +151,16 @@ def fit_background(
     return Background(level, noise_sd, covariance, np.exp(found.x), float(-0.5 * shift @ shift))
 
 
-def noise_of(value: Array, time: Array, *, series: NDArray[np.int64]) -> Array:
+def noise_of(value: Array, time: Array, *, series: NDArray[np.int64], kind: NDArray[np.int64]) -> Array:
     """Return the standard deviation of each reading's noise, (reading,), from how neighbours in time of a
     `series` (reading,) jump.
 
-    A low quantile of the jumps is taken, so that plumes and steps do not count as noise; the noise is taken in proportion to
+    A low quantile of the jumps is taken, so that plumes and steps do not count as noise: over all series of a `kind` (reading,)
+    of reading, such as composite samples, or over all where it has fewer jumps than LEAST_JUMPS. The noise is in proportion to
     a running median of the readings, or to the reading where it stands above that; where the median is 0 jumps say nothing
     of it. Between 0.4 % and 12 %.
     """
-    level = np.empty(len(value))
-    jumps = []
+    level, jump = np.empty(len(value)), np.full(len(value), np.nan)
     for one in np.unique(series):
         rows = np.flatnonzero(series == one)
         rows = rows[np.argsort(time[rows], kind="stable")]
@@ -164,12 +168,17 @@ def noise_of(value: Array, time: Array, *, series: NDArray[np.int64]) -> Array:
         level[rows] = np.maximum(smooth, value[rows])
         if len(rows) > 2:
             middle = 0.5 * (value[rows[:-2]] + value[rows[2:]])
-            jump = np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5)
-            tells = smooth[1:-1] > 0.0
-            jumps.append(jump[tells] / np.maximum(level[rows[1:-1]][tells], 1e-12))
-    together = np.concatenate([*jumps, np.empty(0)])
-    spread = np.quantile(together, 0.4) / 0.5244 if len(together) else 0.06
-    return level * float(np.clip(spread, 0.004, 0.12))
+            away = np.abs(value[rows[1:-1]] - middle) / np.sqrt(1.5)
+            jump[rows[1:-1]] = np.where(
+                smooth[1:-1] > 0.0, away / np.maximum(level[rows[1:-1]], 1e-12), np.nan
+            )
+    share = np.empty(len(value))
+    for one in np.unique(kind):
+        told = jump[(kind == one) & np.isfinite(jump)]
+        told = told if len(told) >= LEAST_JUMPS else jump[np.isfinite(jump)]
+        spread = np.quantile(told, 0.4) / 0.5244 if len(told) else 0.06
+        share[kind == one] = np.clip(spread, 0.004, 0.12)
+    return level * share
 
 
 def _running_median(value: Array, width: int) -> Array:

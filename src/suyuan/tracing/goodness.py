@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from suyuan.tracing.background import PRIOR_LOG_SD, PRIOR_SHARE
 from suyuan.tracing.evidence import AMPLITUDE_ERROR
@@ -50,35 +51,38 @@ def shares_outside(problem: Problem, verdict: Verdict) -> tuple[tuple[str, float
 
     Left out is what lies below detection. The interval is that of the normal distribution with the covariance of the
     claimed plume, backgrounds no more than PRIOR_LOG_SD above their usual sizes (Rasmussen and Williams, 2006, eq. 5.12,
-    for groups of readings). NaN with fewer than LEAST_READINGS.
+    for groups of readings). No event of the background is foretold. NaN with fewer than LEAST_READINGS.
     """
     plumes = plumes_of(problem, verdict)
     found = []
     for d, block in enumerate(problem.blocks):
         above = block.value - verdict.believed.backgrounds[d].level - (1.0 - verdict.nobody) * plumes[d]
-        covariance, is_moved = _covariance(problem, verdict, d=d)
-        departures = left_out_departures(covariance, above, group=_half_days(block))
-        outside = ((np.abs(departures) > TO_90) | is_moved)[~block.is_below]
+        covariance, events = _covariance(problem, verdict, d=d)
+        departures = left_out_departures(covariance, above, group=_half_days(block), events=events)
+        outside = (np.abs(departures) > TO_90)[~block.is_below]
         share = float(np.mean(outside)) if len(outside) >= LEAST_READINGS else np.nan
         found.append((block.substance.determinand.id, share))
     return tuple(found)
 
 
-def left_out_departures(covariance: Array, above: Array, *, group: NDArray[np.int64]) -> Array:
+def left_out_departures(
+    covariance: Array, above: Array, *, group: NDArray[np.int64], events: Array | float = 0.0
+) -> Array:
     """Return by how many standard deviations each reading departs from what all other groups foretell, (reading,).
 
     `above` (reading,) is what readings lie above their mean, `covariance` (reading, reading) theirs, `group` (reading,).
+    `events` (reading, reading), the part of the covariance that no model foretells, excuses the other groups, not its own.
 
     >>> left_out_departures(np.array([[4.0, 0.0], [0.0, 1.0]]), np.array([2.0, 3.0]), group=np.array([0, 1]))
     array([1., 3.])
     """
-    precision = np.linalg.inv(covariance)
-    weight = precision @ above
-    out = np.empty(len(above))
+    out, foretold = np.empty(len(above)), covariance - events
     for one in np.unique(group):
-        rows = np.flatnonzero(group == one)
-        unsure = np.linalg.inv(precision[np.ix_(rows, rows)])
-        out[rows] = unsure @ weight[rows] / np.sqrt(np.diag(unsure))
+        own, rest = np.flatnonzero(group == one), np.flatnonzero(group != one)
+        factor = cho_factor(covariance[np.ix_(rest, rest)], lower=True, check_finite=False)
+        weight = cho_solve(factor, foretold[np.ix_(rest, own)], check_finite=False)
+        variance = np.diag(foretold)[own] - np.einsum("ro,ro->o", weight, foretold[np.ix_(rest, own)])
+        out[own] = (above[own] - weight.T @ above[rest]) / np.sqrt(variance)
     return out
 
 
@@ -147,10 +151,10 @@ def fingerprint_notes(found: tuple[Departure, ...], *, candidate: str) -> tuple[
     return tuple(notes)
 
 
-def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the covariance (reading, reading) under what is believed, the background hardly more restless than usual.
+def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> tuple[Array, Array]:
+    """Return the covariance (reading, reading) under what is believed, and the part of it that events are.
 
-    And which readings (reading,) owe most of their variance to events, which no model foretells.
+    The background is held hardly more restless than usual.
     """
     believed, block = verdict.believed, problem.blocks[d]
     background, factor = believed.backgrounds[d], np.tril(believed.factors[d])
@@ -159,8 +163,7 @@ def _covariance(problem: Problem, verdict: Verdict, *, d: int) -> tuple[Array, N
     parts = block.means.between(problem.parts.covariance)
     excess = np.tensordot(background.shares**2 - calm**2, parts, axes=1)
     covariance = np.asarray(factor @ factor.T - background.level**2 * excess)
-    events = believed.unrest.covariance(d, block.means)
-    return covariance, np.diag(events) > 0.5 * np.diag(covariance)
+    return covariance, believed.unrest.covariance(d, block.means)
 
 
 def _half_days(block: Block) -> NDArray[np.int64]:

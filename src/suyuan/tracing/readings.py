@@ -103,7 +103,8 @@ def _block(
     level = max(median, resolution)
     noise[is_above] = unsure[is_above]
     seen = ~is_below & ~is_above
-    noise[seen] = noise_of(given[seen], time[seen], series=series_of(station, means.count)[seen])
+    series = series_of(station, means.count)[seen]
+    noise[seen] = noise_of(given[seen], time[seen], series=series, kind=means.count[seen])
     least = LEAST_NOISE * level if median >= resolution else ROUNDING * resolution
     noise = np.maximum(noise, least)
     return Block(substance, means, rows, value, noise, is_below, station, time, level)

@@ -30,7 +30,7 @@ FADES_S = (6.0 * HOUR_S, 18.0 * HOUR_S, 48.0 * HOUR_S, np.inf)
 EVERY_S = 3.0 * HOUR_S
 """Hours between the beginnings of events that are looked for where no reading gives the hour."""
 
-SIZES = (0.3, 1.0, 3.0, 10.0)
+SIZES = (0.3, 1.0, 3.0)
 """Standard deviations of an event's amplitude, one as likely as the other, as shares of the median reading."""
 
 A_WEEK = 0.7
