@@ -15,6 +15,7 @@ from suyuan.tracing.goodness import (
     DOUBTED_FROM,
     fit_notes,
     left_out_departures,
+    moved_notes,
     shares_outside,
 )
 from suyuan.tracing.posterior import problem_of
@@ -105,8 +106,14 @@ def test_releases_unlike_any_history_show_though_the_band_holds_them():
 
 
 def test_a_model_whose_water_goes_another_way_shows():
-    shares = dict(shares_outside(*_weighed(_where_the_water_goes_another_way())))
-    assert shares["NH3-N"] > DOUBTED_FROM
+    problem, verdict = _weighed(_where_the_water_goes_another_way())
+    shares = dict(shares_outside(problem, verdict))
+    notes = [*fit_notes(tuple(shares.items())), *moved_notes(problem, verdict)]
+    assert {"poor fit", "restless"} & {note.key for note in notes}
+    assert shares["NH3-N"] > 0.15
+    right = _weighed(worlds.read(worlds.meeting(), PULSE))
+    assert "restless" not in [note.key for note in moved_notes(*right)]
+    assert max(share for _, share in shares_outside(*right)) < 0.1
 
 
 def test_water_unlike_its_kind_is_said():

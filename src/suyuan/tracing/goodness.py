@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.stats import poisson
 
 from suyuan.tracing.background import PRIOR_LOG_SD, PRIOR_SHARE
 from suyuan.tracing.evidence import AMPLITUDE_ERROR
@@ -35,6 +36,9 @@ LEAST_READINGS = 20
 DEPARTURE = 2.5
 """Standard deviations by which a substance may depart from the fingerprint before it is said."""
 
+
+RESTLESS = 0.01
+"""Chance that a river has so many events, below which the flow or the instruments are to be doubted."""
 
 WORTH_TELLING = 0.25
 """Probability of a scene, or of nobody, from which its events are told."""
@@ -177,7 +181,7 @@ def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
     """Return a note of what is taken for the river's own movement, if anything is.
 
     Each event, of nobody's or of any scene that may well hold, as the determinands, where it begins (`*`: at all stations), and
-    hours after the first reading.
+    hours after the first reading. And a second note where there are more of them than rivers usually have.
     """
     shares = verdict.scene_shares
     told = [s.claimed.unrest for s, p in zip(verdict.scenes, shares, strict=True) if p >= WORTH_TELLING]
@@ -188,4 +192,8 @@ def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
         for name, size in zip(unrest.name.tolist(), unrest.size.T, strict=True):
             hours = float(name.split()[-2])
             events[f"{', '.join(names[size > 0.0])} @ {name}"] = hours
-    return (Note("moved", {"events": "; ".join(sorted(events, key=lambda e: events[e]))}),) if events else ()
+    notes = [Note("moved", {"events": "; ".join(sorted(events, key=lambda e: events[e]))})] if events else []
+    count, usual = len(verdict.believed.unrest.course), float(problem.courses.expected.sum())
+    if poisson.sf(count - 1, usual) < RESTLESS:
+        notes.append(Note("restless", {"count": f"{count}", "usual": f"{usual:.1f}"}))
+    return tuple(notes)

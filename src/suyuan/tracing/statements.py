@@ -57,6 +57,7 @@ NOTES = {
     "no fingerprints": "No fingerprints: which water it was played no part.",
     "moved": "Taken for the river's own movement (rain, sluices, another water, a fault), not for a release: {events} after "
     "the first reading (* means at all stations).",
+    "restless": "That is {count} movements where about {usual} are usual: doubt the flow, or the instruments.",
     "two sources": "Two sources explain the readings better than one.",
     "sure": "Nothing is unsure: no sample would change the answer.",
     "no sample": "No sample within reach, hours and budget would tell anything about who did it.",
