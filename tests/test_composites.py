@@ -223,6 +223,43 @@ def test_the_noise_of_a_sensor_is_not_judged_by_composites_that_stand_between_it
     assert np.median(block.noise_sd / block.value) == pytest.approx(0.02, rel=0.3)
 
 
+def series_in(seen: Observations) -> list[int]:
+    """Return the series of each reading, numbered as they first occur."""
+    receptors, _ = receptors_of(worlds.meeting().network, seen)
+    series = blocks_of(seen, receptors, substances=(Substance(determinand("NH3-N"), 0.0),))[0].series.tolist()
+    return [list(dict.fromkeys(series)).index(one) for one in series]
+
+
+def test_samples_drawn_over_alike_hours_are_compared_and_no_others():
+    """Up to 3 h a grab and a mean tell the same; 23.5 and 24 h have eight parts of 3 h, 48 h has sixteen."""
+    assert series_in(drawn("S", [60.0, 61.0, 64.0, 67.0], [0.0, 0.25, 2.0, 3.0])) == [0, 0, 0, 0]
+    assert series_in(drawn("S", [48.0, 71.5, 72.0, 60.0], [24.0, 23.5, 48.0, 0.0])) == [0, 0, 1, 2]
+    elsewhere = together(drawn("S", [48.0], [24.0]), drawn("T", [48.0], [24.0]))
+    assert series_in(elsewhere) == [0, 1]
+
+
+def noise_in(seen: Observations) -> float:
+    """Return the share of a reading that is noise, at the median."""
+    means = pooled(seen, every_s=3.0 * HOUR)
+    receptors, _ = receptors_of(worlds.meeting().network, means)
+    block = blocks_of(means, receptors, substances=(Substance(determinand("NH3-N"), 0.0),))[0]
+    return float(np.median(block.noise_sd / block.value))
+
+
+def test_gaps_of_a_sensor_do_not_turn_the_daily_swing_of_the_river_into_noise():
+    """A fifth of the hourly readings is missing, so that means are over 0, 1 or 2 hours; mean of ten draws."""
+    hours = np.arange(0.0, 96.0)
+    whole, gappy = [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        swing = 1.0 + 0.1 * np.sin(2.0 * np.pi * hours / 24.0)
+        value = swing * (1.0 + 0.02 * rng.standard_normal(len(hours)))
+        sensor = replace(drawn("S", list(hours), [0.0] * len(hours)), value=value)
+        whole.append(noise_in(sensor))
+        gappy.append(noise_in(sensor.where(rng.random(len(hours)) > 0.2)))
+    assert np.mean(gappy) == pytest.approx(np.mean(whole), rel=0.25)
+
+
 def test_a_daily_composite_knows_no_hour_of_the_day_and_little_of_short_errors():
     """The mean over 24 h of a daily cycle is 0; that of errors which last 12 h is calmer than any instant, and like both ends."""
     world = worlds.meeting()

@@ -11,14 +11,13 @@ import pytest
 import tracing_worlds as worlds
 from scipy import sparse
 from scipy.stats import multivariate_normal
+from tracing_worlds import problem
 
 from suyuan.observations import Observations
 from suyuan.tracing.fit import fits_of
 from suyuan.tracing.goodness import moved_notes
 from suyuan.tracing.plume import no_plumes
-from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.scenes import scene_of_two, together
-from suyuan.tracing.search import Problem
 from suyuan.tracing.unrest import ROUGH, SIZES, Courses, Sought, courses_of, unrest_of
 from suyuan.tracing.verdict import weigh
 from suyuan.transport.matrix import Means
@@ -26,17 +25,6 @@ from suyuan.transport.matrix import Means
 PULSE = {"O1": (worlds.history(48, 6), worlds.rates("industrial", 3.0))}
 EACH = Means(sparse.csr_array(np.eye(24)))
 CALM = worlds.read(worlds.meeting(), {})
-
-
-def problem(observations: Observations) -> Problem:
-    world = worlds.meeting()
-    return problem_of(
-        observations,
-        (world.matrix,),
-        substances=worlds.substances(),
-        fingerprints=worlds.FINGERPRINTS,
-        prior=world.prior,
-    )
 
 
 def moved(observations: Observations, station: str, hour: int, **by: float) -> Observations:

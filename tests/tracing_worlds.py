@@ -15,9 +15,10 @@ from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Outfall, Station
 from suyuan.observations import GOOD, Observations
 from suyuan.substances import Substance, determinand
-from suyuan.tracing.posterior import trace
+from suyuan.tracing.posterior import problem_of, trace
 from suyuan.tracing.prior import Prior, candidate_sources, default_prior
 from suyuan.tracing.result import Trace
+from suyuan.tracing.search import Problem
 from suyuan.transport.matrix import SourceReceptorMatrix
 from suyuan.transport.operator import compile_operator
 from suyuan.transport.sampling import receptors_of
@@ -145,6 +146,18 @@ def rates(kind: str, grams_per_s: float) -> Array:
     """Return what an outfall of this kind lets out of each substance [g/s], so much of the first."""
     water = np.array(WATER_OF[kind])
     return np.asarray(grams_per_s * water / water[0])
+
+
+def problem(observations: Observations) -> Problem:
+    """Return what is to be explained of these readings of `meeting`, with the flow known."""
+    world = meeting()
+    return problem_of(
+        observations,
+        (world.matrix,),
+        substances=substances(),
+        fingerprints=FINGERPRINTS,
+        prior=world.prior,
+    )
 
 
 def traced(

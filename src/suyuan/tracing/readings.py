@@ -56,14 +56,19 @@ class Block:
 
     @property
     def series(self) -> NDArray[np.int64]:
-        """Which readings can be compared one after the other, (reading,): those of a station that are means over alike times."""
+        """Which readings can be compared one after the other, (reading,): those of a station drawn over alike hours."""
         return series_of(self.station, self.means.count)
 
 
 def series_of(station: NDArray[np.str_], count: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of each reading's series, (reading,): of its station and of the `count` of receptors it is the mean of.
 
-    A daily composite says nothing of the noise of the hourly readings between which it stands, nor of their slope.
+    The latter is its duration, in begun parts of 3 h. A composite of 24 h says nothing of the noise of the three-hour means
+    between which it stands, nor of their slope, and one of 48 h nothing of those of 24 h. A grab and means over 15 minutes or
+    two hours are one series: means of a sensor's readings are as long as its gaps leave them, and must not be taken apart for it.
+
+    >>> series_of(np.array(["S", "S", "S", "T"]), np.array([1, 8, 8, 8])).tolist()
+    [1, 8, 8, 17]
     """
     place = np.unique(station, return_inverse=True)[1]
     return np.asarray(place * (count.max(initial=0) + 1) + count, np.int64)
