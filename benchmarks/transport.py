@@ -230,7 +230,13 @@ def marching(operator: TransportOperator) -> float:
 
     def run() -> None:
         for batch in batches:
-            sweep = sweep_of(operator, stretch, places=places_of(operator, ()), batch=batch, is_last=False)
+            sweep = sweep_of(
+                operator,
+                slice(stretch.first, stretch.last),
+                places=places_of(operator, ()),
+                batch=batch,
+                is_last=False,
+            )
             nothing = np.zeros((len(span), 0, WIDTH))
             march_forward(
                 operator.mesh,
@@ -310,7 +316,13 @@ def backward_march(
         ready = time.thread_time()
         size, own = stretch.last - stretch.first, overlap[stretch.first : stretch.last]
         outside, bins = np.empty((size, boundaries, LANES)), touched(own)
-        sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=stretch.last == last)
+        sweep = sweep_of(
+            operator,
+            slice(stretch.first, stretch.last),
+            places=places,
+            batch=batch,
+            is_last=stretch.last == last,
+        )
         matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)
         at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
         march_back(*matrices, sweep, batch.state, batch.readings, at, found[bins], outside)

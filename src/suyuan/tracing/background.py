@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from suyuan.transport.matrix import SourceReceptorMatrix
@@ -130,19 +131,19 @@ def fit_background(
     prior = np.log(np.array(list(PRIOR_SHARE.values())))
     some = np.arange(0, len(value), max(1, len(value) // READINGS_FOR_SHARES))
     base, scaled = fixed[np.ix_(some, some)], parts[:, some][:, :, some] * level**2
-    residual = value[some] - level
+    residual, flat = value[some] - level, scaled.reshape(len(scaled), -1)
+    upper = (scaled * (2.0 * np.triu(np.ones_like(base)) - np.eye(len(some)))).reshape(flat.shape)
 
     def objective(log_share: Array) -> tuple[float, Array]:
         variance = np.exp(2.0 * log_share)
-        covariance = base + np.tensordot(variance, scaled, axes=1)
+        covariance = base + (variance @ flat).reshape(base.shape)
         factor = cho_factor(covariance, lower=True, check_finite=False)
         weight = cho_solve(factor, residual, check_finite=False)
-        inverse = cho_solve(factor, np.eye(len(some)), check_finite=False)
+        inverse = dpotri(factor[0], lower=True)[0].T  # only its upper triangle, which symmetry doubles
         shift = (log_share - prior) / PRIOR_LOG_SD
         cost = 0.5 * residual @ weight + np.log(np.diag(factor[0])).sum() + 0.5 * shift @ shift
-        trace = np.einsum("kij,ij->k", scaled, inverse)
-        quadratic = np.einsum("kij,i,j->k", scaled, weight, weight, optimize=True)
-        return float(cost), variance * (trace - quadratic) + shift / PRIOR_LOG_SD
+        pull = upper @ (inverse - np.outer(weight, weight)).ravel()
+        return float(cost), variance * pull + shift / PRIOR_LOG_SD
 
     bounds = [(p - 3.0 * PRIOR_LOG_SD, p + 3.0 * PRIOR_LOG_SD) for p in prior]
     found = minimize(objective, prior, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 12})

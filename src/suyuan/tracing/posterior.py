@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,19 +62,32 @@ def trace(
     the readings: a release nobody could have seen counts as none (see the blind spots). The assumption that hurts most:
     the travel times of the members bracket the true ones.
     """
-    problem = problem_of(
-        observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior
-    )
     # members run side by side; threads inside each would only get in each other's way
     with threadpool_limits(1):
-        verdict = weigh(problem)
+        problem = problem_of(
+            observations, matrices, substances=substances, fingerprints=fingerprints, prior=prior
+        )
+        notes = left_out(substances, problem.blocks)
+        found = _trace(problem, weigh(problem), observations=observations, fingerprints=fingerprints, rng=rng)
+        return replace(found, notes=(*notes, *found.notes))
+
+
+def _trace(
+    problem: Problem,
+    verdict: Verdict,
+    *,
+    observations: Observations,
+    fingerprints: Fingerprints,
+    rng: np.random.Generator,
+) -> Trace:
+    """Return what the verdict says, candidate by candidate and reading by reading."""
     probability = candidate_probabilities(problem, verdict)
     findings = _findings(problem, verdict, probability=probability, rng=rng)
     outside = shares_outside(problem, verdict)
-    first = matrices[0]
+    first, traced = problem.matrices[0], problem.blocks[0].substance.determinand
     return Trace(
-        determinand=substances[0].determinand.id,
-        unit=substances[0].determinand.unit,
+        determinand=traced.id,
+        unit=traced.unit,
         start=first.start,
         edges=first.edges,
         findings=findings,
@@ -82,13 +96,10 @@ def trace(
         pairs=_pairs(problem, verdict),
         fits=fits_of(problem, verdict, observations=observations),
         blind_spots=blind_spots(problem, verdict.believed),
-        members=len(matrices),
-        effective_members=_carrying(verdict, len(matrices)),
+        members=len(problem.matrices),
+        effective_members=_carrying(verdict, len(problem.matrices)),
         assumptions=_assumptions(problem, verdict),
-        notes=(
-            *left_out(substances, problem.blocks),
-            *_notes(problem, verdict, fingerprints=fingerprints, outside=outside, top=findings[0]),
-        ),
+        notes=_notes(problem, verdict, fingerprints=fingerprints, outside=outside, top=findings[0]),
         outside=outside,
         prior_nobody=verdict.prior_nobody,
         why=why_of(problem, verdict),

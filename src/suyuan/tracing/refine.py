@@ -102,7 +102,7 @@ def posed(
     doubt = [doubt_of(*seen.travel_s(*release), bin_s=ground.readings.bin_s) for release in releases]
     begin = first_guesses(found, centre, reach=2.0 * np.sqrt(np.diag(prior)).reshape(centre.shape))
     return (
-        Releases(seen.total[seen.place[found.source]], seen.history[found.shape], np.stack(doubt)),
+        Releases(seen.totals(found.source), seen.history[found.shape], np.stack(doubt)),
         Amplitudes(begin.ravel(), centre.ravel(), np.asarray(np.linalg.inv(prior), dtype=float)),
     )
 

@@ -35,6 +35,11 @@ class Responses:
     history: Index
     station: Index
 
+    def totals(self, source: Index) -> Array:
+        """Return `total` of some sources, (source, substance, receptor, bin + 1) [s/m3]; of one source without copying."""
+        place = self.place[source]
+        return self.total[place[0] : place[0] + 1] if len(place) == 1 else self.total[place]
+
     def rise(self, source: int, shape: int) -> Array:
         """Return concentration per g/s of one release, (substance, receptor) [s/m3]."""
         on_time = np.zeros(len(self.station))

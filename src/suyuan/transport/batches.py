@@ -12,7 +12,7 @@ from scipy import sparse
 from suyuan.transport.lanes import LANES
 from suyuan.transport.march import Sweep
 from suyuan.transport.matrix import Source
-from suyuan.transport.operator import Stretch, TransportOperator
+from suyuan.transport.operator import TransportOperator
 from suyuan.transport.sampling import Samples
 
 Array = NDArray[np.float64]
@@ -83,13 +83,13 @@ def touched(overlap: sparse.csr_array) -> slice:
 
 
 def sweep_of(
-    operator: TransportOperator, stretch: Stretch, *, places: Places, batch: Batch, is_last: bool
+    operator: TransportOperator, steps: slice, *, places: Places, batch: Batch, is_last: bool
 ) -> Sweep:
-    """Return what the kernels read for a batch in a stretch; if it `is_last` it has the edge at its end."""
-    edge_first, cell, receptor, weight = batch.samples.between(stretch.first, stretch.last, with_last=is_last)
+    """Return what the kernels read for a batch in these steps; if they are the `is_last` ones, with the edge at their end."""
+    edge_first, cell, receptor, weight = batch.samples.between(steps.start, steps.stop, with_last=is_last)
     counts = places.weight.ravel() != 0.0
     return Sweep(
-        seconds=operator.water.length[stretch.first : stretch.last],
+        seconds=operator.water.length[steps],
         rate=batch.rate,
         is_dispersive=bool(operator.water.dispersion.any()),
         place=np.repeat(np.arange(len(places.cell)), 2)[counts],

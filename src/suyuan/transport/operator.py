@@ -25,6 +25,9 @@ STRETCH_BYTES = 48_000_000
 
 BYTES_PER_CELL = 160
 
+STRETCH_STEPS = 150
+"""Nor has a stretch more steps than these: columns whose water is spent are dropped between stretches."""
+
 LEAST_DISPERSION = 0.05
 """Dispersion that even standing water has, m2/s."""
 
@@ -139,7 +142,7 @@ def stretches(operator: TransportOperator, span: range, *, is_backward: bool = F
     """
     first, last = span.start, span.stop
     columns = operator.stores + len(operator.geometry.boundaries)
-    size = max(1, min(last - first, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
+    size = max(1, min(last - first, STRETCH_STEPS, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
     starts = range(first, last, size)
     bench = Bench.of(operator, size)
     for begin in reversed(starts) if is_backward else starts:

@@ -102,7 +102,7 @@ def backward_batch(
         samples=own,
         readings=readings,
         rate=padded(rate, columns),
-        latest=int(own.latest.max(initial=0)),
+        latest=int(own.latest.max(initial=1)),  # a march has a step
         earliest=np.where(readings != 0.0, first[:, None], operator.steps).min(
             axis=0, initial=operator.steps
         ),
@@ -135,11 +135,9 @@ def march_batches(
     for stretch in stretches(operator, range(last), is_backward=True):
         volume = operator.volume_at(stretch.first)
         for batch in batches:
-            if batch.is_spent or batch.latest < stretch.first:
+            if batch.is_spent or batch.latest <= stretch.first:
                 continue
-            yield _leg(
-                operator, stretch, batch=batch, places=places, overlap=overlap, is_last=stretch.last == last
-            )
+            yield _leg(operator, stretch, batch=batch, places=places, overlap=overlap)
             _drop_spent(batch, volume, first=stretch.first)
 
 
@@ -166,15 +164,15 @@ def _leg(
     batch: Batch,
     places: Places,
     overlap: sparse.csr_array,
-    is_last: bool,
 ) -> Leg:
-    """March one batch back through one stretch."""
-    steps = slice(stretch.first, stretch.last)
+    """March one batch back through one stretch, from its latest reading where that lies within."""
+    is_last = batch.latest <= stretch.last
+    steps = slice(stretch.first, min(stretch.last, batch.latest))
     own = overlap[steps]
     bins, width = touched(own), wide(batch.columns)
     gain = np.zeros((bins.stop - bins.start, len(places.cell), width))
-    outside = np.empty((stretch.last - stretch.first, len(operator.geometry.boundaries), width))
-    sweep = sweep_of(operator, stretch, places=places, batch=batch, is_last=is_last)
+    outside = np.empty((steps.stop - steps.start, len(operator.geometry.boundaries), width))
+    sweep = sweep_of(operator, steps, places=places, batch=batch, is_last=is_last)
     at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
     matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)
     march_back(*matrices, sweep, batch.state, batch.readings, at, gain, outside)

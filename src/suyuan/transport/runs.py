@@ -156,9 +156,7 @@ def _advance(operator: TransportOperator, stretch: Stretch, *, given: _Given, ba
     rate = padded(given.rate, batch.columns)
     mass = _per_step(given.overlap[part], rate)
     outside = padded(given.boundary, batch.columns)[operator.water.bin[part]]
-    sweep = sweep_of(
-        operator, stretch, places=given.places, batch=batch, is_last=stretch.last == operator.steps
-    )
+    sweep = sweep_of(operator, part, places=given.places, batch=batch, is_last=stretch.last == operator.steps)
     before, left_before = batch.state.sum(axis=0), batch.crossed.sum(axis=1)
     march_forward(
         operator.mesh,
