@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from suyuan import __version__
-from suyuan.cli import _language, app
+from suyuan.cli import app
+from suyuan.cli.options import language
+from suyuan.cli.verbs import ORDER
 
 INVENTED = "All data of this project are invented. 本项目的全部数据均为虚构。"
 
@@ -174,7 +176,7 @@ def test_a_system_that_names_its_language_elsewhere_is_heard(
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("locale.getlocale", lambda: (system, "936"))
-    assert _language("") == expected
+    assert language("") == expected
 
 
 def test_version_is_the_package_s_own():
@@ -183,8 +185,13 @@ def test_version_is_the_package_s_own():
     assert f"suyuan {__version__}" in result.stdout
 
 
+def test_the_help_lists_every_verb_in_the_order_in_which_they_are_met():
+    listed = [line.split()[1] for line in _suyuan("--help").stdout.splitlines() if line.startswith("│ ")]
+    assert [word for word in listed if word in ORDER] == list(ORDER)
+
+
 def test_every_verb_explains_itself():
-    for verb in ("check", "new", "trace", "history", "place", "next", "demo", "version"):
+    for verb in ORDER:
         result = _suyuan(verb, "--help")
         assert result.exit_code == 0
         assert "Usage" in result.stdout

@@ -1,0 +1,8 @@
+"""The command line: every verb calls one function and shows what it returns."""
+
+from __future__ import annotations
+
+from suyuan.cli import about, demo, history, next_samples, place, project, trace
+from suyuan.cli.verbs import app
+
+__all__ = ["about", "app", "demo", "history", "next_samples", "place", "project", "trace"]
