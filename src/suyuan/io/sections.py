@@ -58,12 +58,13 @@ def section_of(station: str, sections: Sequence[Section], *, network: Network | 
         drawn = replace(drawn, other_names=(known.name,))
     if own is None:
         return drawn
-    for word, ours, theirs in (
-        ("water_type", own.water_type, drawn.water_type),
-        ("target_class", own.target_class, drawn.target_class),
-    ):
-        if ours and theirs and ours != theirs:
-            what = f"{word} of '{station}' is {ours} in [sections] and {theirs} in the network"
+    is_other_water = (
+        own.water_type == "river" and drawn.water_type == "lake"
+    )  # a layer without the column says river
+    is_other_target = bool(own.target_class and drawn.target_class) and own.target_class != drawn.target_class
+    for word, is_other in (("water_type", is_other_water), ("target_class", is_other_target)):
+        if is_other:
+            what = f"{word} of '{station}' is {getattr(own, word)} in [sections] and {getattr(drawn, word)} in the network"
             raise InputError("suyuan.toml", what, "keep one of them")
     names = tuple(dict.fromkeys((*own.other_names, *drawn.other_names)))
     return replace(
