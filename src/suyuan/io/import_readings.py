@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -17,7 +17,14 @@ from suyuan.io.atomic import require_writable, write_atomically
 from suyuan.io.national import BEIJING, is_wide, read_national_json, taken_apart
 from suyuan.io.observations import COLUMNS, readings_in
 from suyuan.io.project import SETTINGS, read_project
-from suyuan.io.readings_store import READINGS, merged, stored_readings, write_merged, write_published
+from suyuan.io.readings_store import (
+    READINGS,
+    merged,
+    published_classes,
+    stored_readings,
+    write_merged,
+    write_published,
+)
 from suyuan.io.tables import Table, fitted, read_cells
 from suyuan.io.times import instant_of, timezone_of, utc_of_datetime
 from suyuan.io.wqx import is_wqx, results_in
@@ -77,7 +84,7 @@ def import_readings(
     gets one. `taken` says when a table without years was taken. Nothing is written where anything is wrong.
     """
     zone = _zone(folder, timezone)
-    source = read_source(path, zone, taken=taken, now=now)
+    source = read_source(path, zone, taken=taken, now=now, provinces=_provinces(folder, zone))
     _require_past(source, now, path=path, zone=zone)
     old = stored_readings(folder) if folder.is_dir() else None
     source, renamed = _one_spelling(source, old)
@@ -102,7 +109,9 @@ def import_readings(
     )
 
 
-def read_source(path: Path, zone: tzinfo, *, taken: str, now: datetime) -> Source:
+def read_source(
+    path: Path, zone: tzinfo, *, taken: str, now: datetime, provinces: Mapping[str, str]
+) -> Source:
     """Return the readings of a file, whatever its kind; raises InputError with every fault in it."""
     if path.suffix.lower() == ".json":
         table, zone = read_national_json(path), BEIJING
@@ -114,7 +123,7 @@ def read_source(path: Path, zone: tzinfo, *, taken: str, now: datetime) -> Sourc
         return Source("WQX", readings_in(results.readings, zone, network=None), None, results.notes)
     if is_wide(headers):
         at = _taken(path, taken, zone=zone)
-        wide = taken_apart(table, zone, taken=at)
+        wide = taken_apart(table, zone, taken=at, provinces=provinces)
         if not len(wide.readings):
             what = "there is no reading"
             raise InputError(path.name, what, "all stations are stopped, or the table has no values")
@@ -130,7 +139,9 @@ def _long(table: Table) -> Table:
         return fitted(table, COLUMNS)
     except InputError as error:
         what = f"the columns {', '.join(list(table.columns)[:6])} are those of no table known here"
-        remedy = "see docs/tables/imports.md; as a long table it lacks: " + "; ".join(f.what for f in error.faults)
+        remedy = "see docs/tables/imports.md; as a long table it lacks: " + "; ".join(
+            f.what for f in error.faults
+        )
         raise InputError(table.source, what, remedy) from error
 
 
@@ -141,6 +152,15 @@ def _zone(folder: Path, timezone: str) -> tzinfo:
             raise InputError("--timezone", f"'{timezone}' is not that of the project, {zone}", "leave it out")
         return zone
     return timezone_of(timezone or CHINA, where="--timezone")
+
+
+def _provinces(folder: Path, zone: tzinfo) -> dict[str, str]:
+    """Return in which province each station lies whose readings are there already, '' where nothing says so."""
+    shown = published_classes(folder, zone=zone)
+    if shown is None:
+        return {}
+    last = shown.drop_duplicates("station", keep="last")
+    return dict(zip(last["station"], last["province"], strict=True))
 
 
 def _taken(path: Path, taken: str, *, zone: tzinfo) -> np.datetime64 | None:
@@ -190,7 +210,9 @@ def _one_spelling(source: Source, old: Observations | None) -> tuple[Source, tup
     if shown is not None:
         shown = shown.assign(station=[spelling.get(name, name) for name in shown["station"]])
     said = ", ".join(f"{name} = {kept}" for name, kept in sorted(changed.items())[:5])
-    return replace(source, readings=replace(source.readings, station=station), shown=shown), (("one_spelling", said),)
+    return replace(source, readings=replace(source.readings, station=station), shown=shown), (
+        ("one_spelling", said),
+    )
 
 
 def _folded(name: str) -> str:
@@ -204,10 +226,13 @@ def _twins(readings: Observations | None, new: Observations) -> tuple[tuple[str,
     stations = np.unique(new.station)
     days = np.unique(readings.time)[-5000:]
     own: dict[str, set[tuple[Any, ...]]] = {}
-    recent = readings.where((readings.time >= days[0]) & (readings.value != 0.0) & np.isfinite(readings.value))
-    rows = zip(recent.station.tolist(), recent.time.tolist(), recent.determinand.tolist(), recent.value.tolist(),
-    strict=True) for station, *rest in rows: own.setdefault(station, set()).add(tuple(rest)) return
-    tuple(("one_station", f"{a}, {b}") for a, b in _alike(own, set(map(str, stations))))
+    recent = readings.where(
+        (readings.time >= days[0]) & (readings.value != 0.0) & np.isfinite(readings.value)
+    )
+    columns = (getattr(recent, name).tolist() for name in ("time", "determinand", "value"))
+    for station, *row in zip(recent.station.tolist(), *columns, strict=True):
+        own.setdefault(station, set()).add(tuple(row))
+    return tuple(("one_station", f"{a}, {b}") for a, b in _alike(own, set(map(str, stations))))
 
 
 def _alike(own: dict[str, set[tuple[Any, ...]]], stations: set[str]) -> Sequence[tuple[str, str]]:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from suyuan.errors import Fault, InputError
 from suyuan.io.files import read_text
 from suyuan.io.tables import Table
-from suyuan.io.times import NOT_A_TIME, utc_of
+from suyuan.io.times import utc_of
+from suyuan.io.yearless import times_with_years
 from suyuan.observations import GOOD, SUSPECT
 from suyuan.substances import Determinand, determinand
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROLES = {
     "time": ("time", "监测时间", "采样时间", "时间", "datetime"),
     "station": ("station", "断面名称", "断面", "站点名称", "站点", "监测点", "点位"),
+    "province": ("province", "省份", "省"),
     "class": ("class_published", "水质类别", "类别"),
     "status": ("status", "站点情况", "站点状态", "站点情形"),
     "taken": ("taken", "scraped_at", "snapshot_date", "抓取时间", "采集时间", "快照日期"),
@@ -84,10 +86,6 @@ _SHORT = {"turb": "turbidity", "algae": "algal_density"}
 _TAG = re.compile(r"<[^>]*>")
 _RAW = re.compile(r"""title=["'][^"']*原始值[:：]\s*([^"'&]+)""")
 _HEADER = re.compile(r"^(?P<name>.+?)\s*\((?P<unit>[^()]*)\)$")
-_YEARLESS = re.compile(r"^(\d{1,2})[-/月](\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::\d{2})?$")
-_DAY = np.timedelta64(86_400, "s")
-_SLACK = np.timedelta64(3_600, "s")
-_STALE_AFTER = np.timedelta64(3 * 86_400, "s")
 
 
 @dataclass(frozen=True)
@@ -139,17 +137,20 @@ def read_national_json(path: Path) -> Table:
     return Table(path.name, columns, np.arange(1, len(body) + 1))
 
 
-def taken_apart(table: Table, zone: tzinfo, *, taken: np.datetime64 | None) -> Wide:
+def taken_apart(
+    table: Table, zone: tzinfo, *, taken: np.datetime64 | None, provinces: Mapping[str, str]
+) -> Wide:
     """Return the readings of a table with a column a determinand; raises InputError with every fault.
 
-    `taken` is when the table was taken (UTC), for times without a year, unless a column says so.
+    `taken` is when the table was taken (UTC), for times without a year, unless a column says so. `provinces` says
+    where stations lie whose readings are there already: names of sections are unique in a province only.
     """
     roles = {_role(header): header for header in reversed(list(table.columns)) if _role(header)}
     columns, faults = _columns(table)
-    time, time_faults = _times(table, roles, zone=zone, taken=taken)
+    time, time_faults = times_with_years(table, roles, zone=zone, taken=taken)
     if faults or time_faults:
         raise InputError.of([*faults, *time_faults])
-    station = table.text(roles["station"])
+    station, twice = _stations(table, roles, provinces=provinces)
     status = table.text(roles.get("status", "")) if "status" in roles else table.text("")
     state = status.str.lower()
     flag = state.map(STATUS_FLAG).fillna(SUSPECT).astype(int)
@@ -158,7 +159,35 @@ def taken_apart(table: Table, zone: tzinfo, *, taken: np.datetime64 | None) -> W
     order = order[kept[order]]
     long = _long(table, columns, order=order, fixed={"time": time, "station": station, "flag": flag})
     shown = _shown(table, roles, order=order, fixed={"time": time, "station": station, "status": status})
-    return Wide(long, shown, _notes(table, roles, kept=kept, state=state, columns=columns))
+    notes = _notes(table, roles, kept=kept, state=state, columns=columns)
+    return Wide(long, shown, (*notes, *([("same_name", ", ".join(twice[:5]))] if twice else [])))
+
+
+def _stations(
+    table: Table, roles: Mapping[str, str], *, provinces: Mapping[str, str]
+) -> tuple[pd.Series[str], list[str]]:
+    """Return the name of each row's station, with its province where several provinces have one of that name; and
+    those.
+    """
+    import pandas as pd
+
+    station = table.text(roles["station"])
+    if "province" not in roles:
+        return station, []
+    province = table.text(roles["province"])
+    pairs = pd.DataFrame({"station": station, "province": province}).drop_duplicates()
+    several = set(pairs["station"][pairs["station"].duplicated()])
+    names = {}
+    for name, place in pairs.itertuples(index=False):
+        full = f"{name}({place})"
+        is_other = bool(provinces.get(name)) and bool(place) and provinces[name] != place
+        is_here = name in provinces and not is_other
+        names[name, place] = (
+            full if is_other or full in provinces or (name in several and not is_here) else name
+        )
+    found = [names[pair] for pair in zip(station, province, strict=True)]
+    written = set(station)
+    return pd.Series(found, dtype="str"), sorted(set(found) - written)
 
 
 def _columns(table: Table) -> tuple[dict[str, tuple[Determinand, str]], list[Fault]]:
@@ -205,64 +234,6 @@ def _column(header: str) -> tuple[Determinand, str] | None:
     return known, unit or known.unit
 
 
-def _times(
-    table: Table, roles: Mapping[str, str], *, zone: tzinfo, taken: np.datetime64 | None
-) -> tuple[NDArray[np.datetime64], list[Fault]]:
-    """Return the time of each row in UTC, NaT where a stopped station has none, and faults."""
-    text = table.text(roles["time"])
-    is_yearless = text.str.match(_YEARLESS).to_numpy(dtype=bool)
-    time = np.full(len(table), NOT_A_TIME)
-    if not is_yearless.all():
-        time[~is_yearless] = utc_of(text[~is_yearless], zone)
-    faults: list[Fault] = []
-    if is_yearless.any():
-        upto = _taken(table, roles, zone=zone, taken=taken)
-        if np.isnat(upto[is_yearless]).any():
-            what = f"times such as '{text[is_yearless].iloc[0]}' have no year"
-            remedy = "say when the table was taken: --taken 2024-07-20T09:00, a column 抓取时间, or a date in the file's name"
-            return time, [Fault(table.source, int(table.row[is_yearless][0]), what, remedy)]
-        time[is_yearless] = [
-            _with_year(cell, at, zone=zone)
-            for cell, at in zip(text[is_yearless], upto[is_yearless], strict=True)
-        ]
-    is_empty = text.isin(("", "--", "-", "None", "null")).to_numpy(dtype=bool)
-    remedy = "write 2024-07-20 08:00, or 07-20 08:00 as the national table does"
-    faults += table.faults(
-        np.isnat(time) & ~is_empty, text, say=lambda cell: (f"time '{cell}' cannot be read", remedy)
-    )
-    return time, faults
-
-
-def _with_year(cell: str, taken: np.datetime64, *, zone: tzinfo) -> np.datetime64:
-    """Return a time such as 12-31 20:00 in the last year in which it does not lie after `taken`; NaT where it is none."""
-    import pandas as pd
-
-    match = _YEARLESS.match(cell)
-    assert match
-    month, day, hour, minute = match.groups()
-    year = int(str(taken.astype("datetime64[Y]"))) + 1
-    texts = pd.Series(
-        [f"{y}-{int(month):02}-{int(day):02} {int(hour):02}:{minute}" for y in range(year, year - 6, -1)]
-    )
-    for found in utc_of(texts, zone):  # 02-29 needs up to five years
-        if not np.isnat(found) and found <= taken + _SLACK:
-            return np.datetime64(found)
-    return NOT_A_TIME
-
-
-def _taken(
-    table: Table, roles: Mapping[str, str], *, zone: tzinfo, taken: np.datetime64 | None
-) -> NDArray[np.datetime64]:
-    """Return for each row when it was taken, in UTC; a day without a time counts to its end. NaT where nothing says
-    so.
-    """
-    if "taken" in roles:
-        text = table.text(roles["taken"])
-        at = utc_of(text, zone)
-        return np.where(text.str.len().to_numpy() <= 10, at + _DAY - np.timedelta64(1, "s"), at)
-    return np.full(len(table), NOT_A_TIME if taken is None else taken)
-
-
 def _order(table: Table, roles: Mapping[str, str], *, zone: tzinfo) -> NDArray[np.int64]:
     """Return rows in the order in which they were taken, so that later ones correct earlier ones."""
     if "taken" not in roles:
@@ -302,7 +273,14 @@ def _shown(
 
     label = table.text(roles["class"]) if "class" in roles else table.text("")
     found = pd.DataFrame({"time": fixed["time"][order]})
-    for name, cells in (("station", fixed["station"]), ("class", label), ("status", fixed["status"])):
+    place = table.text(roles["province"]) if "province" in roles else table.text("")
+    columns = (
+        ("station", fixed["station"]),
+        ("province", place),
+        ("class", label),
+        ("status", fixed["status"]),
+    )
+    for name, cells in columns:
         found[name] = cells.iloc[order].to_numpy()
     return found[(found["class"] != "") | (found["status"] != "")]
 

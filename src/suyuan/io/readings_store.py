@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 READINGS, HISTORY, PUBLISHED = "readings.csv", "readings_history.csv", "published.csv"
 
+SHOWN = ("time", "station", "province", "class", "status")
+"""Columns of what a source showed."""
+
 _KEY = ("station", "determinand", "time", "duration_s", "sample_id")
 _HISTORY = (
     *("noticed", "file", "time", "station", "determinand"),
@@ -83,7 +86,7 @@ def merged(old: Observations | None, new: Observations, *, noticed: np.datetime6
                 current.append(row)
                 tally["added"] += 1
             continue
-        what = _change(everything, current[at], row)
+        what = _change(everything, current[at], row=row)
         tally[what] += 1
         if what in ("revised", "withdrawn"):
             history.append(_line(everything, current[at], row=row, noticed=noticed))
@@ -106,7 +109,7 @@ def write_merged(folder: Path, found: Merged, *, zone: tzinfo) -> tuple[Path, ..
     files = [folder / READINGS]
     if found.history:
         files.append(folder / HISTORY)
-        _write_history(folder / HISTORY, found.history, zone)
+        _write_history(folder / HISTORY, found.history, zone=zone)
     write_observations(found.readings, folder / READINGS, timezone=zone)
     return tuple(files)
 
@@ -122,25 +125,27 @@ def write_published(folder: Path, shown: pd.DataFrame, *, zone: tzinfo) -> tuple
     fresh["time"] = stamped(fresh["time"].to_numpy().astype("datetime64[s]"), zone)
     held = read_cells(path) if path.is_file() else None
     before = pd.DataFrame(dict(held.columns)) if held is not None else fresh.iloc[:0]
-    together = pd.concat([before[["time", "station", "class", "status"]], fresh], ignore_index=True)
+    together = pd.concat([before[list(SHOWN)], fresh], ignore_index=True)
     together = together.drop_duplicates(["time", "station"], keep="last")
     together = together.sort_values(["time", "station"], ignore_index=True)
     if held is not None and together.equals(before[list(together)].reset_index(drop=True)):
         return ()
     with write_atomically(path) as partial:
-        together[["time", "station", "class", "status"]].to_csv(partial, index=False, lineterminator="\n")
+        together[list(SHOWN)].to_csv(partial, index=False, lineterminator="\n")
     return (path,)
 
 
 def published_classes(folder: Path, *, zone: tzinfo) -> pd.DataFrame | None:
-    """Return what a source showed: time (UTC), station, class and status as written; None where nothing was imported."""
+    """Return what a source showed: time (UTC), station, province, class and status as written; None where nothing
+    was imported.
+    """
     import pandas as pd
 
     path = folder / PUBLISHED
     if not path.is_file():
         return None
     table = read_cells(path)
-    found = pd.DataFrame({name: table.text(name) for name in ("station", "class", "status")})
+    found = pd.DataFrame({name: table.text(name) for name in SHOWN[1:]})
     found.insert(0, "time", utc_of(table.text("time"), zone))
     return found
 
@@ -149,7 +154,7 @@ def _keys(readings: Observations) -> list[tuple[Any, ...]]:
     return list(zip(*(getattr(readings, name).tolist() for name in _KEY), strict=True))
 
 
-def _change(everything: Observations, old: int, row: int) -> str:
+def _change(everything: Observations, old: int, *, row: int) -> str:
     """Return what a reading that comes again does: unchanged, sharpened, revised or withdrawn."""
     before, after = float(everything.value[old]), float(everything.value[row])
     if np.isnan(after):
@@ -193,7 +198,7 @@ def _line(everything: Observations, old: int, *, row: int, noticed: np.datetime6
     return found
 
 
-def _write_history(path: Path, lines: tuple[dict[str, Any], ...], zone: tzinfo) -> None:
+def _write_history(path: Path, lines: tuple[dict[str, Any], ...], *, zone: tzinfo) -> None:
     import pandas as pd
 
     fresh = pd.DataFrame(list(lines), columns=list(_HISTORY))
