@@ -286,7 +286,7 @@ def _notes(found: Assessment) -> tuple[Note, ...]:
 def unverified(scheme: Scheme, name: str) -> tuple[Note, ...]:
     """Return a note where a rule that was used is known from memory only."""
     return tuple(
-        Note("unverified", (rule.says,))
+        Note("unverified", (rule.says, rule.says_zh))
         for rule in scheme.rules
         if rule.id == name and rule.checked == "memory"
     )

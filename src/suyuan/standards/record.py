@@ -16,6 +16,7 @@ from suyuan.standards.assessment import (
     Mean,
     Note,
     assess,
+    item_means,
     judge,
     mean_of_means,
     readings_of,
@@ -23,7 +24,7 @@ from suyuan.standards.assessment import (
 )
 from suyuan.standards.lakes import Trophic, algal_grade, trophic_level
 from suyuan.standards.oxygen import saturation
-from suyuan.standards.scheme import Scheme
+from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section, items_of
 from suyuan.standards.trend import FEWEST_PERIODS, Trend, trend
 
@@ -128,21 +129,25 @@ def assess_months(
         month = replace(month, period=period.label, notes=(*month.notes, *_oxygen(inside, month)))
         months.append(month)
         means.append({one.item.id: one.mean for one in (*month.judged, *month.beside)})
-    rated = tuple(month for month in months if month.class_index is not None)
-    whole = _whole(months, means, section=section, scheme=scheme)
-    worst = SUSPECT if uses_suspect else GOOD
-    used = own.where((own.time >= periods[0].since) & (own.time < periods[-1].until) & (own.flag <= worst))
-    trends, of = _trends(rated, means=[m for m in means if m], section=section)
+    used = own.where((own.time >= periods[0].since) & (own.time < periods[-1].until))
+    used = used.where(used.flag <= (SUSPECT if uses_suspect else GOOD))
+    whole = months[0] if len(months) == 1 else _whole(months, means, readings=used, scheme=scheme)
+    trends, of = _trends(months, means, items=items_of(section, scheme))
     return Record(section, tuple(months), whole, trends, of, _trophic(used, section), _algae(used))
 
 
 def _whole(
-    months: Sequence[Assessment], means: Sequence[Mapping[str, Mean]], *, section: Section, scheme: Scheme
+    months: Sequence[Assessment],
+    means: Sequence[Mapping[str, Mean]],
+    *,
+    readings: Observations,
+    scheme: Scheme,
 ) -> Assessment:
-    """Return all months as one period; a single month as it is."""
-    if len(months) == 1:
-        return months[0]
-    together = mean_of_means(means, scheme.items)
+    """Return all months as one period: means are means of the months' means, other statistics those of all readings."""
+    averaged = [item for item in scheme.items if item.statistic in ("mean", "hydrogen_mean")]
+    others = [item for item in scheme.items if item not in averaged]
+    together = mean_of_means(means, averaged) | item_means(readings, others, uses_suspect=True)
+    section = months[0].section
     label = f"{months[0].period}..{months[-1].period}"
     found = judge(
         together, section, scheme=scheme, since=months[0].since, until=months[-1].until, period=label
@@ -153,17 +158,16 @@ def _whole(
 
 
 def _trends(
-    rated: Sequence[Assessment], *, means: Sequence[Mapping[str, Mean]], section: Section
+    months: Sequence[Assessment], means: Sequence[Mapping[str, Mean]], *, items: Sequence[Item]
 ) -> tuple[dict[str, Trend], str]:
     """Return the trend of each item over whole years, or, with fewer than five of those, over months; and over which."""
-    if len(rated) < FEWEST_PERIODS:
-        return {}, "months"
     years: dict[str, list[Mapping[str, Mean]]] = {}
-    for month, mean in zip(rated, means, strict=True):
-        years.setdefault(month.period[:4], []).append(mean)
-    items = items_of(section, rated[0].scheme)
+    for month, mean in zip(months, means, strict=True):
+        if month.class_index is not None:
+            years.setdefault(month.period[:4], []).append(mean)
     whole = [mean_of_means(parts, items) for parts in years.values() if len(parts) == 12]
-    parts, of = (whole, "years") if len(whole) >= FEWEST_PERIODS else (list(means), "months")
+    each = [mean for parts in years.values() for mean in parts]
+    parts, of = (whole, "years") if len(whole) >= FEWEST_PERIODS else (each, "months")
     found = {}
     for item in items:
         line = trend([float(part[item.id].value) for part in parts if item.id in part])
@@ -199,9 +203,9 @@ def _trophic(used: Observations, section: Section) -> Trophic | None:
     names = ("chl-a", "TP", "TN", "transparency", "CODMn")
     means = {}
     for name in names:
-        value = used.value[(used.determinand == name) & np.isfinite(used.value)]
-        if len(value):
-            means[name] = float(value.mean())
+        own = used.where((used.determinand == name) & np.isfinite(used.value))
+        if len(own):
+            means[name] = float(np.where(own.qualifier == "<", own.value / 2.0, own.value).mean())
     return trophic_level(means)
 
 

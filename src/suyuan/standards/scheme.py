@@ -43,6 +43,7 @@ class Rule:
     says: str
     source: str
     checked: str
+    says_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ def scheme_of(text: str, *, source: str = "scheme") -> Scheme:
         items=tuple(items),
         water_types=water_types,
         selections=_selections(data, items, source=source),
-        rules=tuple(Rule(r["id"], r["says"], r["source"], r["checked"]) for r in data.get("rule", ())),
+        rules=tuple(_rule(row) for row in data.get("rule", ())),
         documents=tuple(map(_document, data.get("document", ()))),
         exceedance_class=_exceedance_class(data, classes, source=source),
         few_sections=data.get("few_sections", 1),
@@ -243,6 +244,10 @@ def _grade(row: Mapping[str, Any]) -> Grade:
 def _document(row: Mapping[str, Any]) -> Document:
     title = row.get("title_zh", row.get("title", ""))
     return Document(row["id"], title, row.get("issued", ""), row["checked"], row.get("says", ""))
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    return Rule(row["id"], row["says"], row["source"], row["checked"], row.get("says_zh", row["says"]))
 
 
 def _river_row(row: Mapping[str, Any]) -> RiverRow:
