@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from suyuan.standards.record import Period, Record, assess_months, months_betwee
 from suyuan.standards.rivers import River, rate_river
 from suyuan.standards.scheme import DEFAULT, Scheme, scheme, scheme_of
 from suyuan.standards.section import Section
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AHEAD = np.timedelta64(3600, "s")
 _SPAN = re.compile(r"\d{4}(-\d{1,2}){0,2}")
@@ -179,15 +182,16 @@ def classify_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Classifie
         since=periods[0].since,
         until=periods[-1].until - np.timedelta64(1, "s"),
     )
-    published = _published(folder, found, zone=given.project.zone)
+    published = published_of(published_classes(Path(folder), zone=given.project.zone), found)
+    fits = water_type_of_classes(found, published)
     return Classified(
         given.project.name,
         given.project.zone,
         found,
         published,
-        misses(found, published),
+        misses(found, published, fits=fits),
         agreement(found, published),
-        water_type_of_classes(found, published),
+        fits,
         given.project.is_invented,
     )
 
@@ -294,16 +298,16 @@ def _distinct(ask: AssessAsk) -> tuple[str, ...]:
     return ask.along
 
 
-def _published(folder: Path, found: Realtime, *, zone: tzinfo) -> Classes:
-    """Return the class shown for each time of a section, NOT_JUDGED where none was."""
-    shown = published_classes(Path(folder), zone=zone)
+def published_of(shown: pd.DataFrame | None, found: Realtime) -> Classes:
+    """Return the class that a source showed for each time of a section (time,), NOT_JUDGED where it showed none."""
     if shown is None:
         return np.full(len(found.time), NOT_JUDGED, np.int64)
     names = (found.section.station, *found.section.other_names)
     own = shown[shown["station"].isin(names)]
     index = {label: _class_index(found.scheme, label) for label in own["class"].unique()}
-    at: Mapping[Any, int] = dict(zip(own["time"].to_numpy(), own["class"].map(index), strict=True))
-    return np.array([at.get(time, NOT_JUDGED) for time in found.time], np.int64)
+    times = own["time"].to_numpy().astype("datetime64[s]").tolist()
+    at = dict(zip(times, own["class"].map(index), strict=True))
+    return np.array([at.get(time, NOT_JUDGED) for time in found.time.tolist()], np.int64)
 
 
 def _class_index(rules: Scheme, label: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,13 +90,9 @@ def assess(  # noqa: PLR0913  (a verb's arguments are its options)
         _classify(folder, ask, as_json=as_json, lang=language(lang))
         return
     assessed = assess_folder(folder, ask, now=this_moment())
-    files = () if out is None else write_page(assessed, lang=language(lang), made=this_moment(), out=out)
-    if as_json:
-        typer.echo(json.dumps(assessed.to_dict(), ensure_ascii=False, indent=1))
-    else:
-        _show_assessed(assessed, language(lang))
-        for path in files:
-            typer.echo(f"open {path}")
+    if out is not None:
+        files = write_page(assessed, lang=language(lang), made=this_moment(), out=out)
+    _show_assessed(assessed, files if out else (), as_json=as_json, lang=language(lang))
 
 
 def _classify(folder: Path, ask: AssessAsk, *, as_json: bool, lang: Lang) -> None:
@@ -109,10 +106,13 @@ def _classify(folder: Path, ask: AssessAsk, *, as_json: bool, lang: Lang) -> Non
         _show_classes(classified, lang)
 
 
-def _show_assessed(assessed: Assessed, lang: Lang) -> None:
-    """Print the headline, the items, the months where there are several, and what must be known."""
+def _show_assessed(assessed: Assessed, files: Sequence[Path], *, as_json: bool, lang: Lang) -> None:
+    """Print the headline, the items, the months where there are several, what must be known, and the files to open."""
     from suyuan.report.section import items_table, months_table, record_words, river_words, section_headline
 
+    if as_json:
+        typer.echo(json.dumps(assessed.to_dict(), ensure_ascii=False, indent=1))
+        return
     record = assessed.record
     declare(assessed.is_invented)
     typer.echo(section_headline(record)._asdict()[lang])
@@ -124,6 +124,8 @@ def _show_assessed(assessed: Assessed, lang: Lang) -> None:
         typer.echo(river_words(assessed.river)._asdict()[lang])
     for words in record_words(record):
         typer.echo(words._asdict()[lang])
+    for path in files:
+        typer.echo(f"open {path}")
 
 
 def _show_classes(classified: Classified, lang: Lang) -> None:

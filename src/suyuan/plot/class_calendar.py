@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suyuan.plot.style import INK
+from suyuan.plot.style import INK, styled
 from suyuan.standards.record import Record
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ MOST_MONTHS = 36
 """Older months of a long record are left to the table."""
 
 
+@styled
 def class_calendar(record: Record) -> Figure:
     """Return the calendar of a record: a column a month, a row an item, the section itself on top."""
     from matplotlib.figure import Figure

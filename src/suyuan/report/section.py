@@ -96,6 +96,7 @@ _NOTES = {
 }
 
 _CAUSES = {
+    "other water": Words("公布类别用了另一类水体的限值", "published by the limits of another water"),
     "last digit": Words(
         "数值在限值上，类别由更多位数得出", "at a limit; classed from more digits than are shown"
     ),

@@ -83,7 +83,9 @@ def section_csv(record: Record) -> str:
 
 def section_page(record: Record, river: River | None, *, page: PageInfo) -> str:
     """Return the page of an assessment, readable offline, in both languages."""
-    tables = [(Words("各指标", "Items"), ITEM_HEADINGS, item_rows(record.whole))]
+    tables: list[tuple[Words, tuple[Words, ...], list[tuple[Words, ...]]]] = [
+        (Words("各指标", "Items"), ITEM_HEADINGS, item_rows(record.whole))
+    ]
     if len(record.months) > 1:
         tables.append((Words("逐月", "Months"), MONTH_HEADINGS, month_rows(record)))
     has_class = any(month.class_index is not None for month in record.months)

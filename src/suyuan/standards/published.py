@@ -12,7 +12,7 @@ from suyuan.errors import InputError
 from suyuan.standards.realtime import NOT_JUDGED, Array, Classes, Realtime, classes_of
 from suyuan.standards.scheme import Item
 
-Cause = Literal["last digit", "neighbour", "one item", "not known"]
+Cause = Literal["other water", "last digit", "neighbour", "one item", "not known"]
 
 FEWEST_ROWS = 30
 """Fewer published classes than this do not say which limits were used."""
@@ -22,10 +22,11 @@ FEWEST_ROWS = 30
 class Miss:
     """A row whose published class is not ours, with the cause and the item it lies with ('' where none is singled out).
 
-    *last digit*: a value lies at a limit as shown; with half a last digit more or less the published class comes
-    out, so the class was made from more digits than are shown. *neighbour*: the published class is that of the
-    reading before or after. *one item*: without one item, or with that item elsewhere, it comes out: it was
-    missing, or was corrected after classing. Else *not known*.
+    *other water*: the published class is that of the limits of another type of water. *last digit*: a value lies at a limit as
+    it is shown, and with less than half a last digit more or less the published class comes out: it was made from more digits.
+    *neighbour*: it is the class of the reading before or after, as when class and values were taken at different moments;
+    by chance, too, neighbours often agree. *one item*: it comes out without one item, which was missing or was corrected
+    afterwards. Else *not known*. The first that holds is given.
     """
 
     row: int
@@ -35,14 +36,23 @@ class Miss:
     item: str = ""
 
 
-def misses(found: Realtime, published: Classes) -> tuple[Miss, ...]:
-    """Return the rows where the published class (time,) is not ours, each with its cause; NOT_JUDGED rows are
-    passed over.
+def misses(found: Realtime, published: Classes, *, fits: str = "") -> tuple[Miss, ...]:
+    """Return the rows where the published class (time,) is not ours, each with its cause; NOT_JUDGED rows are passed over.
+
+    `fits` is the type of water whose limits explain the published classes (`water_type_of_classes`), where it is another.
     """
     _same_length(found, published)
     ours = found.class_index
     rows = np.flatnonzero((published != NOT_JUDGED) & (published != ours))
-    return tuple(_explained(found, published, ours=ours, row=int(row)) for row in rows)
+    is_other = np.zeros(len(ours), bool)
+    if fits and fits != found.section.water_type:
+        is_other = _all_classes(found)[fits] == published
+    return tuple(
+        Miss(int(row), int(published[row]), int(ours[row]), "other water")
+        if is_other[row]
+        else _explained(found, published, ours=ours, row=int(row))
+        for row in rows
+    )
 
 
 def agreement(found: Realtime, published: Classes) -> float:
@@ -61,15 +71,23 @@ def water_type_of_classes(found: Realtime, published: Classes) -> str:
     has = published != NOT_JUDGED
     if has.sum() < FEWEST_ROWS:
         return ""
-    shares = {}
-    for water in found.scheme.water_types:
-        items = [item for item in found.items if water in item.limits]
-        columns = [found.items.index(item) for item in items]
-        ours = classes_of(found.value[:, columns], items, water_type=water).max(axis=1)
-        shares[water] = float((ours[has] == published[has]).mean())
+    shares = {
+        water: float((ours[has] == published[has]).mean()) for water, ours in _all_classes(found).items()
+    }
     best = max(shares, key=lambda water: shares[water])
     is_clear = all(shares[best] > share + 0.05 for water, share in shares.items() if water != best)
     return best if is_clear else ""
+
+
+def _all_classes(found: Realtime) -> dict[str, Classes]:
+    """Return the class of each time by the limits of each type of water."""
+    classes = {}
+    for water in found.scheme.water_types:
+        items = [item for item in found.items if water in item.limits]
+        columns = [found.items.index(item) for item in items]
+        each = classes_of(found.value[:, columns], items, water_type=water)
+        classes[water] = np.asarray(each.max(axis=1, initial=NOT_JUDGED), np.int64)
+    return classes
 
 
 def _same_length(found: Realtime, published: Classes) -> None:
