@@ -25,8 +25,8 @@ class Miss:
     *other water*: the published class is that of the limits of another type of water. *last digit*: a value lies at a limit as
     it is shown, and with less than half a last digit more or less the published class comes out: it was made from more digits.
     *neighbour*: it is the class of the reading before or after, as when class and values were taken at different moments;
-    by chance, too, neighbours often agree. *one item*: it comes out without one item, which was missing or was corrected
-    afterwards. Else *not known*. The first that holds is given.
+    by chance, too, neighbours often agree. *one item*: it comes out without one item, which was missing when it was made, or
+    was corrected afterwards. Else *not known*. The first that holds is given.
     """
 
     row: int
@@ -107,7 +107,7 @@ def _explained(found: Realtime, published: Classes, *, ours: Classes, row: int) 
             return Miss(row, said, own, "neighbour")
     for column, item in enumerate(found.items):
         others = np.delete(found.item_class[row], column)
-        if np.isfinite(value[column]) and others.max(initial=NOT_JUDGED) <= said:
+        if np.isfinite(value[column]) and others.max(initial=NOT_JUDGED) == said:
             return Miss(row, said, own, "one item", item.id)
     return Miss(row, said, own, "not known")
 

@@ -69,9 +69,9 @@ def _by_mean(rated: Sequence[Assessment]) -> Assessment:
         first.section.water_type,
         selection=first.section.selection,
     )
-    items = [judged.item for one in rated for judged in one.judged]
+    items = {judged.item.id: judged.item for one in rated for judged in one.judged}
     means = [{judged.item.id: judged.mean for judged in one.judged} for one in rated]
-    together = mean_of_means(means, list(dict.fromkeys(items)))
+    together = mean_of_means(means, list(items.values()))
     return judge(
         together, section, scheme=first.scheme, since=first.since, until=first.until, period=first.period
     )
