@@ -21,6 +21,7 @@ from suyuan.io.readings_store import (
     READINGS,
     merged,
     published_classes,
+    replaced_values,
     stored_readings,
     write_merged,
     write_published,
@@ -51,6 +52,7 @@ class Imported:
     stations: int
     added: int
     unchanged: int
+    superseded: int
     sharpened: int
     revised: int
     withdrawn: int
@@ -88,7 +90,7 @@ def import_readings(
     _require_past(source, now, path=path, zone=zone)
     old = stored_readings(folder) if folder.is_dir() else None
     source, renamed = _one_spelling(source, old)
-    found = merged(old, source.readings, noticed=utc_of_datetime(now, zone))
+    found = merged(old, source.readings, noticed=utc_of_datetime(now, zone), replaced=replaced_values(folder))
     require_writable(folder)
     files = write_merged(folder, found, zone=zone)
     if source.shown is not None:
@@ -100,6 +102,7 @@ def import_readings(
         len(np.unique(source.readings.station)),
         found.added,
         found.unchanged,
+        found.superseded,
         found.sharpened,
         found.revised,
         found.withdrawn,

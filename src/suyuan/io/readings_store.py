@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,15 @@ _HISTORY = (
 class Merged:
     """What an import made of what was there: all readings, rows of history, and how many rows did what.
 
-    `sharpened` are values that came again with more digits; `unchanged` came again as they are, or with fewer digits.
+    `sharpened` are values that came again with more digits; `unchanged` came again as they are, or with fewer digits;
+    `superseded` came again though the history says that they were replaced, as where an older file is imported anew.
     """
 
     readings: Observations | None
     history: tuple[dict[str, Any], ...]
     added: int = 0
     unchanged: int = 0
+    superseded: int = 0
     sharpened: int = 0
     revised: int = 0
     withdrawn: int = 0
@@ -63,11 +65,30 @@ def stored_readings(folder: Path) -> Observations | None:
     return read_observations(path, timezone="UTC") if path.is_file() else None
 
 
-def merged(old: Observations | None, new: Observations, *, noticed: np.datetime64) -> Merged:
+def replaced_values(folder: Path) -> frozenset[tuple[Any, ...]]:
+    """Return the readings of a folder that were replaced: station, determinand, time, value, qualifier, flag."""
+    path = folder / HISTORY
+    if not path.is_file():
+        return frozenset()
+    table = read_cells(path)
+    time = utc_of(table.text("time"), UTC).tolist()
+    value = table.numbers("before")[0].tolist()
+    words = (table.text(name).tolist() for name in ("station", "determinand"))
+    marks = (table.text(name).tolist() for name in ("before_qualifier", "before_flag"))
+    return frozenset(zip(*words, time, value, *marks, strict=True))
+
+
+def merged(
+    old: Observations | None,
+    new: Observations,
+    *,
+    noticed: np.datetime64,
+    replaced: frozenset[tuple[Any, ...]] = frozenset(),
+) -> Merged:
     """Return old readings with new ones merged in, row by row, in the order of the new ones.
 
     A row is known by station, determinand, time, duration and sample. A missing value withdraws one that was there
-    and is not kept otherwise.
+    and is not kept otherwise. One of the values that were `replaced` before does not come back.
     """
     keys: dict[tuple[Any, ...], int] = {}
     if old is not None:
@@ -76,7 +97,7 @@ def merged(old: Observations | None, new: Observations, *, noticed: np.datetime6
     everything = new if old is None else joined([old, new])
     source, value = np.arange(len(everything)), everything.value
     current = np.arange(count).tolist()
-    tally = dict.fromkeys(("added", "unchanged", "sharpened", "revised", "withdrawn"), 0)
+    tally = dict.fromkeys(("added", "unchanged", "superseded", "sharpened", "revised", "withdrawn"), 0)
     history = []
     for row, key in enumerate(_keys(new), start=count):
         at = keys.get(key)
@@ -87,10 +108,12 @@ def merged(old: Observations | None, new: Observations, *, noticed: np.datetime6
                 tally["added"] += 1
             continue
         what = _change(everything, current[at], row=row)
+        if what == "revised" and _was(everything, row) in replaced:
+            what = "superseded"
         tally[what] += 1
         if what in ("revised", "withdrawn"):
             history.append(_line(everything, current[at], row=row, noticed=noticed))
-        if what != "unchanged":
+        if what not in ("unchanged", "superseded"):
             current[at] = row
     kept = everything.where(source[np.array(current, dtype=np.int64)])
     kept = replace(kept, flag=np.where(np.isnan(kept.value), MISSING, kept.flag).astype(np.int8))
@@ -173,6 +196,13 @@ def _change(everything: Observations, old: int, *, row: int) -> str:
         if decimals[1] > digits >= decimals[0]:
             return "sharpened"
     return "revised"
+
+
+def _was(everything: Observations, row: int) -> tuple[Any, ...]:
+    """Return a reading as `replaced_values` lists those that were replaced."""
+    value, flag = float(everything.value[row]), str(int(everything.flag[row]))
+    named = str(everything.station[row]), str(everything.determinand[row])
+    return (*named, everything.time[row].item(), value, str(everything.qualifier[row]), flag)
 
 
 def _shown_decimals(name: str) -> int | None:

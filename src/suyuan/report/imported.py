@@ -51,14 +51,16 @@ def import_words(done: Imported) -> list[Words]:
         done.stations,
         done.added,
         done.unchanged,
+        done.superseded,
         done.sharpened,
         done.revised,
         done.withdrawn,
         done.suspect,
     )
-    zh = "{} 个读数，{} 个站点：新增 {}，未变 {}，位数更全 {}，修订 {}，撤回 {}；其中维护或存疑 {}。"
+    zh = "{} 个读数，{} 个站点：新增 {}，未变 {}，旧值重现（不采用）{}，位数更全 {}，修订 {}，撤回 {}；其中维护或存疑 {}。"
     en = (
-        "{} readings of {} stations: {} added, {} unchanged, {} with more digits, {} revised, {} withdrawn; "
+        "{} readings of {} stations: {} added, {} unchanged, {} replaced earlier (not taken back), "
+        "{} with more digits, {} revised, {} withdrawn; "
         "{} under maintenance or suspect."
     )
     texts = [f"{count:,}" for count in counts]
