@@ -159,6 +159,42 @@ def test_a_faulty_section_is_a_fault_of_suyuan_toml(folder: Path, change: tuple[
     assert said in str(error.value)
 
 
+OTHER = """
+id = "X"
+version = "invented for this test"
+water_types = ["upland", "lowland"]
+[[class]]
+id = "good"
+[[class]]
+id = "fail"
+[[item]]
+determinand = "NH3-N"
+statistic = "p90"
+at_most = { upland = [0.2], lowland = [1.0] }
+decimals = 2
+"""
+
+
+def test_a_project_with_a_scheme_of_its_own_is_assessed_by_it(folder: Path):
+    (folder / "own.toml").write_text(OTHER, "utf-8")
+    settings = SETTINGS.replace("name =", 'scheme = "own.toml"\nname =', 1)
+    settings = (
+        settings[: settings.index("[sections")]
+        + '[sections."甲桥"]\nwater_type = "lowland"\ntarget_class = "good"\n'
+    )
+    (folder / "suyuan.toml").write_text(settings, "utf-8")
+    record = assessed(folder, "甲桥", "2024-07..2024-08").record
+    assert [month.is_met for month in record.months] == [True, False]
+    assert (
+        str(record.whole.judged[0].value) == "1.30"
+    )  # a percentile is of all readings, not a mean of months
+    assert assessed(folder, "乙桥").record.whole.section.water_type == "upland"
+    english = suyuan("assess", folder, "甲桥", "2024-08", "--lang", "en")
+    assert english.output.startswith(
+        "甲桥 (lowland), 2024-08: class worse than good, fail; target good, not met"
+    ), english.output
+
+
 def test_a_month_across_the_change_of_clocks_has_an_hour_more():
     since, until = period_of("2023-10", timezone_of("Europe/London"))
     assert until - since == np.timedelta64(31 * 24 + 1, "h")

@@ -14,11 +14,11 @@ import numpy as np
 
 from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
-from suyuan.io.files import read_text
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.io.readings_store import published_classes
+from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import section_of
 from suyuan.io.times import utc_of_datetime
 from suyuan.network import Network
@@ -30,7 +30,7 @@ from suyuan.standards.published import Miss, agreement, misses, water_type_of_cl
 from suyuan.standards.realtime import NOT_JUDGED, Classes, Realtime, classify
 from suyuan.standards.record import Period, Record, assess_months, months_between
 from suyuan.standards.rivers import River, rate_river
-from suyuan.standards.scheme import DEFAULT, Scheme, scheme, scheme_of
+from suyuan.standards.scheme import Scheme
 from suyuan.standards.section import Section
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class AssessAsk:
     """What the user asks: a station, a period (2024-07, 2024, 2024-07-01..2024-07-15; the last month with readings
     if '').
 
-    `along` are further sections that are rated with it as one river. `scheme` is the name of a shipped scheme or a file.
+    `along` are further sections that are rated with it as one river. `scheme` is the name of a shipped scheme or a
+    file, the project's if ''.
     """
 
     station: str
     period: str = ""
     along: tuple[str, ...] = ()
-    scheme: str = DEFAULT
+    scheme: str = ""
     uses_suspect: bool = False
 
 
@@ -246,13 +247,8 @@ def _read(folder: Path, ask: AssessAsk, *, now: datetime) -> _Given:
     network = read_network(project.files.network) if project.files.network.is_file() else None
     readings = read_observations(project.files.observations, timezone=project.zone, network=network)
     _require_past(readings, now, zone=project.zone)
-    return _Given(project, network, flag(readings), _scheme(ask.scheme))
-
-
-def _scheme(name: str) -> Scheme:
-    if name.endswith(".toml"):
-        return scheme_of(read_text(name), source=Path(name).name)
-    return scheme(name)
+    rules = read_scheme(ask.scheme, Path()) if ask.scheme else project.scheme
+    return _Given(project, network, flag(readings), rules)
 
 
 def _require_past(readings: Observations, now: datetime, *, zone: tzinfo) -> None:
@@ -269,7 +265,7 @@ def _section(given: _Given, station: str) -> Section:
     own = next((s for s in given.project.sections if station in (s.station, *s.other_names)), None)
     if given.network is None and own is None and station not in known:
         raise InputError("station", f"'{station}' has no readings", nearest(station, known))
-    section = section_of(station, given.project.sections, network=given.network)
+    section = section_of(station, given.project.sections, network=given.network, scheme=given.rules)
     if not {section.station, *section.other_names} & set(known):
         raise InputError("station", f"'{station}' has no readings", nearest(station, known))
     return section

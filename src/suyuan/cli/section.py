@@ -71,7 +71,9 @@ def assess(  # noqa: PLR0913  (a verb's arguments are its options)
         list[str] | None,
         typer.Option("--with", help="Rate this section with it as one river; may be repeated."),
     ] = None,
-    scheme: Annotated[str, typer.Option(help="A shipped scheme or the file of another.")] = "GB3838-2002",
+    scheme: Annotated[
+        str, typer.Option(help="A shipped scheme or a file of one; that of the project if left out.")
+    ] = "",
     with_suspect: Annotated[
         bool,
         typer.Option("--with-suspect", help="Take readings under maintenance and suspect ones into means."),

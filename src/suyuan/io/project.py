@@ -15,15 +15,18 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import sections_in
 from suyuan.io.times import instant_of, timezone_of
+from suyuan.standards.scheme import Scheme
+from suyuan.standards.scheme import scheme as shipped_scheme
 from suyuan.standards.section import Section
 from suyuan.substances import determinand
 
 SETTINGS = "suyuan.toml"
 
 KEYS = {
-    "project": ("name", "timezone", "invented"),
+    "project": ("name", "timezone", "invented", "scheme"),
     "files": ("network", "flow", "observations", "fingerprints"),
     "trace": ("determinand", "since", "until", "nobody"),
 }
@@ -70,6 +73,7 @@ class Project:
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
     is_invented: bool = False
     sections: tuple[Section, ...] = ()
+    scheme: Scheme = field(default_factory=shipped_scheme)
 
     @property
     def zone(self) -> tzinfo:
@@ -108,6 +112,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
     zone_name = found.zone_name(tables.get("project", {}))
     zone = timezone_of(zone_name)
     found.unknown_keys(tables)
+    rules = found.scheme(tables.get("project", {}), folder)
     project = Project(
         folder=folder,
         name=found.text(tables.get("project", {}), "project", key="name") or folder.resolve().name,
@@ -116,7 +121,8 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         trace=found.trace(tables.get("trace", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
-        sections=sections_in(tables.get("sections", {}), found.fault),
+        sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
+        scheme=rules,
     )
     return project, found.faults
 
@@ -180,6 +186,15 @@ class _Finder:
             self.fault("timezone", error.faults[0].what, remedy=error.faults[0].remedy)
             return "UTC"
         return name
+
+    def scheme(self, table: Any, folder: Path) -> Scheme:
+        """Return the scheme by which sections are assessed, and note what is wrong with it."""
+        try:
+            return read_scheme(self.text(table, "project", key="scheme"), folder)
+        except InputError as error:
+            for fault in error.faults:
+                self.fault("scheme", f"scheme: {fault.what}", remedy=fault.remedy)
+            return shipped_scheme()
 
     def files(self, table: Any, folder: Path, *, needs_network: bool) -> Files:
         """Return the paths, and note those that are missing."""

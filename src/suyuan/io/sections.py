@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from suyuan.errors import InputError, nearest
 from suyuan.network import Network
-from suyuan.standards.scheme import scheme
+from suyuan.standards.scheme import Scheme
 from suyuan.standards.section import Section, items_of, target_of
 
 KEYS = ("water_type", "target_class", "selection", "items", "names")
@@ -22,7 +22,7 @@ class Report(Protocol):
         """Note one fault."""
 
 
-def sections_in(table: Any, fault: Report) -> tuple[Section, ...]:
+def sections_in(table: Any, fault: Report, *, scheme: Scheme) -> tuple[Section, ...]:
     """Return the sections that the table [sections] describes, and report what is wrong with it.
 
     Where it says no `water_type` that is '' until `section_of` has asked the network.
@@ -36,14 +36,16 @@ def sections_in(table: Any, fault: Report) -> tuple[Section, ...]:
             remedy = f'write [sections."{station}"] on a line of its own'
             fault(station, f"'{station}' in [sections] is not a table", remedy=remedy)
             continue
-        section = _section(station, given, fault=fault)
+        section = _section(station, given, fault=fault, scheme=scheme)
         if section is not None:
             found.append(section)
     _doubled(found, fault)
     return tuple(found)
 
 
-def section_of(station: str, sections: Sequence[Section], *, network: Network | None) -> Section:
+def section_of(
+    station: str, sections: Sequence[Section], *, network: Network | None, scheme: Scheme
+) -> Section:
     """Return a station as a section, from [sections] and the network, which must not contradict each other.
 
     A name that [sections] lists as another name of a section means that section. A station that neither knows is one on a
@@ -51,7 +53,7 @@ def section_of(station: str, sections: Sequence[Section], *, network: Network | 
     """
     own = next((s for s in sections if station == s.station or station in s.other_names), None)
     if network is None:
-        return _settled(own or Section(station))
+        return _settled(own or Section(station, ""), scheme)
     known = network.station(own.station if own else station)
     drawn = Section(known.id, known.water_type, known.target_class)
     if known.name:
@@ -76,12 +78,12 @@ def section_of(station: str, sections: Sequence[Section], *, network: Network | 
     )
 
 
-def _settled(section: Section) -> Section:
-    """Return a section on a river unless it says otherwise."""
-    return replace(section, water_type=section.water_type or "river")
+def _settled(section: Section, scheme: Scheme) -> Section:
+    """Return a section on the first type of water of the scheme (a river) unless it says otherwise."""
+    return replace(section, water_type=section.water_type or scheme.water_types[0])
 
 
-def _section(station: str, given: Mapping[str, Any], *, fault: Report) -> Section | None:
+def _section(station: str, given: Mapping[str, Any], *, fault: Report, scheme: Scheme) -> Section | None:
     for key in given:
         if key not in KEYS:
             fault(key, f"'{key}' in [sections.\"{station}\"] is not known", remedy=nearest(key, KEYS))
@@ -94,7 +96,7 @@ def _section(station: str, given: Mapping[str, Any], *, fault: Report) -> Sectio
         lists[key] = tuple(value)
     texts = {
         key: given.get(key, default)
-        for key, default in (("water_type", ""), ("target_class", ""), ("selection", "21"))
+        for key, default in (("water_type", ""), ("target_class", ""), ("selection", ""))
     }
     for key, value in texts.items():
         if not isinstance(value, str):
@@ -102,8 +104,8 @@ def _section(station: str, given: Mapping[str, Any], *, fault: Report) -> Sectio
             return None
     section = Section(station, **texts, extra_items=lists["items"], other_names=lists["names"])
     try:
-        items_of(_settled(section), scheme())
-        target_of(section, scheme())
+        items_of(_settled(section, scheme), scheme)
+        target_of(section, scheme)
     except InputError as error:
         fault(station, f"section '{station}': {error.faults[0].what}", remedy=error.faults[0].remedy)
         return None

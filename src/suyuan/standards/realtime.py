@@ -89,7 +89,7 @@ def classify(
     names = (section.station, *section.other_names)
     own = observations.select(stations=names, since=since, until=until)
     own = own.where(np.isfinite(own.value) & (own.flag != FAIL) & (own.flag != MISSING))
-    chosen = items_of(Section(section.station, section.water_type, selection="realtime"), scheme)
+    chosen = items_of(Section(section.station, section.water_type, selection=_selection(scheme)), scheme)
     own = own.where(np.isin(own.determinand, [item.determinand for item in chosen]))
     time, row = np.unique(own.time, return_inverse=True)
     value = np.full((len(time), len(chosen)), np.nan)
@@ -98,6 +98,11 @@ def classify(
         value[row[here], column] = own.value[here]
     item_class = classes_of(value, chosen, water_type=section.water_type)
     return Realtime(section, scheme, chosen, time, value, item_class)
+
+
+def _selection(scheme: Scheme) -> str:
+    """Return the selection that realtime readings are judged by; a scheme without one is judged by its first."""
+    return "realtime" if "realtime" in scheme.selections else ""
 
 
 def classes_of(value: Array, items: Sequence[Item], *, water_type: str) -> Classes:

@@ -152,7 +152,9 @@ class Scheme:
         return known[found]
 
     def selection(self, name: str) -> Selection:
-        """Return the selection of this name: 21, 9+X, realtime."""
+        """Return the selection of this name (21, 9+X, realtime), the first of the scheme for ''."""
+        if not name:
+            return next(iter(self.selections.values()))
         if name not in self.selections:
             what = f"'{name}' is not a selection of items"
             raise InputError(self.id, what, nearest(name, list(self.selections)))

@@ -14,13 +14,14 @@ class Section:
     """A station that is assessed (断面). `target_class` is '' where none is set; `other_names` are names of the same
     station.
 
-    `water_type` decides which limits hold (river or lake), `selection` which items; `extra_items` are the X of 9+X.
+    `water_type` decides which limits hold (river or lake), `selection` which items, the first of the scheme if '';
+    `extra_items` are the X of 9+X.
     """
 
     station: str
     water_type: str = "river"
     target_class: str = ""
-    selection: str = "21"
+    selection: str = ""
     extra_items: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
 
