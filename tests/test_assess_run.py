@@ -94,6 +94,27 @@ def test_a_lake_under_two_names_is_one_section_with_lake_limits(folder: Path):
     assert record.whole.section.station == "丙湖"
 
 
+def test_a_reading_that_came_under_both_names_counts_once(folder: Path):
+    with (folder / "readings.csv").open("a", encoding="utf-8") as file:
+        file.write(
+            "".join(
+                f"2024-07-{day:02} {hour:02}:00,丙湖站,TP,60,ug/L,\n"
+                for day in range(1, 32)
+                for hour in range(0, 24, 4)
+            )
+        )
+    judged = assessed(folder, "丙湖", "2024-07").record.whole.judged[0]
+    assert (judged.mean.count, judged.mean.left_out) == (186, 186)
+
+
+def test_a_part_of_a_month_is_called_by_its_days_and_one_that_is_not_over_says_so(folder: Path):
+    part = assessed(folder, "甲桥", "2024-07-01..2024-07-15").record.whole
+    assert (part.period, part.judged[0].mean.count) == ("2024-07-01..2024-07-15", 90)
+    so_far = assess_folder(folder, AssessAsk("甲桥", "2024-08..2024-09"), now=NOW).record.whole
+    assert so_far.period == "2024-08..2024-09"
+    assert ("unfinished", ("2024-09-01 08:00+08:00",)) in [(n.code, n.values) for n in so_far.notes]
+
+
 def test_two_sections_are_rated_as_one_river(folder: Path):
     found = assessed(folder, "甲桥", "2024-08", along=("乙桥",)).to_dict()["river"]
     assert found == {

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from suyuan.errors import InputError
 from suyuan.io.import_readings import import_readings
+from suyuan.io.network import read_network
+from suyuan.io.new_project import new_project
 from suyuan.io.observations import read_observations
 from suyuan.io.readings_store import HISTORY, PUBLISHED, READINGS, merged, published_classes, stored_readings
 from suyuan.io.times import timezone_of
@@ -307,6 +309,21 @@ def test_a_project_that_does_not_name_the_readings_is_told_to(tmp_path: Path):
     done = import_readings(national(tmp_path), tmp_path / "p", now=NOW)
     assert ("not_named", READINGS) in done.notes
     assert (tmp_path / "p" / "suyuan.toml").read_text("utf-8") == '[project]\ntimezone = "Asia/Shanghai"\n'
+
+
+def test_of_a_project_with_a_network_only_its_stations_are_taken(tmp_path: Path):
+    """Readings of stations that are not drawn would stop every other verb."""
+    new_project(tmp_path / "new")
+    river = tmp_path / "new" / "example"
+    station = read_network(river / "network.gpkg").stations[0]
+    row = ROWS[0].replace("甲桥", station.id)
+    done = import_readings(national(tmp_path, row, *ROWS[:2]), river, now=NOW)
+    assert ("not_in_network", "2: 乙湖, 甲桥") in done.notes
+    assert {name for name, _ in values(river)} == {station.id}
+    with pytest.raises(
+        InputError, match=r"none of its 1 stations is in the network, such as '甲桥'; draw the station"
+    ):
+        import_readings(national(tmp_path, ROWS[0]), river, now=NOW)
 
 
 # --- names of stations

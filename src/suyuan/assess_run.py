@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from suyuan.observations import Observations
 from suyuan.qc import flag
 from suyuan.report import Lang
 from suyuan.report.section_page import PageInfo, write_assessment
+from suyuan.standards.assessment import Note
 from suyuan.standards.published import Miss, agreement, misses, water_type_of_classes
 from suyuan.standards.realtime import NOT_JUDGED, Classes, Realtime, classify
 from suyuan.standards.record import Period, Record, assess_months, months_between
@@ -158,7 +159,7 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     given = _read(folder, ask, now=now)
     section = _section(given, ask.station)
     periods = _periods(given, section, text=ask.period)
-    record = _record(given, section, periods=periods, ask=ask)
+    record = _unfinished(_record(given, section, periods=periods, ask=ask), now, zone=given.project.zone)
     river = None
     if ask.along:
         others = [
@@ -247,6 +248,8 @@ def _read(folder: Path, ask: AssessAsk, *, now: datetime) -> _Given:
     network = read_network(project.files.network) if project.files.network.is_file() else None
     readings = read_observations(project.files.observations, timezone=project.zone, network=network)
     _require_past(readings, now, zone=project.zone)
+    if network is None:
+        readings = _named_once(readings, project.sections)
     rules = read_scheme(ask.scheme, Path()) if ask.scheme else project.scheme
     return _Given(project, network, flag(readings), rules)
 
@@ -286,6 +289,24 @@ def _record(given: _Given, section: Section, *, periods: Sequence[Period], ask: 
     return assess_months(
         given.observations, section, periods=periods, scheme=given.rules, uses_suspect=ask.uses_suspect
     )
+
+
+def _unfinished(record: Record, now: datetime, *, zone: tzinfo) -> Record:
+    """Return a record that says of a period which is not over that its class is one so far."""
+    moment = utc_of_datetime(now, zone)
+    if record.whole.until <= moment:
+        return record
+    note = Note("unfinished", (clocked(moment, zone),))
+    return replace(record, whole=replace(record.whole, notes=(note, *record.whole.notes)))
+
+
+def _named_once(readings: Observations, sections: Sequence[Section]) -> Observations:
+    """Return readings with each section under one name, so that what came under two is seen to be there twice."""
+    other = {name: section.station for section in sections for name in section.other_names}
+    if not other:
+        return readings
+    station = np.array([other.get(str(name), str(name)) for name in readings.station], dtype=np.str_)
+    return replace(readings, station=station)
 
 
 def _distinct(ask: AssessAsk) -> tuple[str, ...]:

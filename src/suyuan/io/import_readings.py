@@ -15,6 +15,7 @@ import numpy as np
 from suyuan.errors import InputError
 from suyuan.io.atomic import require_writable, write_atomically
 from suyuan.io.national import BEIJING, is_wide, read_national_json, taken_apart
+from suyuan.io.network import read_network
 from suyuan.io.observations import COLUMNS, readings_in
 from suyuan.io.project import SETTINGS, read_project
 from suyuan.io.readings_store import (
@@ -90,6 +91,7 @@ def import_readings(
     _require_past(source, now, path=path, zone=zone)
     old = stored_readings(folder) if folder.is_dir() else None
     source, renamed = _one_spelling(source, old)
+    source, outside = _inside(source, folder, path=path)
     found = merged(old, source.readings, noticed=utc_of_datetime(now, zone), replaced=replaced_values(folder))
     require_writable(folder)
     files = write_merged(folder, found, zone=zone)
@@ -107,7 +109,7 @@ def import_readings(
         found.revised,
         found.withdrawn,
         int((source.readings.flag == SUSPECT).sum()),
-        (*source.notes, *renamed, *_twins(found.readings, source.readings), *notes),
+        (*source.notes, *renamed, *outside, *_twins(found.readings, source.readings), *notes),
         (*files, *made),
     )
 
@@ -216,6 +218,30 @@ def _one_spelling(source: Source, old: Observations | None) -> tuple[Source, tup
     return replace(source, readings=replace(source.readings, station=station), shown=shown), (
         ("one_spelling", said),
     )
+
+
+def _inside(source: Source, folder: Path, *, path: Path) -> tuple[Source, tuple[tuple[str, str], ...]]:
+    """Return what a source says of the stations of a project's network, which other verbs would refuse the rest of.
+
+    Without a network all stations are taken.
+    """
+    if not (folder / SETTINGS).is_file():
+        return source, ()
+    project = read_project(folder, needs_network=False)
+    if not project.files.network.is_file():
+        return source, ()
+    stations = read_network(project.files.network).stations
+    known = {name for station in stations for name in (station.id, station.name) if name}
+    kept = np.isin(source.readings.station, sorted(known))
+    others = np.unique(source.readings.station[~kept]).tolist()
+    if not kept.any():
+        what = f"none of its {len(others)} stations is in the network, such as '{others[0]}'"
+        raise InputError(path.name, what, "draw the station in the layer stations, under this name or id")
+    shown = source.shown
+    if shown is not None:
+        shown = shown[shown["station"].isin(known)]
+    note = (("not_in_network", f"{len(others)}: {', '.join(others[:5])}"),) if others else ()
+    return replace(source, readings=source.readings.where(kept), shown=shown), note
 
 
 def _folded(name: str) -> str:

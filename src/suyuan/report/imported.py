@@ -24,6 +24,9 @@ _NOTES = {
         "{0} 的读数相同：若是同一断面，请在 suyuan.toml 的 [sections] 用 names 写明",
         "{0} have the same readings: if they are one station, say so by names under [sections] in suyuan.toml",
     ),
+    "not_in_network": Words(
+        "不在河网中的站点未导入 {0}", "stations that are not in the network were left out: {0}"
+    ),
     "not_named": Words(
         "请在 suyuan.toml 的 [files] 中把 {0} 加入 observations",
         "add {0} to observations under [files] in suyuan.toml",

@@ -65,6 +65,9 @@ _YES, _NO = Words("是", "yes"), Words("否", "no")
 
 _NOTES = {
     "nothing_judged": Words("{0} 在 {1} 没有可用于评价的读数。", "{0} has no reading to judge in {1}."),
+    "unfinished": Words(
+        "时段尚未结束：这是截至 {0} 的类别。", "The period is not over: this is its class so far, at {0}."
+    ),
     "no_target": Words(
         '断面 {0} 没有目标类别，因此不判断达标：在监测点图层写 target_class，或在 suyuan.toml 写 [sections."{0}"]。',
         "Section {0} has no target class, so compliance is not judged: write target_class in the layer stations, or "

@@ -87,7 +87,9 @@ class Record:
 
 
 def months_between(since: np.datetime64, until: np.datetime64, *, zone: tzinfo) -> tuple[Period, ...]:
-    """Return the calendar months of a zone that [since, until) touches, the first and last cut to it; label 2024-07.
+    """Return the calendar months of a zone that [since, until) touches, the first and last cut to it.
+
+    A whole month is called 2024-07, a cut one by its first and last day.
 
     >>> from zoneinfo import ZoneInfo
     >>> first, last = np.datetime64("2024-06-30T16:00:00"), np.datetime64("2024-08-31T16:00:00")
@@ -99,8 +101,15 @@ def months_between(since: np.datetime64, until: np.datetime64, *, zone: tzinfo) 
     periods = []
     for label in labels:
         start, end = (instant_of_month(str(label + step), zone) for step in (0, 1))
-        periods.append(Period(str(label), max(start, since), min(end, until)))
+        is_whole = since <= start and end <= until
+        name = str(label) if is_whole else _days(max(start, since), min(end, until), zone=zone)
+        periods.append(Period(name, max(start, since), min(end, until)))
     return tuple(periods)
+
+
+def _days(since: np.datetime64, until: np.datetime64, *, zone: tzinfo) -> str:
+    first, last = local(np.array([since, until - np.timedelta64(1, "s")]), zone).astype("datetime64[D]")
+    return f"{first}..{last}"
 
 
 def instant_of_month(label: str, zone: tzinfo) -> np.datetime64:
@@ -148,7 +157,7 @@ def _whole(
     others = [item for item in scheme.items if item not in averaged]
     together = mean_of_means(means, averaged) | item_means(readings, others, uses_suspect=True)
     section = months[0].section
-    label = f"{months[0].period}..{months[-1].period}"
+    label = f"{months[0].period.split('..')[0]}..{months[-1].period.split('..')[-1]}"
     found = judge(
         together, section, scheme=scheme, since=months[0].since, until=months[-1].until, period=label
     )
