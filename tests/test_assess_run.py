@@ -18,6 +18,7 @@ from benchmarks.section_standards import limits_bar, taihu_bars
 from suyuan.assess_run import AssessAsk, assess_folder, classify_folder, period_of
 from suyuan.cli import app
 from suyuan.errors import InputError
+from suyuan.io.check import check
 from suyuan.io.times import timezone_of
 from suyuan.standards.realtime import NOT_JUDGED
 
@@ -214,6 +215,15 @@ def test_a_project_with_a_scheme_of_its_own_is_assessed_by_it(folder: Path):
     assert english.output.startswith(
         "甲桥 (lowland), 2024-08: class worse than good, fail; target good, not met"
     ), english.output
+
+
+def test_a_folder_with_readings_alone_passes_the_check_with_a_note(folder: Path):
+    found = check(folder)
+    assert found.is_usable, str(found)
+    assert "no network is named; its sections can be assessed; name a network to trace" in str(found)
+    (folder / "flow.csv").write_text("time\n", "utf-8")
+    (folder / "suyuan.toml").write_text(SETTINGS.replace("[files]", '[files]\nflow = "flow.csv"'), "utf-8")
+    assert "no network is named; write network" in str(check(folder))
 
 
 def test_a_month_across_the_change_of_clocks_has_an_hour_more():

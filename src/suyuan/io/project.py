@@ -205,7 +205,8 @@ class _Finder:
                 self.fault(
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
-            return Files(folder, observations=named.get("observations", ()))
+            flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
+            return Files(folder, flow[0], named.get("observations", ()), prints[0])
         for key in ("network", "flow", "fingerprints"):
             if len(named.get(key, ())) > 1:
                 self.fault(
