@@ -286,5 +286,5 @@ def test_published_classes_of_taihu_come_out_again_and_every_miss_has_its_cause(
     assert bars["A2"]["value"]["normal"] >= 0.992
     assert bars["A2"]["value"]["all"] >= 0.990
     listed = bars["A2"]["beside"]["every_miss"]
-    assert Counter(miss["cause"] for miss in listed)["last digit"] > 0.6 * len(listed)
+    assert Counter(miss["cause"] for miss in listed) == {"last digit": 82, "reading before": 42}
     assert bars["A3"]["value"] == ["兰山嘴(老)", "沙渚"]

@@ -336,7 +336,7 @@ def test_published_classes_that_differ_are_explained():
     missed = misses(found, published)
     assert [(m.row, m.cause, m.item) for m in missed] == [
         (0, "last digit", "TP"),
-        (2, "neighbour", ""),
+        (2, "reading before", ""),
         (3, "not known", ""),
     ]
     assert agreement(found, published) == 0.25

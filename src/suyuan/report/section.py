@@ -103,7 +103,7 @@ _CAUSES = {
     "last digit": Words(
         "数值在限值上，类别由更多位数得出", "at a limit; classed from more digits than are shown"
     ),
-    "neighbour": Words("公布的是前后相邻时次的类别", "the class of the reading before or after"),
+    "reading before": Words("公布的仍是前一时次的类别", "still the class of the reading before"),
     "one item": Words("某项未参与或后来修正", "one item missing or corrected afterwards"),
     "not known": Words("不明", "not known"),
 }

@@ -12,7 +12,7 @@ from suyuan.errors import InputError
 from suyuan.standards.realtime import NOT_JUDGED, Array, Classes, Realtime, classes_of
 from suyuan.standards.scheme import Item
 
-Cause = Literal["other water", "last digit", "neighbour", "one item", "not known"]
+Cause = Literal["other water", "last digit", "reading before", "one item", "not known"]
 
 FEWEST_ROWS = 30
 """Fewer published classes than this do not say which limits were used."""
@@ -24,9 +24,9 @@ class Miss:
 
     *other water*: the published class is that of the limits of another type of water. *last digit*: a value lies at a limit as
     it is shown, and with less than half a last digit more or less the published class comes out: it was made from more digits.
-    *neighbour*: it is the class of the reading before or after, as when class and values were taken at different moments;
-    by chance, too, neighbours often agree. *one item*: it comes out without one item, which was missing when it was made, or
-    was corrected afterwards. Else *not known*. The first that holds is given.
+    *reading before*: it is the class of the reading before: the class shown had not yet followed the values. *one item*: it
+    comes out without one item, which was missing when it was made, or was corrected afterwards. Else *not known*. The first
+    that holds is given.
     """
 
     row: int
@@ -102,9 +102,8 @@ def _explained(found: Realtime, published: Classes, *, ours: Classes, row: int) 
     for column, item in enumerate(found.items):
         if said in _with_last_digit(value, found, column=column):
             return Miss(row, said, own, "last digit", item.id)
-    for step in (-1, 1):
-        if 0 <= row + step < len(ours) and ours[row + step] == said:
-            return Miss(row, said, own, "neighbour")
+    if row > 0 and ours[row - 1] == said:
+        return Miss(row, said, own, "reading before")
     for column, item in enumerate(found.items):
         others = np.delete(found.item_class[row], column)
         if np.isfinite(value[column]) and others.max(initial=NOT_JUDGED) == said:
