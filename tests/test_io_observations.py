@@ -351,8 +351,8 @@ def test_a_half_written_parquet_says_so(tmp_path: Path):
 
 
 def test_an_unknown_kind_of_file_or_timezone_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"a.xlsx: '.xlsx' is not a kind of table; save it as one of: .csv"):
-        read_observations(written(tmp_path, HEADER, name="a.xlsx"), timezone=CHINA)
+    with pytest.raises(InputError, match=r"a.docx: '.docx' is not a kind of table; save it as one of: .csv"):
+        read_observations(written(tmp_path, HEADER, name="a.docx"), timezone=CHINA)
     with pytest.raises(
         InputError, match="timezone 'Asia/Shangai' is not known; did you mean 'Asia/Shanghai'"
     ):

@@ -61,14 +61,19 @@ def check(folder: str | Path) -> Check:
     """Return every fault of every file of a project, what is odd, and what there is."""
     try:
         project, faults = project_and_faults(folder)
+        lenient, others = project_and_faults(folder, needs_network=False)
     except InputError as error:
         return Check(tuple(sorted(error.faults)))
+    unread: list[Fault] = []
+    if len(others) < len(faults) and lenient.files.flow is None and lenient.files.fingerprints is None:
+        faults = others
+        remedy = "its sections can be assessed; name a network to trace"
+        unread.append(Fault(SETTINGS, 0, "no network is named", remedy))
     network = (
         _tried(faults, partial(read_network, project.files.network))
         if project.files.network.is_file()
         else None
     )
-    unread: list[Fault] = []
     readings = _readings(project, network, faults=faults, unread=unread)
     flow = _flow(project, faults)
     prints = _fingerprints(project, faults)

@@ -15,19 +15,24 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.schemes import read_scheme
+from suyuan.io.sections import sections_in
 from suyuan.io.times import instant_of, timezone_of
+from suyuan.standards.scheme import Scheme
+from suyuan.standards.scheme import scheme as shipped_scheme
+from suyuan.standards.section import Section
 from suyuan.substances import determinand
 
 SETTINGS = "suyuan.toml"
 
 KEYS = {
-    "project": ("name", "timezone", "invented"),
+    "project": ("name", "timezone", "invented", "scheme"),
     "files": ("network", "flow", "observations", "fingerprints"),
     "trace": ("determinand", "since", "until", "nobody"),
 }
-"""The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys."""
+"""The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
 
-_TABLES = (*KEYS, "decay_per_day")
+_TABLES = (*KEYS, "decay_per_day", "sections")
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Project:
     trace: TraceSettings = field(default_factory=TraceSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
     is_invented: bool = False
+    sections: tuple[Section, ...] = ()
+    scheme: Scheme = field(default_factory=shipped_scheme)
 
     @property
     def zone(self) -> tzinfo:
@@ -74,18 +81,19 @@ class Project:
         return timezone_of(self.timezone, where=SETTINGS)
 
 
-def read_project(folder: str | Path) -> Project:
+def read_project(folder: str | Path, *, needs_network: bool = True) -> Project:
     """Return what the suyuan.toml of a folder says; raises InputError with every fault in it.
 
-    The files it names are not opened, but must be there.
+    The files it names are not opened, but must be there. Without `needs_network` it may name no network, whose path is then
+    that of the folder: sections can be assessed without one.
     """
-    project, faults = project_and_faults(folder)
+    project, faults = project_and_faults(folder, needs_network=needs_network)
     if faults:
         raise InputError.of(faults)
     return project
 
 
-def project_and_faults(folder: str | Path) -> tuple[Project, list[Fault]]:
+def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tuple[Project, list[Fault]]:
     """Return what can be understood of a folder's suyuan.toml, and every fault in it.
 
     Raises InputError only where there is no such folder or file or its text cannot be parsed. Where the
@@ -104,14 +112,17 @@ def project_and_faults(folder: str | Path) -> tuple[Project, list[Fault]]:
     zone_name = found.zone_name(tables.get("project", {}))
     zone = timezone_of(zone_name)
     found.unknown_keys(tables)
+    rules = found.scheme(tables.get("project", {}), folder)
     project = Project(
         folder=folder,
         name=found.text(tables.get("project", {}), "project", key="name") or folder.resolve().name,
         timezone=zone_name,
-        files=found.files(tables.get("files", {}), folder),
+        files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
         trace=found.trace(tables.get("trace", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
+        sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
+        scheme=rules,
     )
     return project, found.faults
 
@@ -176,16 +187,26 @@ class _Finder:
             return "UTC"
         return name
 
-    def files(self, table: Any, folder: Path) -> Files:
+    def scheme(self, table: Any, folder: Path) -> Scheme:
+        """Return the scheme by which sections are assessed, and note what is wrong with it."""
+        try:
+            return read_scheme(self.text(table, "project", key="scheme"), folder)
+        except InputError as error:
+            for fault in error.faults:
+                self.fault("scheme", f"scheme: {fault.what}", remedy=fault.remedy)
+            return shipped_scheme()
+
+    def files(self, table: Any, folder: Path, *, needs_network: bool) -> Files:
         """Return the paths, and note those that are missing."""
         table = table if isinstance(table, dict) else {}
         named = {key: self._paths(table[key], folder, key=key) for key in KEYS["files"] if key in table}
         if not named.get("network"):
-            if "network" not in table:
+            if "network" not in table and needs_network:
                 self.fault(
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
-            return Files(folder)
+            flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
+            return Files(folder, flow[0], named.get("observations", ()), prints[0])
         for key in ("network", "flow", "fingerprints"):
             if len(named.get(key, ())) > 1:
                 self.fault(

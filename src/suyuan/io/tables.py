@@ -1,4 +1,4 @@
-"""Tables from CSV and Parquet: columns by any of their names, cells as text, rows with their line."""
+"""Tables from CSV, Parquet and workbooks: columns by any of their names, cells as text, rows with their line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError
 from suyuan.io.files import read_text, require_file
+from suyuan.io.sheets import sheet_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,17 +114,49 @@ def is_no_number(text: pd.Series[str]) -> NDArray[np.bool_]:
 
 
 def read_table(path: str | Path, columns: Sequence[Column]) -> Table:
-    """Return the table in a CSV (.csv, .txt, .tsv) or Parquet file, its columns under the names asked for.
+    """Return the table in a CSV (.csv, .txt, .tsv), Parquet or workbook file, its columns under the names asked for.
 
     Lines before the header that begin with # are comments. Raises InputError with every missing, doubled, or
     probably misspelt column and every row with too many or too few cells.
     """
+    return fitted(read_cells(path), columns)
+
+
+def read_cells(path: str | Path) -> Table:
+    """Return the table in a file as it is, under its own headers; of a workbook (.xlsx, .xls, .ods) its first sheet."""
     path = require_file(path)
     readers = {".csv": _read_csv, ".txt": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
+    readers |= dict.fromkeys((".xlsx", ".xls", ".ods"), _read_sheet)
     if path.suffix.lower() not in readers:
         what = f"'{path.suffix}' is not a kind of table"
         raise InputError(path.name, what, f"save it as one of: {', '.join(readers)}")
-    return fitted(readers[path.suffix.lower()](path), columns)
+    return readers[path.suffix.lower()](path)
+
+
+def _read_sheet(path: Path) -> Table:
+    import pandas as pd
+
+    rows = sheet_rows(path)
+    start = next((i for i, row in enumerate(rows) if sum(cell != "" for cell in row) > 1), len(rows))
+    if start == len(rows):
+        raise InputError(path.name, "there is no header row", "name the columns in the first row")
+    names = [name.strip() or f"{_UNNAMED}{i}" for i, name in enumerate(rows[start])]
+    _require_once(names, path.name, row=start + 1)
+    filled = [(i, row) for i, row in enumerate(rows[start + 1 :], start=start + 2) if any(row)]
+    columns = {
+        name: pd.Series([row[i] for _, row in filled], dtype="str")
+        for i, name in enumerate(names)
+        if not name.startswith(_UNNAMED)
+    }
+    return Table(path.name, columns, np.array([i for i, _ in filled], dtype=np.int64))
+
+
+def _require_once(names: Sequence[str], source: str, *, row: int) -> None:
+    """Raise InputError where a header stands twice."""
+    twice = {name for name in names if name and names.count(name) > 1}
+    if twice:
+        what = f"the column '{min(twice)}' is there twice"
+        raise InputError(source, what, "keep one", row=row)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -149,10 +182,7 @@ def _read_csv(path: Path) -> Table:
         raise InputError(path.name, "there is no header line", "name the columns in the first line")
     delimiter = max(",;\t", key=lines[start].count)
     names = [name.strip() for name in next(csv.reader([lines[start]], delimiter=delimiter))]
-    twice = {name for name in names if name and names.count(name) > 1}
-    if twice:
-        what = f"the column '{min(twice)}' is there twice"
-        raise InputError(path.name, what, "keep one", row=start + 1)
+    _require_once(names, path.name, row=start + 1)
     names = [name or f"{_UNNAMED}{i}" for i, name in enumerate(names)]
     frame, row, faults = _cells(lines, start, names=names, delimiter=delimiter, source=path.name)
     if faults:

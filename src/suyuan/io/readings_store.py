@@ -1,0 +1,244 @@
+"""Readings that grow by imports: the same row twice changes nothing, a revised value keeps what it was.
+
+`readings.csv` is a table of readings like any other. `readings_history.csv` has one row for every value that was replaced, and
+`published.csv` the class and the state that the source showed for a station and time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suyuan.clock import stamped
+from suyuan.io.atomic import write_atomically
+from suyuan.io.observations import joined, read_observations, write_observations
+from suyuan.io.tables import read_cells
+from suyuan.io.times import utc_of
+from suyuan.observations import MISSING, Observations
+from suyuan.standards.scheme import scheme
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+READINGS, HISTORY, PUBLISHED = "readings.csv", "readings_history.csv", "published.csv"
+
+SHOWN = ("time", "station", "province", "class", "status")
+"""Columns of what a source showed."""
+
+_KEY = ("station", "determinand", "time", "duration_s", "sample_id")
+_HISTORY = (
+    *("noticed", "file", "time", "station", "determinand"),
+    *("before", "before_qualifier", "before_flag", "after", "after_qualifier", "after_flag"),
+)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What an import made of what was there: all readings, rows of history, and how many rows did what.
+
+    `sharpened` are values that came again with more digits; `unchanged` came again as they are, or with fewer digits;
+    `superseded` came again though the history says that they were replaced, as where an older file is imported anew.
+    """
+
+    readings: Observations | None
+    history: tuple[dict[str, Any], ...]
+    added: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    sharpened: int = 0
+    revised: int = 0
+    withdrawn: int = 0
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything has to be written."""
+        return bool(self.added or self.sharpened or self.revised or self.withdrawn)
+
+
+def stored_readings(folder: Path) -> Observations | None:
+    """Return the readings that imports have gathered in a folder, None where there are none."""
+    path = folder / READINGS
+    return read_observations(path, timezone="UTC") if path.is_file() else None
+
+
+def replaced_values(folder: Path) -> frozenset[tuple[Any, ...]]:
+    """Return the readings of a folder that were replaced: station, determinand, time, value, qualifier, flag."""
+    path = folder / HISTORY
+    if not path.is_file():
+        return frozenset()
+    table = read_cells(path)
+    time = utc_of(table.text("time"), UTC).tolist()
+    value = table.numbers("before")[0].tolist()
+    words = (table.text(name).tolist() for name in ("station", "determinand"))
+    marks = (table.text(name).tolist() for name in ("before_qualifier", "before_flag"))
+    return frozenset(zip(*words, time, value, *marks, strict=True))
+
+
+def merged(
+    old: Observations | None,
+    new: Observations,
+    *,
+    noticed: np.datetime64,
+    replaced: frozenset[tuple[Any, ...]] = frozenset(),
+) -> Merged:
+    """Return old readings with new ones merged in, row by row, in the order of the new ones.
+
+    A row is known by station, determinand, time, duration and sample. A missing value withdraws one that was there
+    and is not kept otherwise. One of the values that were `replaced` before does not come back.
+    """
+    keys: dict[tuple[Any, ...], int] = {}
+    if old is not None:
+        keys = {key: i for i, key in enumerate(_keys(old))}
+    count = len(old) if old is not None else 0
+    everything = new if old is None else joined([old, new])
+    source, value = np.arange(len(everything)), everything.value
+    current = np.arange(count).tolist()
+    tally = dict.fromkeys(("added", "unchanged", "superseded", "sharpened", "revised", "withdrawn"), 0)
+    history = []
+    for row, key in enumerate(_keys(new), start=count):
+        at = keys.get(key)
+        if at is None:
+            if np.isfinite(value[row]):
+                keys[key] = len(current)
+                current.append(row)
+                tally["added"] += 1
+            continue
+        what = _change(everything, current[at], row=row)
+        if what == "revised" and _was(everything, row) in replaced:
+            what = "superseded"
+        tally[what] += 1
+        if what in ("revised", "withdrawn"):
+            history.append(_line(everything, current[at], row=row, noticed=noticed))
+        if what not in ("unchanged", "superseded"):
+            current[at] = row
+    kept = everything.where(source[np.array(current, dtype=np.int64)])
+    kept = replace(kept, flag=np.where(np.isnan(kept.value), MISSING, kept.flag).astype(np.int8))
+    order = np.lexsort((kept.determinand, kept.station, kept.time))
+    return Merged(kept.where(order) if len(kept) else None, tuple(history), **tally)
+
+
+def write_merged(folder: Path, found: Merged, *, zone: tzinfo) -> tuple[Path, ...]:
+    """Write history, then readings, each whole or not at all, and return the files; nothing where nothing changed.
+
+    History first: a run that is killed between the two finds its values unreplaced, replaces them again, and adds
+    no line twice.
+    """
+    if found.readings is None or not found.is_changed:
+        return ()
+    files = [folder / READINGS]
+    if found.history:
+        files.append(folder / HISTORY)
+        _write_history(folder / HISTORY, found.history, zone=zone)
+    write_observations(found.readings, folder / READINGS, timezone=zone)
+    return tuple(files)
+
+
+def write_published(folder: Path, shown: pd.DataFrame, *, zone: tzinfo) -> tuple[Path, ...]:
+    """Add the classes and states that a source showed; a later one of a station and time replaces the earlier."""
+    import pandas as pd
+
+    path = folder / PUBLISHED
+    if shown.empty:
+        return ()
+    fresh = shown.copy()
+    fresh["time"] = stamped(fresh["time"].to_numpy().astype("datetime64[s]"), zone)
+    held = read_cells(path) if path.is_file() else None
+    before = pd.DataFrame(dict(held.columns)) if held is not None else fresh.iloc[:0]
+    together = pd.concat([before[list(SHOWN)], fresh], ignore_index=True)
+    together = together.drop_duplicates(["time", "station"], keep="last")
+    together = together.sort_values(["time", "station"], ignore_index=True)
+    if held is not None and together.equals(before[list(together)].reset_index(drop=True)):
+        return ()
+    with write_atomically(path) as partial:
+        together[list(SHOWN)].to_csv(partial, index=False, lineterminator="\n")
+    return (path,)
+
+
+def published_classes(folder: Path, *, zone: tzinfo) -> pd.DataFrame | None:
+    """Return what a source showed: time (UTC), station, province, class and status as written; None where nothing
+    was imported.
+    """
+    import pandas as pd
+
+    path = folder / PUBLISHED
+    if not path.is_file():
+        return None
+    table = read_cells(path)
+    found = pd.DataFrame({name: table.text(name) for name in SHOWN[1:]})
+    found.insert(0, "time", utc_of(table.text("time"), zone))
+    return found
+
+
+def _keys(readings: Observations) -> list[tuple[Any, ...]]:
+    return list(zip(*(getattr(readings, name).tolist() for name in _KEY), strict=True))
+
+
+def _change(everything: Observations, old: int, *, row: int) -> str:
+    """Return what a reading that comes again does: unchanged, sharpened, revised or withdrawn."""
+    before, after = float(everything.value[old]), float(everything.value[row])
+    if np.isnan(after):
+        return "unchanged" if np.isnan(before) else "withdrawn"
+    same_rest = (
+        everything.qualifier[old] == everything.qualifier[row]
+        and everything.flag[old] == everything.flag[row]
+    )
+    if before == after:
+        return "unchanged" if same_rest else "revised"
+    digits = _shown_decimals(str(everything.determinand[row]))
+    if same_rest and digits is not None and abs(before - after) <= 0.5 * 10.0**-digits * (1.0 + 1e-6):
+        decimals = _decimals(before), _decimals(after)
+        if decimals[0] > digits >= decimals[1]:
+            return "unchanged"
+        if decimals[1] > digits >= decimals[0]:
+            return "sharpened"
+    return "revised"
+
+
+def _was(everything: Observations, row: int) -> tuple[Any, ...]:
+    """Return a reading as `replaced_values` lists those that were replaced."""
+    value, flag = float(everything.value[row]), str(int(everything.flag[row]))
+    named = str(everything.station[row]), str(everything.determinand[row])
+    return (*named, everything.time[row].item(), value, str(everything.qualifier[row]), flag)
+
+
+def _shown_decimals(name: str) -> int | None:
+    """Return how many decimals published readings of a determinand have, None where no scheme says."""
+    known = {item.determinand: item.shown_decimals for item in scheme().items}
+    return {"water_temp": 1, "EC": 1, "turbidity": 1, "chl-a": 3, "algal_density": 0, **known}.get(name)
+
+
+def _decimals(value: float) -> int:
+    text = np.format_float_positional(value, trim="-")
+    return len(text.partition(".")[2])
+
+
+def _line(everything: Observations, old: int, *, row: int, noticed: np.datetime64) -> dict[str, Any]:
+    found: dict[str, Any] = {"noticed": noticed, "file": everything.source.rsplit(", ", 1)[-1]}
+    found |= {name: getattr(everything, name)[row] for name in ("time", "station", "determinand")}
+    for when, at in (("before", old), ("after", row)):
+        found |= {
+            when: everything.value[at],
+            f"{when}_qualifier": everything.qualifier[at],
+            f"{when}_flag": int(everything.flag[at]),
+        }
+    return found
+
+
+def _write_history(path: Path, lines: tuple[dict[str, Any], ...], *, zone: tzinfo) -> None:
+    import pandas as pd
+
+    fresh = pd.DataFrame(list(lines), columns=list(_HISTORY))
+    for name in ("noticed", "time"):
+        fresh[name] = stamped(fresh[name].to_numpy().astype("datetime64[s]"), zone)
+    fresh = fresh.astype(object).where(fresh.notna(), "").astype("str")
+    if path.is_file():
+        held = read_cells(path)
+        fresh = pd.concat([pd.DataFrame({n: held.text(n) for n in _HISTORY}), fresh], ignore_index=True)
+    same = [name for name in _HISTORY if name not in ("noticed", "file")]
+    fresh = fresh[~(fresh[same] == fresh[same].shift()).all(axis=1)]
+    with write_atomically(path) as partial:
+        fresh.to_csv(partial, index=False, lineterminator="\n")

@@ -1,0 +1,248 @@
+"""Results of the Water Quality Portal (USA): WQX 2 and WQX 3 result tables to the long table of readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError
+from suyuan.io.tables import Column, Table, fitted
+from suyuan.io.times import utc_of
+from suyuan.observations import FAIL, GOOD
+from suyuan.substances import determinand
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    Column("station", ("MonitoringLocationIdentifier", "Location_Identifier")),
+    Column("date", ("ActivityStartDate", "Activity_StartDate")),
+    Column("clock", ("ActivityStartTime/Time", "Activity_StartTime"), is_required=False),
+    Column("zone", ("ActivityStartTime/TimeZoneCode", "Activity_StartTimeZone"), is_required=False),
+    Column("name", ("CharacteristicName", "Result_Characteristic")),
+    Column("value", ("ResultMeasureValue", "Result_Measure")),
+    Column("unit", ("ResultMeasure/MeasureUnitCode", "Result_MeasureUnit")),
+    Column(
+        "condition", ("ResultDetectionConditionText", "Result_ResultDetectionCondition"), is_required=False
+    ),
+    Column(
+        "limit",
+        ("DetectionQuantitationLimitMeasure/MeasureValue", "DetectionLimit_MeasureA"),
+        is_required=False,
+    ),
+    Column(
+        "limit_unit",
+        ("DetectionQuantitationLimitMeasure/MeasureUnitCode", "DetectionLimit_MeasureUnitA"),
+        is_required=False,
+    ),
+    Column("fraction", ("ResultSampleFractionText", "Result_SampleFraction"), is_required=False),
+    Column("speciation", ("MethodSpeciationName", "Result_MethodSpeciation"), is_required=False),
+    Column("status", ("ResultStatusIdentifier", "Result_MeasureStatusIdentifier"), is_required=False),
+    Column("medium", ("ActivityMediaName", "Activity_Media"), is_required=False),
+    Column("kind", ("ActivityTypeCode", "Activity_TypeCode"), is_required=False),
+    Column("sample_id", ("ActivityIdentifier", "Activity_ActivityIdentifier"), is_required=False),
+)
+
+_NAMES = {
+    "ammonia": "NH3-N",
+    "ammonia and ammonium": "NH3-N",
+    "ammonia-nitrogen": "NH3-N",
+    "ammonium": "NH3-N",
+    "nitrate": "NO3-N",
+    "nitrite": "NO2-N",
+    "orthophosphate": "PO4-P",
+    "kjeldahl nitrogen": "TKN",
+    "dissolved oxygen (do)": "DO",
+    "oxygen": "DO",
+    "biochemical oxygen demand, standard conditions": "BOD5",
+    "temperature, water": "water_temp",
+    "chlorophyll a, corrected for pheophytin": "chl-a",
+    "total suspended solids": "SS",
+    "organic carbon": "TOC",
+    "escherichia coli": "E.coli",
+}
+_WHOLE = {
+    "phosphorus": "TP",
+    "total phosphorus, mixed forms": "TP",
+    "nitrogen": "TN",
+    "total nitrogen, mixed forms": "TN",
+}
+"""Names that mean the total only where the sample was not filtered."""
+
+_AS = {
+    "as nh4": ("NH3-N", 14.007 / 18.039),
+    "as nh3": ("NH3-N", 14.007 / 17.031),
+    "as no3": ("NO3-N", 14.007 / 62.004),
+    "as no2": ("NO2-N", 14.007 / 46.005),
+    "as po4": ("PO4-P", 30.974 / 94.971),
+}
+"""Factor from a result written as an ion to its N or P, from standard atomic weights (IUPAC 2021)."""
+
+_HOURS = {"UTC": 0, "GMT": 0, "AST": -4, "ADT": -3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5}
+_HOURS |= {"MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10}
+_BELOW = ("not detected", "below", "non-detect")
+_ABOVE = ("above", "greater")
+_UNITS = {"deg c": "degC", "std units": "1", "standard units": "1", "none": "1", "us/cm @25c": "uS/cm"}
+_SUFFIXES = (" as n", " as p", " as no3", " as nh4", " as nh3", " as po4", " as no2")
+
+
+@dataclass(frozen=True)
+class Wqx:
+    """Results taken apart: `readings` in the columns of `suyuan.io.observations`, and what was left out (code, text)."""
+
+    readings: Table
+    notes: tuple[tuple[str, str], ...]
+
+
+def is_wqx(headers: Sequence[str]) -> bool:
+    """Return whether a table is one of results of the Water Quality Portal."""
+    return any(header in headers for header in ("CharacteristicName", "Result_Characteristic"))
+
+
+def results_in(table: Table, zone: tzinfo) -> Wqx:
+    """Return the readings of surface water in a table of results; what has no determinand here is left out and named.
+
+    Not detected is `<` with the limit as value; a rejected result is flagged fail; blanks and replicates of quality
+    control are left out. A time of day without a zone is in `zone`; a date without a time of day is noon, which is
+    noted.
+    """
+    import pandas as pd
+
+    cells = fitted(table, COLUMNS)
+    names = [
+        _id(*row) for row in zip(*(cells.text(c).str.lower() for c in ("name", "fraction")), strict=True)
+    ]
+    medium, kind = cells.text("medium").str.lower(), cells.text("kind").str.lower()
+    is_water = medium.isin(("", "water")).to_numpy(bool) & ~kind.str.contains("quality control").to_numpy(
+        bool
+    )
+    is_known = np.array([bool(name) for name in names])
+    value, qualifier, unit = _measured(cells)
+    has_value = (value != "").to_numpy(bool)
+    kept = is_water & is_known & has_value
+    if not kept.any():
+        what = f"none of the {len(table)} results is of water and of a determinand known here"
+        raise InputError(table.source, what, "see docs/tables/determinands.md for those that are known")
+    named = pd.Series(names, dtype="str")
+    factor, plain = _units(unit, cells.text("speciation"), named=named)
+    scaled = pd.to_numeric(value.str.lstrip("<>"), errors="coerce") * factor
+    written = value.where(factor == 1.0, scaled.map(lambda v: f"{v:.12g}"))
+    time, without_clock = _times(cells, zone)
+    flag = cells.text("status").str.lower().eq("rejected").map({True: str(FAIL), False: str(GOOD)})
+    columns: dict[str, pd.Series] = {
+        "time": pd.Series(pd.DatetimeIndex(time).tz_localize("UTC")),
+        "station": cells.text("station"),
+        "determinand": named,
+        "value": written,
+        "unit": plain,
+        "qualifier": qualifier,
+        "flag": flag,
+        "sample_id": cells.text("sample_id"),
+    }
+    long = Table(
+        table.source, {n: c[kept].reset_index(drop=True) for n, c in columns.items()}, table.row[kept]
+    )
+    return Wqx(
+        long, _notes(cells, is_water, is_known=is_known, has_value=has_value, noon=without_clock & kept)
+    )
+
+
+def _id(name: str, fraction: str) -> str:
+    """Return the determinand of a characteristic, '' where there is none.
+
+    >>> _id("phosphorus", "total"), _id("phosphorus", "dissolved"), _id("atrazine", "")
+    ('TP', '', '')
+    """
+    if name in _WHOLE:
+        return (
+            ""
+            if "dissolved" in fraction or "filtered" in fraction.replace("unfiltered", "")
+            else _WHOLE[name]
+        )
+    try:
+        return determinand(_NAMES.get(name, name)).id
+    except InputError:
+        return ""
+
+
+def _measured(cells: Table) -> tuple[pd.Series[str], pd.Series[str], pd.Series[str]]:
+    """Return values, qualifiers and units; not detected is the limit of detection, '' where that is not given."""
+    value, condition = cells.text("value"), cells.text("condition").str.lower()
+    below = condition.map(lambda text: any(word in text for word in _BELOW)).to_numpy(bool)
+    above = condition.map(lambda text: any(word in text for word in _ABOVE)).to_numpy(bool) & ~below
+    limited = below | (above & (value == "").to_numpy(bool))
+    has_limit = limited & (cells.text("limit") != "").to_numpy(bool)
+    value = value.where(~has_limit, cells.text("limit"))
+    unit = cells.text("unit").where(~has_limit | (cells.text("limit_unit") == ""), cells.text("limit_unit"))
+    marked = value != ""
+    qualifier = cells.text("").where(~(below & marked), "<").where(~(above & marked), ">")
+    return value, qualifier, unit
+
+
+def _units(
+    unit: pd.Series[str], speciation: pd.Series[str], *, named: pd.Series[str]
+) -> tuple[NDArray[np.float64], pd.Series[str]]:
+    """Return the factor to N or P (row,) and the unit without what it is expressed as."""
+    lower = unit.str.lower().str.strip()
+    said = speciation.str.lower().where(speciation != "", lower.map(_suffix).str.strip())
+    factor = np.ones(len(unit))
+    for form, (name, share) in _AS.items():
+        factor[((said == form) & (named == name)).to_numpy(bool)] = share
+    stripped = lower.map(lambda text: text.removesuffix(_suffix(text)))
+    plain = stripped.map(_UNITS).fillna(stripped)
+    is_own = (stripped == "").to_numpy(bool) & (named == "pH").to_numpy(bool)
+    return factor, plain.where(~is_own, "1")
+
+
+def _suffix(text: str) -> str:
+    return next((suffix for suffix in _SUFFIXES if text.endswith(suffix)), "")
+
+
+def _times(cells: Table, zone: tzinfo) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Return times in UTC, and where a date had no time of day and noon was taken."""
+    day, clock, code = cells.text("date"), cells.text("clock"), cells.text("zone").str.upper()
+    without = (clock == "").to_numpy(bool)
+    text = day + " " + clock.where(~without, "12:00:00")
+    found = utc_of(text, zone)
+    for name, hours in _HOURS.items():
+        here = (code == name).to_numpy(bool) & ~without
+        if here.any():
+            found[here] = utc_of(text[here], timezone(timedelta(hours=hours)))
+    unknown = sorted(set(code) - set(_HOURS) - {""})
+    if unknown:
+        raise InputError(
+            cells.source, f"the time zone '{unknown[0]}' is not known", f"write one of: {', '.join(_HOURS)}"
+        )
+    faults = cells.faults(
+        np.isnat(found), text, say=lambda c: (f"time '{c}' cannot be read", "write 2024-07-20 and 08:00:00")
+    )
+    if faults:
+        raise InputError.of(faults)
+    return found, without
+
+
+def _notes(
+    cells: Table,
+    is_water: NDArray[np.bool_],
+    *,
+    is_known: NDArray[np.bool_],
+    has_value: NDArray[np.bool_],
+    noon: NDArray[np.bool_],
+) -> tuple[tuple[str, str], ...]:
+    counts: Mapping[str, int] = {
+        "not_water": int((~is_water).sum()),
+        "without_value": int((is_water & is_known & ~has_value).sum()),
+        "noon_taken": int(noon.sum()),
+    }
+    notes = [(code, str(count)) for code, count in counts.items() if count]
+    unknown = cells.text("name")[is_water & ~is_known]
+    if len(unknown):
+        common = unknown.value_counts()
+        names = ", ".join(f"{name} ({count})" for name, count in common.head(5).items())
+        notes.append(("unknown_determinands", f"{len(common)}: {names}"))
+    return tuple(notes)

@@ -1,0 +1,88 @@
+"""Rivers: the grade of several sections together, and what their classes add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from suyuan.errors import InputError
+from suyuan.standards.assessment import Assessment, judge, mean_of_means
+from suyuan.standards.scheme import Grade
+from suyuan.standards.section import Section
+
+
+@dataclass(frozen=True)
+class River:
+    """The grade of a river: by the shares of its sections' classes, or, with few sections, by the mean of each item.
+
+    `by_mean` is the assessment of those means, None where shares were used. `counts` are sections by class id.
+    """
+
+    sections: tuple[Assessment, ...]
+    counts: Mapping[str, int]
+    grade: Grade
+    by_mean: Assessment | None
+    main_pollutants: tuple[str, ...]
+
+
+def rate_river(assessments: Sequence[Assessment]) -> River:
+    """Return the grade of a river from the assessments of its sections over one period (环办〔2011〕22号).
+
+    Five and more sections: shares of classes I to III and of those worse than V. Fewer: each item's mean over the
+    sections, rounded, then the worst class. Main pollutants are then the items beyond class III at most sections,
+    or those of the means.
+    """
+    rated = tuple(one for one in assessments if one.class_index is not None)
+    if not rated:
+        raise InputError("river", "no section has a class", "choose a period with readings")
+    waters = sorted({one.section.water_type for one in rated})
+    if len(waters) > 1:
+        named = "; ".join(
+            f"{water}: {', '.join(one.section.station for one in rated if one.section.water_type == water)}"
+            for water in waters
+        )
+        remedy = "rate rivers and lakes apart: they have limits of their own"
+        raise InputError("river", f"the sections are of several types of water ({named})", remedy)
+    scheme, counts = rated[0].scheme, _counts(rated)
+    if len(rated) < scheme.few_sections:
+        mean = _by_mean(rated)
+        index = mean.class_index
+        assert index is not None  # every item of a rated section is judged again
+        return River(rated, counts, scheme.classes[index], mean, mean.main_pollutants)
+    good = sum(one.class_index <= scheme.exceedance_class for one in rated if one.class_index is not None)
+    beyond = sum(one.class_index == len(scheme.classes) - 1 for one in rated)
+    shares = good / len(rated), beyond / len(rated)
+    row = next(r for r in scheme.river_rows if shares[0] >= r.good_at_least and shares[1] < r.beyond_below)
+    return River(rated, counts, row.grade, None, _most_often(rated))
+
+
+def _counts(rated: Sequence[Assessment]) -> dict[str, int]:
+    found = Counter(one.class_index for one in rated)
+    return {grade.id: found[i] for i, grade in enumerate(rated[0].scheme.classes)}
+
+
+def _by_mean(rated: Sequence[Assessment]) -> Assessment:
+    first = rated[0]
+    section = Section(
+        "、".join(one.section.station for one in rated),
+        first.section.water_type,
+        selection=first.section.selection,
+    )
+    items = {judged.item.id: judged.item for one in rated for judged in one.judged}
+    means = [{judged.item.id: judged.mean for judged in one.judged} for one in rated]
+    together = mean_of_means(means, list(items.values()))
+    return judge(
+        together, section, scheme=first.scheme, since=first.since, until=first.until, period=first.period
+    )
+
+
+def _most_often(rated: Sequence[Assessment]) -> tuple[str, ...]:
+    """Return up to three items by the number of sections at which they are beyond the exceedance class."""
+    over = Counter(
+        judged.item.id
+        for one in rated
+        for judged in one.judged
+        if judged.class_index > one.scheme.exceedance_class
+    )
+    return tuple(name for name, _ in sorted(over.items(), key=lambda pair: (-pair[1], pair[0]))[:3])
