@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from suyuan.qc.edges import SHARP, Steps
+from suyuan.qc.edges import Steps
 from suyuan.qc.series import Alarm, Series
+
+SHARP = 3.0
+"""Times the jitter of the day that the jump back must have."""
 
 RAMPS_H = (120.0, 96.0, 72.0)
 """Lengths of ramp that are tried [h], the longest first."""
 
-HIGH = 1.8
+HIGH = 2.4
 """Spreads of the series that the jump back must have."""
 
 FEWEST_IN_RAMP = 9
+RATIO, STEADY, BACK = 0.5, 0.1, 0.7
 
 
 def drift(series: Series, steps: Steps) -> list[Alarm]:
@@ -43,9 +47,9 @@ def _is_ramp(series: Series, steps: Steps, *, first: int, back: int, length: flo
     third = len(ramp) // 3
     low, middle, high = (float(np.median(part)) for part in (ramp[:third], ramp[third:-third], ramp[-third:]))
     rise, sign = 1.5 * (high - low), float(np.sign(high - low))
-    if rise * fall >= 0.0 or not 0.5 < abs(rise / fall) < 2.0:
+    if rise * fall >= 0.0 or not RATIO < abs(rise / fall) < 1.0 / RATIO:
         return False
-    is_steady = min(sign * (middle - low), sign * (high - middle)) > 0.1 * abs(high - low)
+    is_steady = min(sign * (middle - low), sign * (high - middle)) > STEADY * abs(high - low)
     is_slow = float(np.abs(steps.step[first + 1 : back]).max()) <= 0.7 * abs(fall)
-    is_back = abs(float(np.median(series.value[back : back + 6])) - low) <= 0.7 * abs(fall)
+    is_back = abs(float(np.median(series.value[back : back + 6])) - low) <= BACK * abs(fall)
     return is_steady and is_slow and is_back

@@ -12,9 +12,12 @@ LONGEST_H = 150.0
 """Hours after which a jump back belongs to no offset any more: six days and a reading."""
 
 WIDE = 4.0
-"""Spreads of the series that the edges of a spike or offset must have."""
+"""Spreads of the series that the two edges of a spike or offset must have on average."""
 
-SHARP = 3.0
+EACH = 0.75
+"""Share of WIDE that each edge must have."""
+
+SHARP = 12.0
 """Times the jitter of the day that the edges of spikes, offsets and drifts must have."""
 
 RATE = 20.0
@@ -60,30 +63,42 @@ def steps_of(series: Series) -> Steps | None:
 def excursions(series: Series, steps: Steps) -> list[Alarm]:
     """Return spikes (a single reading) and offsets (several): a jump, readings that stay away, and a jump back of about its size.
 
+    The shortest are taken first, and an edge belongs to one of them only.
+
     >>> import numpy as np
     >>> value = np.tile([7.0, 7.2, 7.1, 6.9], 10)
     >>> value[20] += 3.0
     >>> rows = np.arange(40)
     >>> series = Series("S1", "pH", rows, rows * 4.0, value, rows * 4 % 24)
     >>> [(a.check, a.rows.tolist(), round(a.measured, 1)) for a in excursions(series, steps_of(series))]
-    [('spike', [20], 2.8)]
+    [('spike', [20], 3.0)]
     """
-    edges = steps.edges(WIDE, SHARP)
-    found = []
-    for first in edges:
-        for back in edges[(edges > first) & (series.hours[edges] - series.hours[first] <= LONGEST_H)]:
-            if _comes_back(series.value, steps.step, first=int(first), back=int(back)):
-                size = float(min(abs(steps.step[first]), abs(steps.step[back])))
-                check = "spike" if back - first == 1 else "offset"
-                rows = series.rows[first:back]
-                found.append(Alarm(check, rows, size, float(_needed(steps, int(first)))))
-                break
+    edges = steps.edges(EACH * WIDE, SHARP)
+    pairs = [
+        (int(first), int(back))
+        for first in edges
+        for back in edges[(edges > first) & (series.hours[edges] - series.hours[first] <= LONGEST_H)]
+        if _is_wide(steps, first=int(first), back=int(back))
+        and _comes_back(series.value, steps.step, first=int(first), back=int(back))
+    ]
+    found, used = [], set[int]()
+    for first, back in sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair[0])):
+        if not used & {first, back}:
+            used |= {first, back}
+            size = 0.5 * float(abs(steps.step[first]) + abs(steps.step[back]))
+            check = "spike" if back - first == 1 else "offset"
+            found.append(Alarm(check, series.rows[first:back], size, _needed(steps, first)))
     return found
 
 
 def _needed(steps: Steps, at: int) -> float:
     """Return the size that a jump needs there to be an edge."""
-    return max(WIDE * steps.spread, SHARP * float(steps.jitter[at]))
+    return float(max(WIDE * steps.spread, SHARP * steps.jitter[at]))
+
+
+def _is_wide(steps: Steps, *, first: int, back: int) -> bool:
+    """Return whether both edges together are WIDE spreads on average: what the water did meanwhile makes one larger, one smaller."""
+    return bool(abs(steps.step[first]) + abs(steps.step[back]) > 2.0 * WIDE * steps.spread)
 
 
 def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:

@@ -21,6 +21,7 @@ from suyuan.qc.physics import climate, dry_probe, oversaturated, related
 from suyuan.qc.repetition import repetition
 from suyuan.qc.series import Alarm, Series, series_of
 from suyuan.qc.settings import relations
+from suyuan.qc.together import excused
 from suyuan.substances import determinands
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def screen(observations: Observations) -> Screening:
     barred = np.maximum(observations.flag, np.where(repeat_flags == FAIL, FAIL, range_flags))
     usable = replace(observations, flag=barred.astype(np.int8))
     series = series_of(usable)
-    alarms = [alarm for each in series for alarm in _alone(each)]
+    alarms = excused([(each, alarm) for each in series for alarm in _alone(each)])
     alarms += [*related(usable), *oversaturated(usable), *neighbours(series), *copied(series)]
     flags = _not_evaluated(usable, series)
     flags[:, CHECKS.index("gross range")] = range_flags
