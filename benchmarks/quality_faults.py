@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,17 @@ from suyuan.observations import GOOD, MISSING, Observations
 
 RECORD = Path(__file__).resolve().parents[2] / "shared/data/taihu_auto_4h/taihu_auto_4h_2021_2023.csv"
 COLUMNS = {
-    **{"water_temp_c": "water_temp", "ph": "pH", "do_mgl": "DO", "ec_uscm": "EC", "turb_ntu": "turbidity"},
-    **{"codmn_mgl": "CODMn", "nh3n_mgl": "NH3-N", "tp_mgl": "TP", "tn_mgl": "TN"},
-    **{"chla_mgl": "chl-a", "algae_cells_l": "algal_density"},
+    "water_temp_c": "water_temp",
+    "ph": "pH",
+    "do_mgl": "DO",
+    "ec_uscm": "EC",
+    "turb_ntu": "turbidity",
+    "codmn_mgl": "CODMn",
+    "nh3n_mgl": "NH3-N",
+    "tp_mgl": "TP",
+    "tn_mgl": "TN",
+    "chla_mgl": "chl-a",
+    "algae_cells_l": "algal_density",
 }
 DETECTION = {"NH3-N": 0.05, "TP": 0.01, "TN": 0.1, "CODMn": 0.5}
 DEVELOPED_ON = ("兰山嘴", "小梅口", "落蓬湾", "西山", "陈东港")
@@ -34,7 +43,7 @@ SLOT = np.timedelta64(4, "h")
 ROWS_A_MONTH = 6 * 30.4375
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """The record of one station: `time` (row,) and readings (row, determinand), NaN where there is none."""
 
@@ -62,7 +71,9 @@ def records() -> list[Record]:
     found = []
     for station in dict.fromkeys(row["station"] for row in rows):
         mine = sorted((row for row in rows if row["station"] == station), key=lambda row: row["time"])
-        time = np.array([row["time"].replace(" ", "T") for row in mine], dtype="datetime64[s]") - np.timedelta64(8, "h")
+        time = np.array(
+            [row["time"].replace(" ", "T") for row in mine], dtype="datetime64[s]"
+        ) - np.timedelta64(8, "h")
         value = np.array([[float(row[name] or "nan") for name in COLUMNS] for row in mine])
         found.append(Record(station, time, value))
     return found
@@ -131,14 +142,20 @@ def planted(
 
 
 def _fault(record: Record, kind: str, *, free: NDArray[np.bool_], rng: np.random.Generator) -> Fault | None:
-    """Return a fault of this kind at a place that is free, None where none was found in a hundred tries."""
-    for _ in range(100):
+    """Return a fault of this kind at a place that is free, None where none was found in thirty tries."""
+    for _ in range(30):
+        start = int(rng.integers(10, len(record.time) - 10))
+        if not free[start]:
+            continue
         column = _column(record, kind, rng)
         hours = {"spike": 0, "drift": 120, "stuck": 24, "copied block": 24}.get(kind)
-        hours = int(rng.integers(4, 25) if kind == "dry probe" else rng.integers(24, 121)) if hours is None else hours
-        start = int(rng.integers(10, len(record.time) - 10))
+        hours = (
+            int(rng.integers(4, 25) if kind == "dry probe" else rng.integers(24, 121))
+            if hours is None
+            else hours
+        )
         rows = _within(record, start, hours=hours, column=column)
-        if not len(rows) or not free[start] or not _is_covered(record, rows, hours=hours, column=column):
+        if not len(rows) or not _is_covered(record, rows, hours=hours, column=column):
             continue
         made = _made(record, kind, column=column, rows=rows, rng=rng)
         if made is not None:
@@ -149,8 +166,7 @@ def _fault(record: Record, kind: str, *, free: NDArray[np.bool_], rng: np.random
 def _column(record: Record, kind: str, rng: np.random.Generator) -> int:
     if kind == "dry probe":
         return list(COLUMNS.values()).index("EC")
-    moving = [c for c in range(len(COLUMNS)) if robust_sd(record.value[:, c]) > 0.0]
-    return int(rng.choice(moving))
+    return int(rng.choice(_moving(record)))
 
 
 def _within(record: Record, start: int, *, hours: int, column: int) -> NDArray[np.int64]:
@@ -181,14 +197,20 @@ def _made(
     if kind == "stuck":
         is_visible = value[0] > DETECTION.get(name, 0.0) and len(rows) >= 5
         held = np.full(len(rows), value[0])
-        return Fault(kind, record.station, name, rows, columns, held) if is_visible and len(set(value)) > 1 else None
+        return (
+            Fault(kind, record.station, name, rows, columns, held)
+            if is_visible and len(set(value)) > 1
+            else None
+        )
     size = robust_sd(record.value[:, column])
     away = np.full(len(rows), 5.0 * size)
     if kind == "drift":
         away = 3.0 * size * ((record.time[rows] - record.time[rows[0]]) / SLOT + 1.0) / 31.0
     sign = rng.choice([-1.0, 1.0])
     sign = 1.0 if (value + sign * away < 0.0).any() else sign
-    digits = 0 if name == "algal_density" else 3 if name in {"NH3-N", "TP", "chl-a"} else 2 if name != "EC" else 1
+    digits = (
+        0 if name == "algal_density" else 3 if name in {"NH3-N", "TP", "chl-a"} else 2 if name != "EC" else 1
+    )
     return Fault(kind, record.station, name, rows, columns, np.round(value + sign * away, digits))
 
 
@@ -203,6 +225,12 @@ def _copy(record: Record, rows: NDArray[np.int64], rng: np.random.Generator) -> 
     both = np.isfinite(record.value[here]) & np.isfinite(record.value[there])
     row, column = np.nonzero(both)
     return Fault("copied block", record.station, "all", here[row], column, record.value[there[row], column])
+
+
+@cache
+def _moving(record: Record) -> tuple[int, ...]:
+    """Return the determinands of a station whose readings do not mostly agree."""
+    return tuple(c for c in range(len(COLUMNS)) if robust_sd(record.value[:, c]) > 0.0)
 
 
 def robust_sd(value: NDArray[np.float64]) -> float:

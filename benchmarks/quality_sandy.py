@@ -1,6 +1,7 @@
 """Bar Q2: experts' labels of type E (high variability) in the turbidity of Sandy Creek, beside ioos-qc on the same rows.
 
-ioos-qc ships no thresholds; each of its tests gets the one of a grid that is best on these very labels. Ours come from NEON's Pringle Creek.
+ioos-qc ships no thresholds; each of its tests gets the one of a grid that is best on these very labels. Ours come
+from NEON's Pringle Creek.
 """
 
 from __future__ import annotations
@@ -41,9 +42,15 @@ def sandy_creek() -> dict[str, Any]:
         "F1_noisy_alone": f1(noisy, told),
         "ioos_qc": others or "ioos-qc is not installed: uv run --group quality",
         "of_the_other_labels_flagged": {
-            str(k): f"{int(ours[kind == k].sum())} of {int((kind == k).sum())}" for k in np.unique(kind) if k not in {"0", "E"}
+            str(k): f"{int(ours[kind == k].sum())} of {int((kind == k).sum())}"
+            for k in np.unique(kind)
+            if k not in {"0", "E"}
         },
-        "measured_on": {"rows": len(told), "labels_of_type_E": int(told.sum()), "ours_set_on": "NEON Pringle Creek, no label"},
+        "measured_on": {
+            "rows": len(told),
+            "labels_of_type_E": int(told.sum()),
+            "ours_set_on": "NEON Pringle Creek, no label",
+        },
     }
 
 
@@ -70,8 +77,8 @@ def _turbidity() -> tuple[Observations, NDArray[np.str_]]:
 
 
 def ioos_qc(given: Observations, told: NDArray[np.bool_]) -> dict[str, float]:
-    """Return the F1 of each test of ioos-qc at the threshold of a grid that suits these labels best; {} where it is not installed."""
-    if importlib.util.find_spec("ioos_qc") is None:
+    """Return the F1 of each test of ioos-qc at the threshold of a grid that suits these labels best; {} where it is
+    not installed.""" if importlib.util.find_spec("ioos_qc") is None:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -81,7 +88,9 @@ def ioos_qc(given: Observations, told: NDArray[np.bool_]) -> dict[str, float]:
         low, high = np.nanquantile(value, (0.001, 0.999))
         grid = np.geomspace(0.001 * (high - low), high - low, TRIED)
         tests = {
-            "gross range": lambda t: qartod.gross_range_test(value, fail_span=(-1e9, 1e9), suspect_span=(-1e9, t)),
+            "gross range": lambda t: qartod.gross_range_test(
+                value, fail_span=(-1e9, 1e9), suspect_span=(-1e9, t)
+            ),
             "spike, average": lambda t: qartod.spike_test(value, t, 1e9, method="average"),
             "spike, differential": lambda t: qartod.spike_test(value, t, 1e9, method="differential"),
             "rate of change": lambda t: qartod.rate_of_change_test(value, time, threshold=t / 5400.0),
@@ -91,13 +100,15 @@ def ioos_qc(given: Observations, told: NDArray[np.bool_]) -> dict[str, float]:
             ),
         }
         return {
-            name: max(f1(np.isin(np.asarray(test(t)), (3, 4)), told) for t in grid) for name, test in tests.items()
+            name: max(f1(np.isin(np.asarray(test(t)), (3, 4)), told) for t in grid)
+            for name, test in tests.items()
         } | {"spike and rate": _both(tests, grid, told=told)}
 
 
 def _both(tests: dict[str, Any], grid: NDArray[np.float64], *, told: NDArray[np.bool_]) -> float:
     """Return the best F1 of spike (average) or rate of change together, over all pairs of thresholds."""
     spikes, rates = (
-        [np.isin(np.asarray(tests[name](t)), (3, 4)) for t in grid] for name in ("spike, average", "rate of change")
+        [np.isin(np.asarray(tests[name](t)), (3, 4)) for t in grid]
+        for name in ("spike, average", "rate of change")
     )
     return max(f1(a | b, told) for a in spikes for b in rates)

@@ -1,6 +1,7 @@
 """Bars Q1 and Q2: planted faults and real rows at Lake Taihu; the labelled turbidity of Sandy Creek beside ioos-qc.
 
-`uv run --group quality python -m benchmarks.section_quality --json` prints one object by bar. `bars()` returns the same. The data are read
+`uv run --group quality python -m benchmarks.section_quality --json` prints one object by bar. `bars()` returns the
+same. The data are read
 from ../shared/data; a bar whose data or package is absent says so. The exit code is 0 whatever was measured.
 """
 
@@ -52,7 +53,9 @@ def planted_and_real(seed: int = SEED, *, only: tuple[str, ...] = (), each: int 
         "by_determinand": found["by_determinand"],
         "by_check": _by_check(many, untouched),
         "false_flagged_readings_per_station_month": _false_readings(many, flagged),
-        "by_station": {record.station: _false_alarms(many, flagged, station=record.station) for record in many},
+        "by_station": {
+            record.station: _false_alarms(many, flagged, station=record.station) for record in many
+        },
         "measured_on": {
             "rows": sum(len(record.time) for record in many),
             "stations": [record.station for record in many],
@@ -72,8 +75,8 @@ def _flagged(flag: NDArray[np.int8]) -> NDArray[np.bool_]:
 def _recall(
     many: list[faults.Record], before: NDArray[np.bool_], *, rng: np.random.Generator, each: int
 ) -> dict[str, Any]:
-    """Return the share of planted faults with a reading that is flagged and was not flagged untouched, by kind and determinand."""
-    seen: list[tuple[str, str, bool]] = []
+    """Return the share of planted faults with a reading that is flagged and was not flagged untouched, by kind and
+    determinand.""" seen: list[tuple[str, str, bool]] = []
     for copies, planted in faults.planted(many, rng, each=each):
         now = _flagged(screen(faults.observations_of(copies)).observations.flag)
         for fault in planted:
@@ -126,7 +129,9 @@ def _real_found(many: list[faults.Record], flagged: NDArray[np.bool_]) -> dict[s
         "CODMn > 30": (value[:, codmn] > 30.0, mine[:, codmn]),
         "TN < NH3-N": (value[:, tn] < value[:, nh3n], mine[:, tn] | mine[:, nh3n]),
     }
-    return {kind: f"{int((wrong & found).sum())} of {int(wrong.sum())}" for kind, (wrong, found) in kinds.items()}
+    return {
+        kind: f"{int((wrong & found).sum())} of {int(wrong.sum())}" for kind, (wrong, found) in kinds.items()
+    }
 
 
 def _by_check(many: list[faults.Record], untouched: Any) -> dict[str, float]:
@@ -138,7 +143,9 @@ def _by_check(many: list[faults.Record], untouched: Any) -> dict[str, float]:
 
 def _traps(many: list[faults.Record], untouched: Any) -> dict[str, bool | str]:
     """Return whether each trap stays silent: nobody calls it flat, attenuated or copied."""
-    quiet = np.max([untouched.by_check(name) for name in ("flat line", "attenuated", "copied")], axis=0) < SUSPECT
+    quiet = (
+        np.max([untouched.by_check(name) for name in ("flat line", "attenuated", "copied")], axis=0) < SUSPECT
+    )
     names, before, longest, night = list(faults.COLUMNS.values()), 0, (0, True), True
     for record in many:
         mine = quiet[before : before + record.value.size].reshape(record.value.shape)
@@ -181,18 +188,24 @@ def _rounded_ph(many: list[faults.Record]) -> dict[str, bool | str]:
         for a, b in runs(np.round(record.value[there, column]) == 8.0):
             best = max(best, (b - a, k, int(there[a])))
     length, k, first = best
-    name = f"pH rounded to 8.0, {min(length, 141)} readings (rounded here: the copy ends before the real ones)"
+    name = (
+        f"pH rounded to 8.0, {min(length, 141)} readings (rounded here: the copy ends before the real ones)"
+    )
     record = many[k]
     value = record.value.copy()
     rows = (first + np.flatnonzero(np.isfinite(value[first:, column])))[:141]
     value[rows, column] = 8.0
     seen = screen(faults.observations_of([faults.Record(record.station, record.time, value)]))
-    told = np.max([seen.by_check(check) for check in ("flat line", "attenuated", "copied")], axis=0) >= SUSPECT
+    told = (
+        np.max([seen.by_check(check) for check in ("flat line", "attenuated", "copied")], axis=0) >= SUSPECT
+    )
     return {name: not told.reshape(value.shape)[rows, column].any()}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, bars by their ids")
     parser.add_argument("--only", nargs="*", default=[], help="these stations alone, and Q1 alone")
     parser.add_argument("--seed", type=int, default=SEED)

@@ -4,6 +4,7 @@ Words in figures are English; `WORDS_ZH` gives the Chinese of each, so that a pa
 twice.
 """
 
+from suyuan.plot.flagged import flagged_readings as flagged_readings
 from suyuan.plot.history import answers_moved as answers_moved
 from suyuan.plot.network_map import drawn_lines as drawn_lines
 from suyuan.plot.network_map import network_map as network_map

@@ -26,8 +26,10 @@ Repeat = tuple[int, float, int]
 def copied(series: Sequence[Series]) -> list[Alarm]:
     """Return blocks of readings that repeat earlier ones of the same station, by determinand, with the hours to their original.
 
-    How unlikely a block is: the product of how often its first value and each of its steps come in the series, over all determinands that
-    repeat with the same lag within a day of each other, times the pairs of places that there are. Only what should not come once in a thousand
+    How unlikely a block is: the product of how often its first value and each of its steps come in the series, over
+    all determinands that
+    repeat with the same lag within a day of each other, times the pairs of places that there are. Only what should
+    not come once in a thousand
     records is told; so days that resemble each other are not, nor repeats of single values by schedule.
 
     >>> rows, rng = np.arange(200), np.random.default_rng(1)
@@ -92,7 +94,10 @@ def _told(block: Sequence[Repeat], here: Sequence[Series]) -> list[Alarm]:
     if len(block) < 2 * SEED - 2:
         return []
     readings = max(len(each) for each in here)
-    places = {which: np.array(sorted(at for one, _, at in block if one == which)) for which in {one for one, *_ in block}}
+    places = {
+        which: np.array(sorted(at for one, _, at in block if one == which))
+        for which in {one for one, *_ in block}
+    }
     chance = sum(_log_chance(here[which], at) for which, at in places.items())
     if chance > np.log(CHANCE) - 2.0 * np.log(readings):
         return []

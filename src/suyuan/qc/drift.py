@@ -23,7 +23,8 @@ RATIO, STEADY, BACK = 0.5, 0.1, 0.7
 def drift(series: Series, steps: Steps) -> list[Alarm]:
     """Return ramps of three to five days that a sharp jump undoes.
 
-    The ramp, told by the medians of its thirds, must rise by half to twice what the jump falls, in both halves and without a jump of its own;
+    The ramp, told by the medians of its thirds, must rise by half to twice what the jump falls, in both halves and
+    without a jump of its own;
     after the jump the readings must be back where the ramp began, within seven tenths of the jump. A drift that nobody has ended
     yet is not seen.
     """

@@ -45,8 +45,8 @@ class Steps:
 def steps_of(series: Series) -> Steps | None:
     """Return how a series moves, None where it is too short to say.
 
-    The jitter is the median step of ABOUT readings to either side, at least half the median of all and the resolution, and grows with
-    the root of the gap.
+    The jitter is the median step of ABOUT readings to either side, at least half the median of all and the
+    resolution, and grows with the root of the gap.
     """
     if len(series) < FEWEST:
         return None
@@ -97,15 +97,15 @@ def _needed(steps: Steps, at: int) -> float:
 
 
 def _is_wide(steps: Steps, *, first: int, back: int) -> bool:
-    """Return whether both edges together are WIDE spreads on average: what the water did meanwhile makes one larger, one smaller."""
-    return bool(abs(steps.step[first]) + abs(steps.step[back]) > 2.0 * WIDE * steps.spread)
+    """Return whether both edges together are WIDE spreads on average: what the water did meanwhile makes one larger,
+    one smaller.""" return bool(abs(steps.step[first]) + abs(steps.step[back]) > 2.0 * WIDE * steps.spread)
 
 
 def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:
     """Return whether the jump at `back` undoes that at `first`, and the readings between stayed away.
 
-    The jumps differ by less than half, what remains is less than six tenths of them, and of the readings between nearly all stay away
-    by four tenths: background that moves meanwhile is allowed for, a flank of a plume is not.
+    The jumps differ by less than half, what remains is less than six tenths of them, and of the readings between
+    nearly all stay away by four tenths: background that moves meanwhile is allowed for, a flank of a plume is not.
     """
     up, down = abs(step[first]), abs(step[back])
     size = min(up, down)
@@ -120,6 +120,11 @@ def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:
 def rate(series: Series, steps: Steps) -> list[Alarm]:
     """Return readings that moved from the one before by more than RATE spreads and RATE times the jitter of the day."""
     return [
-        Alarm("rate", series.rows[k : k + 1], float(abs(steps.step[k])), RATE * max(steps.spread, float(steps.jitter[k])))
+        Alarm(
+            "rate",
+            series.rows[k : k + 1],
+            float(abs(steps.step[k])),
+            RATE * max(steps.spread, float(steps.jitter[k])),
+        )
         for k in steps.edges(RATE, RATE)
     ]

@@ -17,8 +17,8 @@ ABOUT_H = 720.0
 LONGEST_GAP_H = 24.0
 """Hours without a reading that end a flat line: two equal readings a week apart say nothing."""
 
-LEAST_H = 16.0
-"""Hours that a flat line lasts at least."""
+LEAST_H = 20.0
+"""Hours that a flat line lasts at least: a day of 4-hourly readings."""
 
 DAYS_ATTENUATED = 3.0
 QUIET = 0.1
@@ -26,11 +26,13 @@ QUIET = 0.1
 
 
 def flat_line(series: Series) -> list[Alarm]:
-    """Return runs of equal readings that would come by chance less than once in four years, with their length [h] and what passes.
+    """Return runs of equal readings that would come by chance less than once in four years, with their length [h]
+    and what passes.
 
-    The chance of a run is the product, over its repeats, of how often readings repeat the one before at that hour of the day within a month
-    of the run, the run itself left out; so nutrients that are published again at night by schedule repeat lawfully. Values up to the
-    detection limit never are flat, nor round values where rounding explains them (`_is_rounded`).
+    The chance of a run is the product, over its repeats, of how often readings repeat the one before at that hour of
+    the day within a month
+    of the run, the run itself left out; so nutrients that are published again at night by schedule repeat lawfully.
+    Values up to the detection limit never are flat, nor round values where rounding explains them (`_is_rounded`).
 
     >>> rows = np.arange(120)
     >>> value = 7.0 + 0.01 * (rows * 37 % 89)
@@ -61,7 +63,9 @@ def flat_line(series: Series) -> list[Alarm]:
 
 def _chances(series: Series, repeats: NDArray[np.bool_], *, first: int, end: int) -> Array:
     """Return how likely each repeat of a run (reading - 1,) was, from the other readings of that hour of the day about it."""
-    low, high = np.searchsorted(series.hours, (series.hours[first] - ABOUT_H, series.hours[end - 1] + ABOUT_H))
+    low, high = np.searchsorted(
+        series.hours, (series.hours[first] - ABOUT_H, series.hours[end - 1] + ABOUT_H)
+    )
     others = np.r_[low:first, end:high]
     if len(others) < FEWEST:
         others = np.r_[0:first, end : len(series)]
@@ -123,7 +127,8 @@ def attenuated(series: Series) -> list[Alarm]:
     for start in np.flatnonzero(is_quiet):
         touched[start : start + per_window] = True
     return [
-        Alarm("attenuated", series.rows[a:b], float(np.ptp(series.value[a:b])), limit) for a, b in runs(touched)
+        Alarm("attenuated", series.rows[a:b], float(np.ptp(series.value[a:b])), limit)
+        for a, b in runs(touched)
     ]
 
 

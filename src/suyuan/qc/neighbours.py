@@ -19,7 +19,8 @@ FAR = 8.0
 def neighbours(series: Sequence[Series]) -> list[Alarm]:
     """Return readings that left the median of the other stations' readings of the same hour by more than they ever should.
 
-    What counts is the change of the difference against its running median, in its robust standard deviations; only where these are
+    What counts is the change of the difference against its running median, in its robust standard deviations; only
+    where these are
     less than half of those of the readings themselves, taken alike: neighbours that do not know are not asked.
     """
     found = []

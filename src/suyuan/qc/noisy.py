@@ -31,7 +31,8 @@ def is_evaluated(series: Series) -> bool:
 def noisy(series: Series) -> list[Alarm]:
     """Return runs of readings whose roughness is at least twice the station's usual one, a tenth of the level, and alternates.
 
-    The roughness of a reading is its distance from the mean of its neighbours, relative to the level (the median of four days about it); it
+    The roughness of a reading is its distance from the mean of its neighbours, relative to the level (the median of
+    four days about it); it
     counts by its median over these days, so that single spikes do not. The station's usual one is the median of all.
     """
     if not is_evaluated(series):

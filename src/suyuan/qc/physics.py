@@ -25,7 +25,9 @@ def climate(series: Series) -> list[Alarm]:
         return []
     outside = np.flatnonzero((series.value < low) | (series.value > high))
     return [
-        Alarm("climate", series.rows[k : k + 1], float(series.value[k]), high if series.value[k] > high else low)
+        Alarm(
+            "climate", series.rows[k : k + 1], float(series.value[k]), high if series.value[k] > high else low
+        )
         for k in outside
     ]
 
@@ -39,7 +41,13 @@ def dry_probe(series: Series) -> list[Alarm]:
         return []
     limit = max(below, min(DRY_SHARE * middle, middle - 4.0 * robust_sd(series.value)))
     return [
-        Alarm("dry probe", series.rows[k : k + 1], float(series.value[k]), limit, FAIL if series.value[k] < below else 3)
+        Alarm(
+            "dry probe",
+            series.rows[k : k + 1],
+            float(series.value[k]),
+            limit,
+            FAIL if series.value[k] < below else 3,
+        )
         for k in np.flatnonzero(series.value < limit)
     ]
 
@@ -55,7 +63,11 @@ def related(observations: Observations) -> list[Alarm]:
 
 def _exceeding(observations: Observations, whole: Rows, *, part: Rows, relation: Relation) -> list[Alarm]:
     limit = (1.0 + relation.share) * observations.value[whole] + relation.slack
-    is_wrong = (observations.value[part] > limit) & (observations.qualifier[part] != "<") & (observations.qualifier[whole] != ">")
+    is_wrong = (
+        (observations.value[part] > limit)
+        & (observations.qualifier[part] != "<")
+        & (observations.qualifier[whole] != ">")
+    )
     name = f"{relation.part} in {relation.whole}"
     return [
         Alarm(name, np.array([whole[k], part[k]]), float(observations.value[part[k]]), float(limit[k]))
@@ -98,7 +110,9 @@ def _beside(observations: Observations, name: str, *, other: str) -> tuple[Rows,
     both = np.concatenate(sides)
     if not len(sides[0]) or not len(sides[1]):
         return sides[0][:0], sides[1][:0]
-    codes = np.stack([np.unique(getattr(observations, key)[both], return_inverse=True)[1].reshape(-1) for key in keys])
+    codes = np.stack(
+        [np.unique(getattr(observations, key)[both], return_inverse=True)[1].reshape(-1) for key in keys]
+    )
     place = np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1)
     here, there = place[: len(sides[0])], place[len(sides[0]) :]
     order = np.lexsort((observations.value[sides[1]], there))

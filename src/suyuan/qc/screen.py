@@ -32,7 +32,7 @@ NOT_EVALUATED = 2
 
 SHAPES = ("spike", "offset", "drift", "rate", "flat line", "attenuated")
 CHECKS = (
-    *("gross range", "repetition", "climate", "dry probe"),
+    *("gross range", "repetition", "future", "climate", "dry probe"),
     *SHAPES,
     *("noisy", "relation", "saturation", "neighbours", "copied"),
 )
@@ -43,7 +43,8 @@ CHECKS = (
 class Screening:
     """What quality control says of readings.
 
-    `given` are the readings as they came. `flags` has shape (reading, check), a column for each of `CHECKS`: GOOD, NOT_EVALUATED, SUSPECT,
+    `given` are the readings as they came. `flags` has shape (reading, check), a column for each of `CHECKS`: GOOD,
+    NOT_EVALUATED, SUSPECT,
     FAIL or MISSING. `alarms` are runs of readings with the number that decided, those of one station and determinand together.
     """
 
@@ -69,10 +70,13 @@ class Screening:
         return frame
 
 
-def screen(observations: Observations) -> Screening:
+def screen(observations: Observations, *, now: np.datetime64 | None = None) -> Screening:
     """Return what every check says of the readings; nothing is deleted, and the order of rows does not matter.
 
-    Readings that are FAIL already, physically impossible, sent twice or beyond the instrument's end take no part in what is learnt of
+    With `now` (UTC), readings from later than that FAIL: a clock or a time zone is wrong.
+
+    Readings that are FAIL already, physically impossible, sent twice or beyond the instrument's end take no part in
+    what is learnt of
     a series. The spread and jitter of a station come from the readings given: give months, not days.
 
     >>> time = np.datetime64("2024-07-20T00") + np.arange(60) * np.timedelta64(14400, "s")
@@ -83,7 +87,8 @@ def screen(observations: Observations) -> Screening:
     [('spike', [30])]
     """
     range_flags, repeat_flags = gross_range(observations), repetition(observations)
-    barred = np.maximum(observations.flag, np.where(repeat_flags == FAIL, FAIL, range_flags))
+    is_later = np.zeros(len(observations), bool) if now is None else observations.time > now
+    barred = np.maximum(observations.flag, np.where((repeat_flags == FAIL) | is_later, FAIL, range_flags))
     usable = replace(observations, flag=barred.astype(np.int8))
     series = series_of(usable)
     alarms = excused([(each, alarm) for each in series for alarm in _alone(each)])
@@ -91,6 +96,8 @@ def screen(observations: Observations) -> Screening:
     flags = _not_evaluated(usable, series)
     flags[:, CHECKS.index("gross range")] = range_flags
     flags[:, CHECKS.index("repetition")] = repeat_flags
+    flags[:, CHECKS.index("future")] = NOT_EVALUATED if now is None else GOOD
+    alarms += [Alarm("future", np.array([k]), np.nan, np.nan, FAIL) for k in np.flatnonzero(is_later)]
     for alarm in alarms:
         column = column_of(alarm.check)
         flags[alarm.rows, column] = np.maximum(flags[alarm.rows, column], alarm.flag)
@@ -125,7 +132,7 @@ def _not_evaluated(usable: Observations, series: Sequence[Series]) -> NDArray[np
         names += ["noisy"] if is_evaluated(each) else []
         names += ["relation"] if each.determinand in compared else []
         names += ["saturation"] if each.determinand == "DO" else []
-        flags[np.ix_(each.rows, [CHECKS.index(name) for name in names])] = GOOD
+        flags[np.ix_(each.rows, np.array([CHECKS.index(name) for name in names], dtype=np.int64))] = GOOD
     return flags
 
 
@@ -138,7 +145,9 @@ def _basic(observations: Observations, ranges: NDArray[np.int8], *, repeats: NDA
         found.append(Alarm("gross range", np.array([k]), value, limit, FAIL))
     for flag in (SUSPECT, FAIL):
         rows = np.flatnonzero((repeats == flag) & np.isfinite(observations.value))
-        found += [Alarm("repetition", np.array([k]), float(observations.value[k]), np.nan, flag) for k in rows]
+        found += [
+            Alarm("repetition", np.array([k]), float(observations.value[k]), np.nan, flag) for k in rows
+        ]
     return found
 
 

@@ -63,11 +63,13 @@ class Series:
 def series_of(observations: Observations) -> tuple[Series, ...]:
     """Return the series that can be judged: finite values, not flagged FAIL or MISSING, not beyond the instrument's end (`>`).
 
-    Composite samples, grabs (with a sample_id) and sensor readings of one station are series of their own. Of readings at the same
-    time the lowest stands for all.
+    Composite samples, grabs (with a sample_id) and sensor readings of one station are series of their own. Of
+    readings at the same time the lowest stands for all.
     """
     is_used = (
-        np.isfinite(observations.value) & ~np.isin(observations.flag, (FAIL, MISSING)) & (observations.qualifier != ">")
+        np.isfinite(observations.value)
+        & ~np.isin(observations.flag, (FAIL, MISSING))
+        & (observations.qualifier != ">")
     )
     rows = np.flatnonzero(is_used)
     if not len(rows):

@@ -15,9 +15,10 @@ from suyuan.substances import determinands
 class Setting:
     """What is known of a determinand's readings, in its own unit; the sources stand in qc/settings.toml.
 
-    `resolution` is the last digit that is published (0: not known), `detection` the detection limit (0: none), `tells` the smallest
-    change that the instrument can tell, `climate` the range outside of which surface water is suspect, and a probe that reads less than
-    `dry_below` is not in water.
+    `resolution` is the last digit that is published (0: not known), `detection` the detection limit (0: none),
+    `tells` the smallest
+    change that the instrument can tell, `climate` the range outside of which surface water is suspect, and a probe
+    that reads less than `dry_below` is not in water.
     """
 
     determinand: str

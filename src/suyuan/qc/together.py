@@ -28,7 +28,9 @@ def excused(alarms: Sequence[tuple[Series, Alarm]]) -> list[Alarm]:
     edged = [k for k, (_, alarm) in enumerate(alarms) if alarm.check in EXCUSED]
     kept = []
     for k, (_, alarm) in enumerate(alarms):
-        is_shared = alarm.check in EXCUSED and any(_is_one(spans[k], spans[other]) for other in edged if other != k)
+        is_shared = alarm.check in EXCUSED and any(
+            _is_one(spans[k], spans[other]) for other in edged if other != k
+        )
         if not is_shared:
             kept.append(alarm)
     return kept
