@@ -229,8 +229,11 @@ def _copy(record: Record, rows: NDArray[np.int64], rng: np.random.Generator) -> 
 
 @cache
 def _moving(record: Record) -> tuple[int, ...]:
-    """Return the determinands of a station whose readings do not mostly agree."""
-    return tuple(c for c in range(len(COLUMNS)) if robust_sd(record.value[:, c]) > 0.0)
+    """Return the determinands of a station that move by more than half their detection limit: below it digits mean nothing."""
+    names = list(COLUMNS.values())
+    return tuple(
+        c for c, name in enumerate(names) if robust_sd(record.value[:, c]) > 0.5 * DETECTION.get(name, 0.0)
+    )
 
 
 def robust_sd(value: NDArray[np.float64]) -> float:

@@ -78,7 +78,8 @@ def _turbidity() -> tuple[Observations, NDArray[np.str_]]:
 
 def ioos_qc(given: Observations, told: NDArray[np.bool_]) -> dict[str, float]:
     """Return the F1 of each test of ioos-qc at the threshold of a grid that suits these labels best; {} where it is
-    not installed.""" if importlib.util.find_spec("ioos_qc") is None:
+    not installed."""
+    if importlib.util.find_spec("ioos_qc") is None:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -76,7 +76,8 @@ def _recall(
     many: list[faults.Record], before: NDArray[np.bool_], *, rng: np.random.Generator, each: int
 ) -> dict[str, Any]:
     """Return the share of planted faults with a reading that is flagged and was not flagged untouched, by kind and
-    determinand.""" seen: list[tuple[str, str, bool]] = []
+    determinand."""
+    seen: list[tuple[str, str, bool]] = []
     for copies, planted in faults.planted(many, rng, each=each):
         now = _flagged(screen(faults.observations_of(copies)).observations.flag)
         for fault in planted:
@@ -169,9 +170,12 @@ def _nights_are_silent(record: faults.Record, quiet: NDArray[np.bool_]) -> bool:
         there = np.isfinite(record.value[:, column])
         value, hour = record.value[there, column], ((record.time[there].astype(np.int64) // 3600) + 8) % 24
         repeats = np.append(False, np.diff(value) == 0.0)
-        is_night = repeats & np.isin(hour, (0, 4))
-        followed = np.append(repeats[1:], False) & ~np.append(is_night[1:], False)
-        alone = is_night & ~followed & ~np.append(False, (repeats & ~is_night)[:-1])
+        is_day = repeats & ~np.isin(hour, (0, 4))
+        run = np.cumsum(~repeats) - 1
+        alone = np.bincount(run, weights=repeats)[run].astype(bool) & ~np.bincount(run, weights=is_day)[
+            run
+        ].astype(bool)
+        alone &= value > faults.DETECTION[name]
         if not quiet[there, column][alone].all():
             return False
     return True

@@ -17,16 +17,17 @@ HIGH = 2.4
 """Spreads of the series that the jump back must have."""
 
 FEWEST_IN_RAMP = 9
-RATIO, STEADY, BACK = 0.5, 0.1, 0.7
+RATIO, SLOW, BACK, COVERED = 0.4, 0.7, 0.9, 0.75
+"""Of what the jump falls: the least the ramp rises (and the most, its inverse), the largest step in the ramp, what may remain after the jump;
+and the share of its length that readings must cover."""
 
 
 def drift(series: Series, steps: Steps) -> list[Alarm]:
     """Return ramps of three to five days that a sharp jump undoes.
 
-    The ramp, told by the medians of its thirds, must rise by half to twice what the jump falls, in both halves and
-    without a jump of its own;
-    after the jump the readings must be back where the ramp began, within seven tenths of the jump. A drift that nobody has ended
-    yet is not seen.
+    The ramp, told by the medians of its thirds, must rise by 0.4 to 2.5 times what the jump falls, in both halves and without a
+    jump of its own; after the jump the readings must be back where the ramp began, within nine tenths of the jump. A drift
+    that nobody has ended yet is not seen.
     """
     found = []
     for back in steps.edges(HIGH, SHARP):
@@ -41,7 +42,7 @@ def drift(series: Series, steps: Steps) -> list[Alarm]:
 
 
 def _is_ramp(series: Series, steps: Steps, *, first: int, back: int, length: float) -> bool:
-    covers = series.hours[back - 1] - series.hours[first] >= 0.75 * length
+    covers = series.hours[back - 1] - series.hours[first] >= COVERED * length
     if back - first < FEWEST_IN_RAMP or not covers:
         return False
     ramp, fall = series.value[first:back], float(steps.step[back])
@@ -50,7 +51,7 @@ def _is_ramp(series: Series, steps: Steps, *, first: int, back: int, length: flo
     rise, sign = 1.5 * (high - low), float(np.sign(high - low))
     if rise * fall >= 0.0 or not RATIO < abs(rise / fall) < 1.0 / RATIO:
         return False
-    is_steady = min(sign * (middle - low), sign * (high - middle)) > STEADY * abs(high - low)
-    is_slow = float(np.abs(steps.step[first + 1 : back]).max()) <= 0.7 * abs(fall)
+    is_steady = min(sign * (middle - low), sign * (high - middle)) > 0.0
+    is_slow = float(np.abs(steps.step[first + 1 : back]).max()) <= SLOW * abs(fall)
     is_back = abs(float(np.median(series.value[back : back + 6])) - low) <= BACK * abs(fall)
     return is_steady and is_slow and is_back

@@ -17,8 +17,11 @@ WIDE = 4.0
 EACH = 0.75
 """Share of WIDE that each edge must have."""
 
-SHARP = 12.0
+SHARP = 8.0
 """Times the jitter of the day that the edges of spikes, offsets and drifts must have."""
+
+RATIO, REMAINS, AWAY = 0.55, 0.6, 0.4
+"""Shares of the smaller edge: the smaller of the larger; what may remain after the jump back; how far readings between stay away."""
 
 RATE = 20.0
 """Spreads, and times the jitter, from which a jump is suspect before it is known whether it comes back."""
@@ -98,7 +101,8 @@ def _needed(steps: Steps, at: int) -> float:
 
 def _is_wide(steps: Steps, *, first: int, back: int) -> bool:
     """Return whether both edges together are WIDE spreads on average: what the water did meanwhile makes one larger,
-    one smaller.""" return bool(abs(steps.step[first]) + abs(steps.step[back]) > 2.0 * WIDE * steps.spread)
+    one smaller."""
+    return bool(abs(steps.step[first]) + abs(steps.step[back]) > 2.0 * WIDE * steps.spread)
 
 
 def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:
@@ -109,12 +113,12 @@ def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:
     """
     up, down = abs(step[first]), abs(step[back])
     size = min(up, down)
-    if step[first] * step[back] >= 0.0 or size < 0.55 * max(up, down):
+    if step[first] * step[back] >= 0.0 or size < RATIO * max(up, down):
         return False
-    if abs(value[back] - value[first - 1]) > 0.6 * size:
+    if abs(value[back] - value[first - 1]) > REMAINS * size:
         return False
     away = np.sign(step[first]) * (value[first:back] - value[first - 1])
-    return bool(np.mean(away > 0.4 * size) >= 0.85)
+    return bool(np.mean(away > AWAY * size) >= 0.85)
 
 
 def rate(series: Series, steps: Steps) -> list[Alarm]:

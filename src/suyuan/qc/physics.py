@@ -8,8 +8,8 @@ from suyuan.observations import FAIL, MISSING, Observations
 from suyuan.qc.series import Alarm, Array, Rows, Series, robust_sd
 from suyuan.qc.settings import Relation, relations
 
-MOST_SATURATION = 2.0
-"""Share of saturation above which oxygen is suspect; blooms reach 1.5 to 2."""
+MOST_SATURATION = 2.5
+"""Share of saturation above which oxygen is suspect; dense blooms pass 2 in the afternoon."""
 
 DRY_SHARE = 0.1
 """Share of the station's median below which conductivity says that the probe hangs in air or foam."""

@@ -21,7 +21,7 @@ from suyuan.qc.physics import climate, dry_probe, oversaturated, related
 from suyuan.qc.repetition import repetition
 from suyuan.qc.series import Alarm, Series, series_of
 from suyuan.qc.settings import relations
-from suyuan.qc.together import excused
+from suyuan.qc.together import unshared
 from suyuan.substances import determinands
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def screen(observations: Observations, *, now: np.datetime64 | None = None) -> S
     barred = np.maximum(observations.flag, np.where((repeat_flags == FAIL) | is_later, FAIL, range_flags))
     usable = replace(observations, flag=barred.astype(np.int8))
     series = series_of(usable)
-    alarms = excused([(each, alarm) for each in series for alarm in _alone(each)])
+    alarms = [*(alarm for each in series for alarm in _alone(each)), *_shapes(series)]
     alarms += [*related(usable), *oversaturated(usable), *neighbours(series), *copied(series)]
     flags = _not_evaluated(usable, series)
     flags[:, CHECKS.index("gross range")] = range_flags
@@ -112,12 +112,19 @@ def column_of(check: str) -> int:
 
 
 def _alone(series: Series) -> list[Alarm]:
-    """Return what the checks that need no other series say."""
-    found = [*climate(series), *dry_probe(series), *flat_line(series), *attenuated(series), *noisy(series)]
-    steps = steps_of(series)
-    if steps is None:
-        return found
-    return [*found, *excursions(series, steps), *drift(series, steps), *rate(series, steps)]
+    """Return what the checks say that need no other series and no edges."""
+    return [*climate(series), *dry_probe(series), *flat_line(series), *attenuated(series), *noisy(series)]
+
+
+def _shapes(series: Sequence[Series]) -> list[Alarm]:
+    """Return spikes, offsets, drifts and jumps that no other instrument of the station shows too."""
+    moving = [(each, steps) for each in series if (steps := steps_of(each)) is not None]
+    return unshared(
+        [
+            (each, steps, [*excursions(each, steps), *drift(each, steps), *rate(each, steps)])
+            for each, steps in moving
+        ]
+    )
 
 
 def _not_evaluated(usable: Observations, series: Sequence[Series]) -> NDArray[np.int8]:

@@ -6,45 +6,59 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from suyuan.qc.series import Alarm, Series, usual_step
+from suyuan.qc.edges import Steps
+from suyuan.qc.series import Alarm, Array, Series, usual_step
 
 ONE_PROBE = ({"chl-a", "algal_density"}, {"TDS", "EC"})
 """Determinands that one probe reads: they are no witnesses for each other."""
 
-EXCUSED = ("spike", "offset")
+WITNESS, WITNESS_SHARP = 1.5, 6.0
+"""Spreads, and times the jitter, of a jump that bears witness for another instrument: less than accuses."""
+
+WITNESS_ALONE = 2.0
+"""Spreads of a jump that bears witness where a single edge is asked about."""
+
+Judged = tuple[Series, Steps, Sequence[Alarm]]
+"""A series, how it moves, and what the checks of its shape say."""
 
 
-Span = tuple[str, str, tuple[float, float], float]
-"""Station, determinand, first and last hour of an alarm, and the usual step of the series [h]."""
+def unshared(judged: Sequence[Judged]) -> list[Alarm]:
+    """Return the alarms without those whose edges another instrument of the station shows at the same time.
 
-
-def excused(alarms: Sequence[tuple[Series, Alarm]]) -> list[Alarm]:
-    """Return the alarms without spikes and offsets that another instrument of the station shows over the same readings.
-
-    Both edges must lie within one usual step of the other's. A fault is of one instrument; a short plume, a pump and a gate move
-    several. Faults of the intake pass with them.
+    Both edges of a spike or offset, the jump back of a drift and the jump of a rate must be met within half a usual step. A fault is of one
+    instrument; a short plume, a pump and a gate move several. Faults of the intake pass with them.
     """
-    spans = [_span(each, alarm) for each, alarm in alarms]
-    edged = [k for k, (_, alarm) in enumerate(alarms) if alarm.check in EXCUSED]
+    pairs = [(series, _hours(series, steps, WITNESS)) for series, steps, _ in judged]
+    alone = [(series, _hours(series, steps, WITNESS_ALONE)) for series, steps, _ in judged]
     kept = []
-    for k, (_, alarm) in enumerate(alarms):
-        is_shared = alarm.check in EXCUSED and any(
-            _is_one(spans[k], spans[other]) for other in edged if other != k
-        )
-        if not is_shared:
-            kept.append(alarm)
+    for series, _, alarms in judged:
+        for alarm in alarms:
+            edges = _edges(series, alarm)
+            seen = pairs if len(edges) > 1 else alone
+            if not any(_bears(series, other, edges=edges, hours=hours) for other, hours in seen):
+                kept.append(alarm)
     return kept
 
 
-def _span(series: Series, alarm: Alarm) -> Span:
-    hours = series.hours[np.isin(series.rows, alarm.rows)]
-    return series.station, series.determinand, (float(hours[0]), float(hours[-1])), usual_step(series)
+def _hours(series: Series, steps: Steps, wide: float) -> Array:
+    """Return when the series jumps by so many spreads [h]."""
+    return series.hours[steps.edges(wide, WITNESS_SHARP)]
 
 
-def _is_one(one: Span, other: Span) -> bool:
-    """Return whether two alarms are the same water seen by two instruments."""
-    (station, name, (first, last), step), (there, named, (begin, end), pace) = one, other
-    if station != there or name == named or any({name, named} == probe for probe in ONE_PROBE):
+def _edges(series: Series, alarm: Alarm) -> Array:
+    """Return the hours of the edges that an alarm stands on."""
+    last = int(np.flatnonzero(series.rows == alarm.rows[-1])[0])
+    first = int(np.flatnonzero(series.rows == alarm.rows[0])[0])
+    if alarm.check == "rate":
+        return series.hours[first : first + 1]
+    back = series.hours[last + 1 : last + 2]
+    return back if alarm.check == "drift" else np.append(series.hours[first], back)
+
+
+def _bears(series: Series, other: Series, *, edges: Array, hours: Array) -> bool:
+    """Return whether another instrument of the station jumps, at these `hours`, at every edge."""
+    if series.station != other.station or series.determinand == other.determinand:
         return False
-    slack = 1.05 * max(step, pace)
-    return abs(first - begin) <= slack and abs(last - end) <= slack
+    if any({series.determinand, other.determinand} == probe for probe in ONE_PROBE) or not len(hours):
+        return False
+    return bool((np.abs(hours[:, None] - edges).min(axis=0) <= 0.5 * usual_step(series)).all())
