@@ -18,8 +18,8 @@ HIGH = 2.4
 
 FEWEST_IN_RAMP = 9
 RATIO, SLOW, BACK, COVERED = 0.4, 0.7, 0.9, 0.75
-"""Of what the jump falls: the least the ramp rises (and the most, its inverse), the largest step in the ramp, what may remain after the jump;
-and the share of its length that readings must cover."""
+"""Of what the jump falls: the least the ramp rises (the most is its inverse), its largest step, what may remain after; and
+the share of its length that readings must cover."""
 
 
 def drift(series: Series, steps: Steps) -> list[Alarm]:

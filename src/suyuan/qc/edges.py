@@ -21,7 +21,10 @@ SHARP = 8.0
 """Times the jitter of the day that the edges of spikes, offsets and drifts must have."""
 
 RATIO, REMAINS, AWAY = 0.55, 0.6, 0.4
-"""Shares of the smaller edge: the smaller of the larger; what may remain after the jump back; how far readings between stay away."""
+"""Shares: the smaller edge of the larger; of it, what may remain after the jump back, and how far readings stay away."""
+
+FLANK = 0.5
+"""Share of an edge that the step beside it may have in the same direction."""
 
 RATE = 20.0
 """Spreads, and times the jitter, from which a jump is suspect before it is known whether it comes back."""
@@ -115,10 +118,17 @@ def _comes_back(value: Array, step: Array, *, first: int, back: int) -> bool:
     size = min(up, down)
     if step[first] * step[back] >= 0.0 or size < RATIO * max(up, down):
         return False
+    if _goes_on(step, first - 1, edge=step[first]) or _goes_on(step, back + 1, edge=step[back]):
+        return False
     if abs(value[back] - value[first - 1]) > REMAINS * size:
         return False
     away = np.sign(step[first]) * (value[first:back] - value[first - 1])
     return bool(np.mean(away > AWAY * size) >= 0.85)
+
+
+def _goes_on(step: Array, at: int, *, edge: float) -> bool:
+    """Return whether the step beside an edge goes on in its direction by half of it: then it is a flank, and no edge."""
+    return 0 <= at < len(step) and bool(step[at] * edge > 0.0 and abs(step[at]) > FLANK * abs(edge))
 
 
 def rate(series: Series, steps: Steps) -> list[Alarm]:

@@ -8,7 +8,9 @@ import numpy as np
 
 from suyuan.qc.series import ABOUT, FEWEST, Alarm, Array, Series, robust_sd, running_median, usual_step
 
-FEWEST_OTHERS = 2
+FEWEST_OTHERS = 3
+"""Other stations that must have read that hour: of two, one that errs would speak against the right one."""
+
 KNOWS = 0.5
 """Share of the readings' own spread that the difference from the neighbours may have for them to know anything."""
 

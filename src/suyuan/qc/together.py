@@ -25,8 +25,8 @@ Judged = tuple[Series, Steps, Sequence[Alarm]]
 def unshared(judged: Sequence[Judged]) -> list[Alarm]:
     """Return the alarms without those whose edges another instrument of the station shows at the same time.
 
-    Both edges of a spike or offset, the jump back of a drift and the jump of a rate must be met within half a usual step. A fault is of one
-    instrument; a short plume, a pump and a gate move several. Faults of the intake pass with them.
+    Both edges of a spike or offset, the jump back of a drift and the jump of a rate must be met within half a usual step. A
+    fault is of one instrument; a short plume, a pump and a gate move several. Faults of the intake pass with them.
     """
     pairs = [(series, _hours(series, steps, WITNESS)) for series, steps, _ in judged]
     alone = [(series, _hours(series, steps, WITNESS_ALONE)) for series, steps, _ in judged]
