@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def planted_and_real(seed: int = SEED, *, only: tuple[str, ...] = (), each: int 
         },
         "by_determinand": found["by_determinand"],
         "by_check": _by_check(many, untouched),
+        "false_alarms_each_determinand_by_itself": _by_determinand(many, flagged),
         "false_flagged_readings_per_station_month": _false_readings(many, flagged),
         "by_station": {
             record.station: _false_alarms(many, flagged, station=record.station) for record in many
@@ -62,7 +64,7 @@ def planted_and_real(seed: int = SEED, *, only: tuple[str, ...] = (), each: int 
             "looked_at_before": [s for s in faults.DEVELOPED_ON if not only or s in only],
             "planted_of_each_kind": each,
             "seed": seed,
-            "an_alarm": "a run of flagged readings of one station and determinand",
+            "an_alarm": "a stretch of consecutive rows of a station in which anything is flagged",
             "a_station_month": "182.6 rows of a station",
         },
     }
@@ -99,20 +101,35 @@ def _share(hits: list[bool]) -> float:
 
 
 def _false_alarms(many: list[faults.Record], flagged: NDArray[np.bool_], *, station: str = "") -> float:
-    """Return runs of flagged readings without a real fault in them, per station and month."""
-    alarms, months, before = 0, 0.0, 0
-    real = faults.really_faulty(many)
-    for record in many:
-        inside = slice(before, before + record.value.size)
-        before += record.value.size
-        if station and record.station != station:
-            continue
+    """Return stretches of rows with something flagged and no real fault in them, per station and month."""
+    alarms, months = 0, 0.0
+    for record, mine, true in _parts(many, flagged):
+        if station in {"", record.station}:
+            months += len(record.time) / faults.ROWS_A_MONTH
+            alarms += sum(not true[a:b].any() for a, b in runs(mine.any(axis=1)))
+    return round(alarms / months, 2)
+
+
+def _by_determinand(many: list[faults.Record], flagged: NDArray[np.bool_]) -> float:
+    """Return the same with each determinand's alarms counted by themselves."""
+    alarms, months = 0, 0.0
+    for record, mine, true in _parts(many, flagged):
         months += len(record.time) / faults.ROWS_A_MONTH
         for column in range(record.value.shape[1]):
             there = np.isfinite(record.value[:, column])
-            mine, true = (each[inside].reshape(record.value.shape)[there, column] for each in (flagged, real))
-            alarms += sum(not true[a:b].any() for a, b in runs(mine))
+            alarms += sum(not true[there, column][a:b].any() for a, b in runs(mine[there, column]))
     return round(alarms / months, 2)
+
+
+def _parts(
+    many: list[faults.Record], flagged: NDArray[np.bool_]
+) -> Iterator[tuple[faults.Record, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield each record with what is flagged and what is a real fault of it, both (row, determinand)."""
+    real, before = faults.really_faulty(many), 0
+    for record in many:
+        inside = slice(before, before + record.value.size)
+        before += record.value.size
+        yield record, flagged[inside].reshape(record.value.shape), real[inside].reshape(record.value.shape)
 
 
 def _false_readings(many: list[faults.Record], flagged: NDArray[np.bool_]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ WIDE = 4.0
 EACH = 0.75
 """Share of WIDE that each edge must have."""
 
-SHARP = 8.0
+SHARP = 10.0
 """Times the jitter of the day that the edges of spikes, offsets and drifts must have."""
 
 RATIO, REMAINS, AWAY = 0.55, 0.6, 0.4
@@ -131,8 +132,13 @@ def _goes_on(step: Array, at: int, *, edge: float) -> bool:
     return 0 <= at < len(step) and bool(step[at] * edge > 0.0 and abs(step[at]) > FLANK * abs(edge))
 
 
-def rate(series: Series, steps: Steps) -> list[Alarm]:
-    """Return readings that moved from the one before by more than RATE spreads and RATE times the jitter of the day."""
+def rate(series: Series, steps: Steps, *, told: Sequence[Alarm] = ()) -> list[Alarm]:
+    """Return readings that moved from the one before by more than RATE spreads and RATE times the jitter of the day.
+
+    Edges of what is `told` already, a spike, an offset or a drift, are left out: the reading after a spike is not at fault.
+    """
+    at = {int(row): k for k, row in enumerate(series.rows)}
+    known = {at[int(row)] + k for alarm in told for row, k in ((alarm.rows[0], 0), (alarm.rows[-1], 1))}
     return [
         Alarm(
             "rate",
@@ -141,4 +147,5 @@ def rate(series: Series, steps: Steps) -> list[Alarm]:
             RATE * max(steps.spread, float(steps.jitter[k])),
         )
         for k in steps.edges(RATE, RATE)
+        if int(k) not in known
     ]

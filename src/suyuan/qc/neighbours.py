@@ -14,7 +14,7 @@ FEWEST_OTHERS = 3
 KNOWS = 0.5
 """Share of the readings' own spread that the difference from the neighbours may have for them to know anything."""
 
-FAR = 8.0
+FAR = 10.0
 """Robust standard deviations of the difference from which a reading is suspect."""
 
 

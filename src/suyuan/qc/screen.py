@@ -118,13 +118,13 @@ def _alone(series: Series) -> list[Alarm]:
 
 def _shapes(series: Sequence[Series]) -> list[Alarm]:
     """Return spikes, offsets, drifts and jumps that no other instrument of the station shows too."""
-    moving = [(each, steps) for each in series if (steps := steps_of(each)) is not None]
-    return unshared(
-        [
-            (each, steps, [*excursions(each, steps), *drift(each, steps), *rate(each, steps)])
-            for each, steps in moving
-        ]
-    )
+    judged = []
+    for each in series:
+        steps = steps_of(each)
+        if steps is not None:
+            told = [*excursions(each, steps), *drift(each, steps)]
+            judged.append((each, steps, [*told, *rate(each, steps, told=told)]))
+    return unshared(judged)
 
 
 def _not_evaluated(usable: Observations, series: Sequence[Series]) -> NDArray[np.int8]:

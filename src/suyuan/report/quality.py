@@ -293,6 +293,8 @@ def write_quality(
     }
     table = "flags.parquet" if is_parquet else "flags.csv"
     frame = seen.to_frame().iloc[shown].reset_index(drop=True)
+    units = {name: known.unit for name, known in determinands().items()}
+    frame.insert(4, "unit", [units.get(name, "") for name in readings.determinand])
     with result_folder(out) as folder:
         (folder / "figures").mkdir()
         for name, text in texts.items():
