@@ -18,7 +18,7 @@ WIDE = 4.0
 EACH = 0.75
 """Share of WIDE that each edge must have."""
 
-SHARP = 10.0
+SHARP = 8.0
 """Times the jitter of the day that the edges of spikes, offsets and drifts must have."""
 
 RATIO, REMAINS, AWAY = 0.55, 0.6, 0.4

@@ -20,6 +20,9 @@ LONGEST_GAP_H = 24.0
 LEAST_H = 20.0
 """Hours that a flat line lasts at least: a day of 4-hourly readings."""
 
+COARSE = 5.0
+"""Last digits up to which rounding is a tenth of the value or more, as much as analysers err: it may stand for long."""
+
 DAYS_ATTENUATED = 3.0
 QUIET = 0.1
 """Share of the smallest tenth of ranges over DAYS_ATTENUATED below which a signal is attenuated."""
@@ -78,8 +81,9 @@ def _chances(series: Series, repeats: NDArray[np.bool_], *, first: int, end: int
 
 
 def _is_lawful(series: Series, value: float) -> bool:
-    """Return whether a value may stand for long: below detection, or as round as the readings of the station can be."""
-    return value <= series.setting.detection or _is_rounded(series, value)
+    """Return whether a value may stand for long: below detection, of a few last digits, or round as the station's readings can be."""
+    least = max(series.setting.detection, COARSE * series.setting.resolution)
+    return abs(value) <= least or _is_rounded(series, value)
 
 
 def _is_rounded(series: Series, value: float) -> bool:
