@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llvmlite
 import numba
+import numpy as np
 import pytest
 
 from suyuan import compiled
-from suyuan.compiled import SOURCES, cache_home, kernel, remove_old, sources_digest
+from suyuan.compiled import KEPT, SOURCES, cache_home, can_keep, kernel, remove_old, sources_digest
 
 SOURCE = Path(compiled.__file__).parent
 
@@ -99,9 +101,10 @@ def test_the_digest_tells_sources_and_versions_apart(tmp_path: Path, monkeypatch
     found.add(sources_digest(tmp_path))
     (tmp_path / "transport" / "march.py").write_text("")
     found.add(sources_digest(tmp_path))
-    monkeypatch.setattr(numba, "__version__", "0.0")
-    found.add(sources_digest(tmp_path))
-    assert len(found) == 4
+    for compiler in (numba, llvmlite, np):
+        monkeypatch.setattr(compiler, "__version__", "0.0")
+        found.add(sources_digest(tmp_path))
+    assert len(found) == 6
     (tmp_path / "page.py").write_text("a page holds no kernel")
     assert sources_digest(tmp_path) in found
     with pytest.raises(FileNotFoundError):
@@ -118,6 +121,30 @@ def test_the_cache_lies_where_the_user_says(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert cache_home() == tmp_path / "local" / "suyuan" / "Cache"
+
+
+def test_kernels_can_be_kept_where_a_file_can_be_written_and_the_oldest_make_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    older = [tmp_path / f"kernels-{i:032x}" for i in range(KEPT)]
+    for age, folder in enumerate(older):
+        folder.mkdir()
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    ours = tmp_path / f"kernels-{KEPT:032x}"
+    monkeypatch.setattr(compiled, "FOLDER", ours)
+    assert can_keep()
+    assert sorted(tmp_path.iterdir()) == sorted([*older[:-1], ours])
+    assert not list(ours.iterdir())
+
+
+def test_kernels_cannot_be_kept_without_a_folder_or_where_none_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(compiled, "FOLDER", None)
+    assert not can_keep()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path / "file" / "kernels")
+    assert not can_keep()
 
 
 def test_without_a_place_for_a_cache_kernels_still_compute(monkeypatch: pytest.MonkeyPatch):

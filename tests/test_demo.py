@@ -92,6 +92,31 @@ def test_a_demo_of_an_older_version_noted_nothing_and_loses_nothing(tmp_path: Pa
     assert "results/figures/station-1.svg" in names(tmp_path / "demo")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b'{"files": [',
+        b"\xff\xfe",
+        b'["suyuan.toml"]',
+        b"{}",
+        b'{"files": "suyuan.toml"}',
+        b'{"files": [1]}',
+    ],
+)
+def test_a_damaged_list_of_what_the_demo_wrote_is_named_and_nothing_is_taken_away(
+    tmp_path: Path, damaged: bytes
+):
+    folder = tmp_path / "demo"
+    demonstrate(folder, 1)
+    (folder / demo.NOTE).write_bytes(damaged)
+    before = names(folder)
+    with pytest.raises(InputError, match=rf"{demo.NOTE}: .* cannot be read .*; name a new folder"):
+        demonstrate(folder, 2)
+    assert names(folder) == before
+    assert (folder / "results" / "report.html").read_text("utf-8") == "of seed 1"
+
+
 def test_a_folder_that_is_no_demo_is_refused(tmp_path: Path):
     (tmp_path / "letter.txt").write_text("mine", "utf-8")
     for is_forced in (True, False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,24 @@ def test_a_river_whose_traced_readings_all_failed_is_refused_before_water_is_fol
     heard = _heard_before_refusal(river, tmp_path / "out", match="no usable reading of NH3-N")
     assert "following the water back" not in heard
     assert not (tmp_path / "out").exists()
+
+
+def test_composites_that_began_before_the_flow_are_counted_as_readings_not_as_their_parts(
+    river: Path, tmp_path: Path
+):
+    """One sample of 72 h, read for three determinands, began a day before the flow: eight of its 24 parts lie outside."""
+    table = river / "observations.csv"
+    first = "2024-07-20T00:00:00+08:00,S1,"
+    lines = table.read_text("utf-8").splitlines()
+    drawn = [line.replace(",0.0,", ",259200,") if line.startswith(first) else line for line in lines]
+    table.write_text("\n".join(drawn) + "\n", "utf-8")
+    said = (
+        "observations.csv: the flow runs from 2024-07-18T00:00:00+08:00 to 2024-07-23T00:00:00+08:00 and does not "
+        "cover 3 of the 276 readings, first NH3-N at 'S1' at 2024-07-20T00:00:00+08:00 (composite sample of 72 h); "
+        "extend the flow"
+    )
+    heard = _heard_before_refusal(river, tmp_path / "out", match=re.escape(said))
+    assert "following the water back" not in heard
 
 
 def test_readings_that_are_not_used_are_not_followed_back_through_the_network():

@@ -15,12 +15,15 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
+import llvmlite
 import numba as nb
+import numpy as np
 from numba.core import caching as _caching
 
 P = ParamSpec("P")
@@ -76,16 +79,31 @@ def _cached(compiled: Any, function: Callable[P, R]) -> Callable[P, R]:
 
 
 def are_kept(package: str) -> bool:
-    """Return whether kernels of any module of this package are kept, or none can be: then there is no use in making them.
+    """Return whether kernels of any module of this package are kept.
 
-    >>> are_kept("suyuan.no_such_package") and FOLDER is not None
+    >>> are_kept("suyuan.no_such_package")
     False
     """
-    return FOLDER is None or any(FOLDER.glob(f"{package}.*"))
+    return FOLDER is not None and any(FOLDER.glob(f"{package}.*"))
+
+
+def can_keep() -> bool:
+    """Return whether kernels can be kept: our folder is made and a file is written there, to see it."""
+    try:
+        if FOLDER is None:
+            return False
+        _make(FOLDER)
+        with tempfile.TemporaryFile(dir=FOLDER) as trial:
+            trial.write(b"kernel")
+    except OSError as error:
+        LOG.info("kernels are compiled in every run: %s", error)
+        return False
+    return True
 
 
 def sources_digest(package: Path) -> str:
-    """Return 32 hexadecimal digits (BLAKE2b) of the SOURCES below `package`, the versions of numba and of Python.
+    """Return 32 hexadecimal digits (BLAKE2b) of the SOURCES below `package` and of the versions of Python and of what compiles:
+    numba, its LLVM, and numpy, whose arrays a kernel reads and whose functions it has built in.
 
     Raises OSError where there are no sources to read.
     """
@@ -93,7 +111,8 @@ def sources_digest(package: Path) -> str:
     if not paths:
         raise FileNotFoundError(package)
     found = hashlib.blake2b(digest_size=16)
-    for part in (nb.__version__, platform.python_implementation(), platform.python_version()):
+    compilers = (nb.__version__, llvmlite.__version__, np.__version__)
+    for part in (*compilers, platform.python_implementation(), platform.python_version()):
         found.update(f"{part}\n".encode())
     for path in paths:
         text = path.read_bytes()
@@ -136,6 +155,14 @@ def _folder() -> Path | None:
     return found
 
 
+def _make(folder: Path) -> None:
+    """Make the folder of these sources; with it, remove those of the oldest."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_new:
+        remove_old(folder.parent, kept=KEPT)
+
+
 PACKAGE = Path(__file__).parent
 FOLDER = _folder()
 
@@ -153,11 +180,10 @@ class _Locator(caching.UserProvidedCacheLocator):  # type: ignore[misc]
         return cls(py_func, py_file)
 
     def ensure_cache_path(self) -> None:
-        """Make the folder; with the first kernel of new sources, remove those of the oldest."""
-        is_new = FOLDER is not None and not FOLDER.exists()
+        """Make the folder of the module, in that of these sources."""
+        if FOLDER is not None:
+            _make(FOLDER)
         Path(self._cache_path).mkdir(parents=True, exist_ok=True)
-        if FOLDER is not None and is_new:
-            remove_old(FOLDER.parent, kept=KEPT)
 
 
 class _Kept(caching.CompileResultCacheImpl):  # type: ignore[misc]

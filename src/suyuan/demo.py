@@ -37,9 +37,11 @@ def demonstrate(
             "name a new folder" if is_forced else "name a new folder, or replace an earlier demo with --force"
         )
         raise InputError(str(folder), "the folder is there already", remedy)
+    earlier = _earlier(folder)
     progress("inventing a county", 0.0)
     event = demo_event(np.random.default_rng(ask.seed))
-    _remove_earlier(folder)
+    for path in earlier:
+        path.unlink(missing_ok=True)
     written = write_event(event, folder)
     _note(folder, written)
     progress("checking it", 0.0)
@@ -60,14 +62,25 @@ def _note(folder: Path, files: Sequence[Path]) -> None:
         partial.write_text(text + "\n", "utf-8")
 
 
-def _remove_earlier(folder: Path) -> None:
-    """Remove the files that an earlier demonstration noted; by TRUTH the folder is known, so that stays till the end."""
+def _earlier(folder: Path) -> list[Path]:
+    """Return the files that an earlier demonstration noted; by TRUTH the folder is known, so that is not among them.
+
+    Raises InputError where the note is not one that `_note` wrote.
+    """
     note = folder / NOTE
-    names = json.loads(note.read_text("utf-8"))["files"] if note.is_file() else []
+    if not note.is_file():
+        return []
+    try:
+        names = json.loads(note.read_text("utf-8"))["files"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError('"files" is no list of names')
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"the list of what the earlier demo wrote cannot be read ({type(error).__name__}: {error})"
+        remedy = "name a new folder, or remove the list: then files of the earlier demo may stay"
+        raise InputError(str(note), what, remedy) from error
     home = folder.resolve()
-    for path in (folder / name for name in names if name != TRUTH):
-        if path.is_file() and home in path.resolve().parents:
-            path.unlink()
+    paths = [folder / name for name in names if name != TRUTH]
+    return [path for path in paths if path.is_file() and home in path.resolve().parents]
 
 
 def truth_words(sources: Sequence[Mapping[str, Any]], trace: Trace) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 
 from suyuan.clock import iso
 from suyuan.errors import InputError
+from suyuan.flow import BalancedFlow
+from suyuan.io.project import SETTINGS
 from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.substances import Substance
@@ -46,6 +48,26 @@ def refuse_empty(
         held = f"{iso(everything.time.min(), zone)} to {iso(everything.time.max(), zone)}"
         remedy = f"readings run from {held}; widen the window or name other stations"
         raise InputError(everything.source, what, remedy)
+
+
+def refuse_uncovered(flow: BalancedFlow, observations: Observations, *, zone: tzinfo) -> None:
+    """Refuse to follow back usable readings that lie outside the flow, composite samples with any of their hours."""
+    seen = observations.where(observations.is_usable)
+    until = (seen.time - flow.start) / np.timedelta64(1, "s")
+    out = np.flatnonzero((until - seen.duration_s < flow.edges[0] - 0.5) | (until > flow.edges[-1] + 0.5))
+    if not len(out):
+        return
+    o = out[np.argmin(seen.time[out])]
+    last = flow.start + np.timedelta64(round(float(flow.edges[-1])), "s")
+    hours = f" (composite sample of {seen.duration_s[o] / 3600.0:.3g} h)" if seen.duration_s[o] else ""
+    what = (
+        f"the flow runs from {iso(flow.start, zone)} to {iso(last, zone)} and does not cover {len(out):,} of the "
+        f"{len(seen):,} readings, first {seen.determinand[o]} at '{seen.station[o]}' at {iso(seen.time[o], zone)}{hours}"
+    )
+    remedy = (
+        f"extend the flow, write since and until in {SETTINGS} so that it covers them, or correct composite_h"
+    )
+    raise InputError(observations.source, what, remedy)
 
 
 def refuse_unweighable(

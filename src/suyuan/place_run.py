@@ -37,7 +37,7 @@ from suyuan.tracing.placement.responses import (
 from suyuan.tracing.placement.result import Placement, place
 from suyuan.tracing.prior import default_prior
 
-LOOKS = 4
+MEMBERS = 4
 """Flow members in which test releases are followed: fewer than a trace weighs, for each is followed from STARTS hours."""
 
 STARTS = 6
@@ -136,7 +136,7 @@ def place_stations(
 ) -> Placement:
     """Return where to put stations: follow test releases from everywhere, then choose."""
     rng = np.random.default_rng(ask.seed)
-    members = flow_members(network, flow, count=LOOKS, rng=rng)
+    members = flow_members(network, flow, count=MEMBERS, rng=rng)
     looks = [(m, b) for m in members for b in release_bins(flow, test, count=STARTS, rng=rng)]
     sights = sights_of(network, looks, places=places, test=test, progress=progress)
     progress("choosing places", 0.85)
@@ -144,7 +144,7 @@ def place_stations(
     table = table_of(
         sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
     )
-    return place(table, ask.count, places=places, prior=prior, test=test, members=LOOKS)
+    return place(table, ask.count, places=places, prior=prior, test=test, members=MEMBERS)
 
 
 def sights_of(

@@ -26,7 +26,7 @@ from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.io.times import instant_of
-from suyuan.limits import left_outside, refuse_empty, refuse_unweighable, window_before
+from suyuan.limits import left_outside, refuse_empty, refuse_uncovered, refuse_unweighable, window_before
 from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
@@ -244,12 +244,12 @@ def prepare(
     progress("reading the project", 0.0)
     network, given = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    chosen = _chosen(project, ask, network=network, everything=everything, now=now)
-    span, substances = chosen.span, chosen.substances
-    observations = pooled(chosen.observations, every_s=POOLED_S)
+    seen, span, substances, notes = _chosen(project, ask, network=network, everything=everything, now=now)
+    observations = pooled(seen, every_s=POOLED_S)
     refuse_unweighable(network, observations, substances=substances, window=span)
     progress("closing the water balance", 0.04)
     flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
+    refuse_uncovered(flow, seen, zone=project.zone)
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
     edges = release_edges(flow, span)
@@ -262,14 +262,14 @@ def prepare(
         members=members,
         rolled=rolled,
         observations=observations,
-        readings=int(chosen.observations.is_usable.sum()),
+        readings=int(seen.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
         since=span[0],
         until=span[1],
         flow_until=given.until,
         rng=rng,
-        notes=chosen.notes,
+        notes=notes,
         nobody=project.trace.nobody,
     )
 

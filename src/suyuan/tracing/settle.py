@@ -325,10 +325,13 @@ def lateness(
 @kernel
 def forward_solve(lower: NDArray[np.floating], right: Array) -> None:  # pragma: no cover - compiled
     """Replace `right` (row, column) by the solution of lower x = right."""
+    columns = right.shape[1]  # row by row numba would make an array of every product
     for i in range(len(lower)):
         for j in range(i):
-            right[i] -= lower[i, j] * right[j]
-        right[i] /= lower[i, i]
+            for k in range(columns):
+                right[i, k] -= lower[i, j] * right[j, k]
+        for k in range(columns):
+            right[i, k] /= lower[i, i]
 
 
 @kernel

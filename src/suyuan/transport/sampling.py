@@ -179,13 +179,14 @@ def _time_weights(edges: Array, *, since: float, until: float) -> list[tuple[int
 
 
 def _refuse_outside(operator: TransportOperator, receptors: Receptors, *, since: Array, until: Array) -> None:
+    """Refuse receptors that the flow does not cover; how many readings hang on them is not known here."""
     bad = np.flatnonzero((since < operator.edges[0] - 0.5) | (until > operator.edges[-1] + 0.5))
     if len(bad):
         o = int(bad[0])
         over = f" (mean over {receptors.duration_s[o] / 3600.0:.3g} h)" if receptors.duration_s[o] else ""
         what = (
-            f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h "
-            f"but {len(bad)} readings lie outside, "
+            f"the flow runs from {operator.flow.start} by {operator.edges[-1] / 3600:.4g} h and does not cover "
+            f"{len(bad)} of the {len(receptors)} places and times of readings, parts of composite samples counted each, "
             f"first at station '{receptors.station[o]}' at {receptors.time[o]}{over}"
         )
         raise InputError(
