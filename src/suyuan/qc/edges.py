@@ -77,8 +77,8 @@ def excursions(series: Series, steps: Steps) -> list[Alarm]:
     >>> value[20] += 3.0
     >>> rows = np.arange(40)
     >>> series = Series("S1", "pH", rows, rows * 4.0, value, rows * 4 % 24)
-    >>> [(a.check, a.rows.tolist(), round(a.measured, 1)) for a in excursions(series, steps_of(series))]
-    [('spike', [20], 3.0)]
+    >>> [(a.check, a.rows.tolist(), round(a.measured, 2)) for a in excursions(series, steps_of(series))]
+    [('spike', [20], 2.95)]
     """
     edges = steps.edges(EACH * WIDE, SHARP)
     pairs = [

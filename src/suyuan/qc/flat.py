@@ -81,7 +81,7 @@ def _chances(series: Series, repeats: NDArray[np.bool_], *, first: int, end: int
 
 
 def _is_lawful(series: Series, value: float) -> bool:
-    """Return whether a value may stand for long: below detection, of a few last digits, or round as the station's readings can be."""
+    """Return whether a value may stand for long: below detection, of a few last digits, or round."""
     least = max(series.setting.detection, COARSE * series.setting.resolution)
     return abs(value) <= least or _is_rounded(series, value)
 

@@ -80,7 +80,7 @@ def screen(observations: Observations, *, now: np.datetime64 | None = None) -> S
     a series. The spread and jitter of a station come from the readings given: give months, not days.
 
     >>> time = np.datetime64("2024-07-20T00") + np.arange(60) * np.timedelta64(14400, "s")
-    >>> value = np.where(np.arange(60) == 30, 1.9, 0.4 + 0.01 * (np.arange(60) * 7 % 11))
+    >>> value = np.where(np.arange(60) == 30, 1.9, 0.4 + 0.001 * (np.arange(60) ** 2 % 61))
     >>> text, station, name = np.full(60, ""), np.full(60, "S1"), np.full(60, "TP")
     >>> seen = screen(Observations(time, station, name, value, text, np.ones(60, np.int8), np.zeros(60), text))
     >>> [(alarm.check, alarm.rows.tolist()) for alarm in seen.alarms]

@@ -28,8 +28,8 @@ def unshared(judged: Sequence[Judged]) -> list[Alarm]:
     Both edges of a spike or offset, the jump back of a drift and the jump of a rate must be met within half a usual step. A
     fault is of one instrument; a short plume, a pump and a gate move several. Faults of the intake pass with them.
     """
-    pairs = [(series, _hours(series, steps, WITNESS)) for series, steps, _ in judged]
-    alone = [(series, _hours(series, steps, WITNESS_ALONE)) for series, steps, _ in judged]
+    pairs = [(series, _hours(series, steps, wide=WITNESS)) for series, steps, _ in judged]
+    alone = [(series, _hours(series, steps, wide=WITNESS_ALONE)) for series, steps, _ in judged]
     kept = []
     for series, _, alarms in judged:
         for alarm in alarms:
@@ -40,7 +40,7 @@ def unshared(judged: Sequence[Judged]) -> list[Alarm]:
     return kept
 
 
-def _hours(series: Series, steps: Steps, wide: float) -> Array:
+def _hours(series: Series, steps: Steps, *, wide: float) -> Array:
     """Return when the series jumps by so many spreads [h]."""
     return series.hours[steps.edges(wide, WITNESS_SHARP)]
 
