@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "suyuan"
 STOREYS = (
     # nouns: frozen; know nothing of the rest
     ("errors", "compiled", "clock"),
-    ("substances",),
+    ("substances", "oxygen"),
     ("network",),
     ("flow", "observations", "fingerprints"),
     ("altered_flow",),
@@ -31,7 +31,7 @@ STOREYS = (
     ("report",),
     ("rolling", "limits"),
     ("run",),
-    ("place_run", "assess_run"),
+    ("place_run", "assess_run", "qc_run"),
     ("demo", "advise", "follow", "ahead"),
     ("web",),
     ("cli",),
@@ -50,6 +50,7 @@ EDGES = {
     "run",
     "place_run",
     "assess_run",
+    "qc_run",
     "demo",
     "advise",
     "follow",

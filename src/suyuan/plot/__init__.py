@@ -5,6 +5,7 @@ twice.
 """
 
 from suyuan.plot.class_calendar import class_calendar as class_calendar
+from suyuan.plot.flagged import flagged_readings as flagged_readings
 from suyuan.plot.history import answers_moved as answers_moved
 from suyuan.plot.network_map import drawn_lines as drawn_lines
 from suyuan.plot.network_map import network_map as network_map

@@ -48,6 +48,9 @@ WORDS_ZH = {
     "grab sample": "采样送检",
     "route": "路线",
     "log ratio": "对数比",
+    "not flagged": "未标记",
+    "suspect": "可疑",
+    "fail": "无效",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 

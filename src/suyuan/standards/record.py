@@ -11,6 +11,7 @@ import numpy as np
 
 from suyuan.clock import local
 from suyuan.observations import GOOD, SUSPECT, Observations
+from suyuan.oxygen import saturation
 from suyuan.standards.assessment import (
     Assessment,
     Mean,
@@ -23,7 +24,6 @@ from suyuan.standards.assessment import (
     unverified,
 )
 from suyuan.standards.lakes import Trophic, algal_grade, trophic_level
-from suyuan.standards.oxygen import saturation
 from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section, items_of
 from suyuan.standards.trend import FEWEST_PERIODS, Trend, trend

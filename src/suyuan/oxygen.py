@@ -10,14 +10,14 @@ _ZERO_C_K = 273.15
 
 
 def saturation(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return dissolved oxygen at saturation [mg/L] in fresh water at 1 atm (Benson and Krause 1984, eq. 22),
-    `temperature` in degC.
+    """Return the oxygen [mg/L] that fresh water in contact with air at 1013 hPa holds at `temperature` [degC].
 
-    At the height of 1,000 m it is about 11 % less.
+    Benson and Krause (1984), Limnology and Oceanography 29, without salt, in the form of APHA Standard Methods 4500-O. At
+    a height of 1,000 m it is about 11 % less.
 
-    >>> saturation(np.array([0.0, 20.0])).round(3).tolist()
-    [14.621, 9.092]
+    >>> saturation(np.array([0.0, 20.0, 30.0])).round(2).tolist()
+    [14.62, 9.09, 7.56]
     """
-    kelvin = temperature + _ZERO_C_K
+    kelvin = np.asarray(temperature) + _ZERO_C_K
     terms = [factor / kelvin**power for power, factor in enumerate(_FACTORS)]
     return np.asarray(np.exp(np.sum(terms, axis=0)), float)

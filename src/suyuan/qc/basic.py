@@ -1,4 +1,4 @@
-"""Quality flags of readings, shaped as in QARTOD (IOOS, 2020): set and made worse, never used to delete."""
+"""The checks that every trace runs: what water cannot be, and what was sent twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.observations import FAIL, GOOD, MISSING, SUSPECT, Observations
+from suyuan.observations import FAIL, GOOD, MISSING, Observations
+from suyuan.qc.repetition import repetition
 from suyuan.substances import determinands
 
 Flags = NDArray[np.int8]
@@ -41,34 +42,3 @@ def gross_range(observations: Observations) -> Flags:
             value = observations.value[rows]
             flags[rows] = np.where((value < known.lowest) | (value > known.highest), FAIL, GOOD)
     return flags
-
-
-def repetition(observations: Observations) -> Flags:
-    """Return flags (reading,) of readings that share station, determinand, time and sample with another.
-
-    FAIL for the second and later of equal ones, which say nothing more; SUSPECT for all of those that differ. A row without a
-    value contradicts nothing.
-    """
-    flags = np.full(len(observations), GOOD, dtype=np.int8)
-    has_value = np.isfinite(observations.value)
-    if not has_value.any():
-        return flags
-    if not has_value.all():
-        flags[has_value] = repetition(observations.where(has_value))
-        return flags
-    names = ("station", "determinand", "time", "duration_s", "sample_id")
-    place = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in names]
-    said = [np.unique(getattr(observations, name), return_inverse=True)[1] for name in ("value", "qualifier")]
-    order = np.lexsort([*said, *place])
-    is_new_place, is_new_reading = _changes(place, order), _changes([*place, *said], order)
-    group = np.cumsum(is_new_place) - 1
-    said_in_group = np.bincount(group, weights=is_new_reading)
-    flags[order[said_in_group[group] > 1]] = SUSPECT
-    flags[order[~is_new_reading]] = FAIL
-    return flags
-
-
-def _changes(codes: list[NDArray[np.intp]], order: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return where, in this order, any of the codes differs from the one before; true at the first."""
-    steps = np.diff(np.stack([code[order] for code in codes]), axis=1)
-    return np.append(True, (steps != 0).any(axis=0))
