@@ -51,6 +51,17 @@ def test_the_table_says_what_is_flagged_and_why_in_both_languages(canal: Path):
     assert "卡值" in chinese.stdout
 
 
+def test_sections_without_a_network_are_checked_too(canal: Path, tmp_path: Path):
+    (tmp_path / "observations.csv").write_bytes((canal / "observations.csv").read_bytes())
+    (tmp_path / "suyuan.toml").write_text(
+        '[project]\nname = "sections"\ntimezone = "Asia/Shanghai"\n[files]\nobservations = "observations.csv"\n',
+        "utf-8",
+    )
+    found = _suyuan("qc", tmp_path, "S", "--lang", "en")
+    assert found.exit_code == 0, found.output
+    assert found.stdout.startswith("Of 201 readings 9 are suspect and 2 fail; none is deleted")
+
+
 def test_json_holds_every_alarm_with_its_number_and_its_limit(canal: Path):
     whole = json.loads(_suyuan("qc", canal, "--json").stdout)
     found = {alarm["check"]: alarm for alarm in whole["alarms"]}

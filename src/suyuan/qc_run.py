@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from suyuan.io.atomic import require_writable
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
-from suyuan.network import Network
+from suyuan.network import Network, Station
 from suyuan.observations import Observations
 from suyuan.qc import Alarm, Screening, screen
 from suyuan.report import Lang
@@ -60,18 +61,19 @@ def screen_folder(
     All readings take part in what is learnt of a station, whatever the window.
     """
     progress("reading the project", 0.0)
-    project = read_project(folder)
+    project = read_project(folder, needs_network=False)
     if out is not None:
         require_writable(out)
-    network = read_network(project.files.network)
+    network = read_network(project.files.network) if project.files.network.is_file() else None
+    stations = network.stations if network else ()
     observations = _readings(project, network)
-    rows = _asked(observations, ask, project=project, network=network)
+    rows = _asked(observations, ask, project=project, stations=stations)
     progress("checking readings", 0.1)
     seen = screen(observations, now=np.datetime64(int(now.timestamp()), "s"))
     is_asked = np.zeros(len(observations), bool)
     is_asked[rows] = True
     alarms = tuple(alarm for alarm in seen.alarms if is_asked[alarm.rows].any())
-    names = {station.id: station.name for station in network.stations}
+    names = {station.id: station.name for station in stations}
     info = QualityInfo(
         project.name, project.zone, names, made=now, lang=ask.lang, is_invented=project.is_invented
     )
@@ -83,7 +85,7 @@ def screen_folder(
     return replace(found, files=files)
 
 
-def _readings(project: Project, network: Network) -> Observations:
+def _readings(project: Project, network: Network | None) -> Observations:
     if not project.files.observations:
         raise InputError(
             SETTINGS, "no observations are named", 'write observations = "observations.csv" under [files]'
@@ -92,7 +94,7 @@ def _readings(project: Project, network: Network) -> Observations:
 
 
 def _asked(
-    observations: Observations, ask: QcAsk, *, project: Project, network: Network
+    observations: Observations, ask: QcAsk, *, project: Project, stations: Sequence[Station]
 ) -> NDArray[np.int64]:
     """Return the rows that were asked about; refuses a question that no reading answers."""
     since, until = (
@@ -101,7 +103,7 @@ def _asked(
     )
     keep = np.ones(len(observations), bool)
     if ask.station:
-        keep &= observations.station == _station(ask.station, observations, network=network)
+        keep &= observations.station == _station(ask.station, observations, stations=stations)
     if ask.determinands:
         keep &= np.isin(observations.determinand, [determinand(name).id for name in ask.determinands])
     if since is not None:
@@ -115,13 +117,13 @@ def _asked(
     return np.flatnonzero(keep)
 
 
-def _station(name: str, observations: Observations, *, network: Network) -> str:
+def _station(name: str, observations: Observations, *, stations: Sequence[Station]) -> str:
     """Return the id of the station of this id or name; places along reaches count where readings name them."""
     ids = set(observations.station.tolist())
-    named = [station.id for station in network.stations if station.name == name]
+    named = [station.id for station in stations if station.name == name]
     if name in ids:
         return name
     if len(named) == 1:
         return named[0]
-    known = sorted({*ids, *(station.name for station in network.stations if station.name)})
+    known = sorted({*ids, *(station.name for station in stations if station.name)})
     raise InputError("STATION", f"'{name}' is not a station with readings", nearest(name, known))

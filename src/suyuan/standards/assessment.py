@@ -6,7 +6,7 @@ The other mode is `suyuan.standards.realtime`. They share limits and nothing els
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,8 @@ FEW_READINGS = 60
 """A month with fewer readings of an item says so: a third of six a day. A working figure; the official one is not
 known to us.
 """
+
+NOTHING_JUDGED = "nothing_judged"
 
 MOST_NAMED = 3
 """Main pollutants are the first three (环办〔2011〕22号)."""
@@ -223,6 +225,12 @@ def judge(
     return Assessment(section, scheme, named, since, until, judged, beside, missing, _notes(found))
 
 
+def called(found: Assessment, label: str) -> Assessment:
+    """Return an assessment whose period has a name, in what it says too."""
+    notes = (replace(n, values=(n.values[0], label)) if n.code == NOTHING_JUDGED else n for n in found.notes)
+    return replace(found, period=label, notes=tuple(notes))
+
+
 def readings_of(observations: Observations, section: Section) -> Observations:
     """Return the readings of a section, under any of its names."""
     return observations.select(stations=(section.station, *section.other_names))
@@ -262,7 +270,7 @@ def _severity(one: Judged) -> tuple[bool, int, Decimal]:
 def _notes(found: Assessment) -> tuple[Note, ...]:
     notes = []
     if not found.judged:
-        return (Note("nothing_judged", (found.section.station, found.period)),)
+        return (Note(NOTHING_JUDGED, (found.section.station, found.period)),)
     if not found.section.target_class:
         notes.append(Note("no_target", (found.section.station,)))
     days = int((found.until - found.since) / np.timedelta64(1, "D"))

@@ -17,6 +17,7 @@ from suyuan.standards.assessment import (
     Mean,
     Note,
     assess,
+    called,
     item_means,
     judge,
     mean_of_means,
@@ -135,7 +136,8 @@ def assess_months(
         month = assess(
             inside, section, since=period.since, until=period.until, scheme=scheme, uses_suspect=uses_suspect
         )
-        month = replace(month, period=period.label, notes=(*month.notes, *_oxygen(inside, month)))
+        month = called(month, period.label)
+        month = replace(month, notes=(*month.notes, *_oxygen(inside, month)))
         months.append(month)
         means.append({one.item.id: one.mean for one in (*month.judged, *month.beside)})
     used = own.where((own.time >= periods[0].since) & (own.time < periods[-1].until))
