@@ -250,6 +250,7 @@ def test_the_verb_prints_json_and_writes_a_page_in_both_languages(folder: Path):
     assert "doing so is fraud" in page
     assert "这样做是造假" in page
     assert "<svg" in page
+    assert "&#34;" not in page[page.index("<style>") : page.index("</style>")]
     assert json.loads((folder / "out" / "assessment.json").read_text("utf-8")) == told
     lines = (folder / "out" / "assessment.csv").read_text("utf-8-sig").splitlines()
     assert lines[1].startswith("2024-07,NH3-N,mean,0.90,III,,True,186,0")

@@ -48,7 +48,7 @@ def national(folder: Path, *rows: str, name: str = "2024-07-20.csv", encoding: s
 
 
 def values(project: Path) -> dict[tuple[str, str], float]:
-    found = stored_readings(project)
+    found = stored_readings(project, CHINA)
     assert found is not None
     return {
         (s, d): v
@@ -150,7 +150,7 @@ def test_the_json_of_the_page_gives_raw_values_and_beijing_time(tmp_path: Path):
         "2024-07-20.json",
     )
     done = import_readings(path, tmp_path / "p", now=NOW, timezone="UTC")
-    found = stored_readings(tmp_path / "p")
+    found = stored_readings(tmp_path / "p", CHINA)
     assert found is not None
     assert values(tmp_path / "p") == {("甲桥", "NH3-N"): 0.50318}
     assert found.time[0] == np.datetime64("2024-07-20T00:00:00")
@@ -241,6 +241,46 @@ def test_a_value_that_is_withdrawn_is_missing_afterwards_and_stays_in_the_histor
     assert np.isnan(found.value[row]).all()
     assert found.flag[row].tolist() == [MISSING]
     assert pd.read_csv(tmp_path / "p" / HISTORY)["before"].tolist() == [0.612]
+
+
+def test_a_value_that_was_missing_for_a_while_and_a_flag_that_was_lifted_come_back(tmp_path: Path):
+    for row in (ROWS[0], ROWS[0].replace("0.612", "--").replace("正常", "维护"), ROWS[0]):
+        done = import_readings(national(tmp_path, row), tmp_path / "p", now=NOW)
+    assert (done.superseded, done.revised) == (0, 6)
+    assert values(tmp_path / "p")["甲桥", "NH3-N"] == 0.612
+    found = stored_readings(tmp_path / "p", CHINA)
+    assert found is not None
+    assert set(found.flag.tolist()) == {GOOD}
+
+
+def test_rows_of_the_users_own_without_an_offset_keep_their_time(tmp_path: Path):
+    import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+    own = "time,station,determinand,value,unit,qualifier,flag,duration_s,sample_id\n2024-07-19 08:00,自测,NH3-N,0.7,mg/L,,,,\n"
+    written(tmp_path / "p", own, READINGS)
+    import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+    found = read_observations(tmp_path / "p" / READINGS, timezone=CHINA)
+    assert found.time[found.station == "自测"].tolist() == [datetime(2024, 7, 19, 0, 0)]
+
+
+def test_a_run_that_was_killed_after_the_history_adds_no_line_twice_when_it_is_run_again(tmp_path: Path):
+    import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+    before = (tmp_path / "p" / READINGS).read_bytes()
+    late = national(
+        tmp_path, ROWS[0].replace("0.612", "0.480").replace("0.131", "0.140"), name="2024-07-20-late.csv"
+    )
+    import_readings(late, tmp_path / "p", now=NOW)
+    (tmp_path / "p" / READINGS).write_bytes(before)
+    import_readings(late, tmp_path / "p", now=NOW)
+    assert values(tmp_path / "p")["甲桥", "NH3-N"] == 0.48
+    history = pd.read_csv(tmp_path / "p" / HISTORY)
+    assert sorted(history["after"]) == [0.14, 0.48]
+
+
+def test_a_value_that_is_withdrawn_again_is_in_the_history_each_time(tmp_path: Path):
+    for cell in ("0.612", "--", "0.612", "--"):
+        import_readings(national(tmp_path, ROWS[0].replace("0.612", cell)), tmp_path / "p", now=NOW)
+    history = pd.read_csv(tmp_path / "p" / HISTORY)
+    assert history["before"].fillna(0).tolist() == [0.612, 0, 0.612]
 
 
 def test_more_digits_sharpen_a_value_and_fewer_leave_it(tmp_path: Path):
@@ -443,7 +483,7 @@ def test_results_of_the_water_quality_portal_become_readings(tmp_path: Path):
     done = import_readings(
         written(tmp_path, WQX2 + WQX_ROWS, "wqp.csv"), tmp_path / "p", now=NOW, timezone="UTC"
     )
-    found = stored_readings(tmp_path / "p")
+    found = stored_readings(tmp_path / "p", CHINA)
     assert found is not None
     rows = dict(
         zip(
@@ -482,7 +522,7 @@ def test_a_national_snapshot_of_1900_sections_is_imported_whole_and_once(tmp_pat
     """1,901 rows; names are unique in a province only (19 are not), and one section stands there twice."""
     table = pd.read_csv(NATIONAL)
     done = import_readings(NATIONAL, tmp_path / "p", now=NOW)
-    found = stored_readings(tmp_path / "p")
+    found = stored_readings(tmp_path / "p", CHINA)
     assert found is not None
     cells = table[
         ["water_temp_c", "ph", "do_mgl", "ec_uscm", "turb_ntu", "codmn_mgl", "nh3n_mgl", "tp_mgl", "tn_mgl"]

@@ -89,10 +89,12 @@ def import_readings(
     zone = _zone(folder, timezone)
     source = read_source(path, zone, taken=taken, now=now, provinces=_provinces(folder, zone))
     _require_past(source, now, path=path, zone=zone)
-    old = stored_readings(folder) if folder.is_dir() else None
+    old = stored_readings(folder, zone) if folder.is_dir() else None
     source, renamed = _one_spelling(source, old)
     source, outside = _inside(source, folder, path=path)
-    found = merged(old, source.readings, noticed=utc_of_datetime(now, zone), replaced=replaced_values(folder))
+    found = merged(
+        old, source.readings, noticed=utc_of_datetime(now, zone), replaced=replaced_values(folder, zone)
+    )
     require_writable(folder)
     files = write_merged(folder, found, zone=zone)
     if source.shown is not None:

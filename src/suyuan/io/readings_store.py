@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suyuan.clock import stamped
 from suyuan.io.atomic import write_atomically
@@ -59,19 +60,22 @@ class Merged:
         return bool(self.added or self.sharpened or self.revised or self.withdrawn)
 
 
-def stored_readings(folder: Path) -> Observations | None:
-    """Return the readings that imports have gathered in a folder, None where there are none."""
+def stored_readings(folder: Path, zone: tzinfo) -> Observations | None:
+    """Return the readings that imports have gathered in a folder, None where there are none.
+
+    Times without an offset, such as a user's own rows, are in `zone`, as every other verb reads them.
+    """
     path = folder / READINGS
-    return read_observations(path, timezone="UTC") if path.is_file() else None
+    return read_observations(path, timezone=zone) if path.is_file() else None
 
 
-def replaced_values(folder: Path) -> frozenset[tuple[Any, ...]]:
+def replaced_values(folder: Path, zone: tzinfo) -> frozenset[tuple[Any, ...]]:
     """Return the readings of a folder that were replaced: station, determinand, time, value, qualifier, flag."""
     path = folder / HISTORY
     if not path.is_file():
         return frozenset()
     table = read_cells(path)
-    time = utc_of(table.text("time"), UTC).tolist()
+    time = utc_of(table.text("time"), zone).tolist()
     value = table.numbers("before")[0].tolist()
     words = (table.text(name).tolist() for name in ("station", "determinand"))
     marks = (table.text(name).tolist() for name in ("before_qualifier", "before_flag"))
@@ -88,7 +92,8 @@ def merged(
     """Return old readings with new ones merged in, row by row, in the order of the new ones.
 
     A row is known by station, determinand, time, duration and sample. A missing value withdraws one that was there
-    and is not kept otherwise. One of the values that were `replaced` before does not come back.
+    and is not kept otherwise. One of the values that were `replaced` before does not come back in the place of another
+    value; in the place of a missing one it does, and a new flag or qualifier of the same value always counts.
     """
     keys: dict[tuple[Any, ...], int] = {}
     if old is not None:
@@ -108,7 +113,8 @@ def merged(
                 tally["added"] += 1
             continue
         what = _change(everything, current[at], row=row)
-        if what == "revised" and _was(everything, row) in replaced:
+        is_other = np.isfinite(value[current[at]]) and value[current[at]] != value[row]
+        if what == "revised" and is_other and _was(everything, row) in replaced:
             what = "superseded"
         tally[what] += 1
         if what in ("revised", "withdrawn"):
@@ -236,9 +242,23 @@ def _write_history(path: Path, lines: tuple[dict[str, Any], ...], *, zone: tzinf
         fresh[name] = stamped(fresh[name].to_numpy().astype("datetime64[s]"), zone)
     fresh = fresh.astype(object).where(fresh.notna(), "").astype("str")
     if path.is_file():
-        held = read_cells(path)
-        fresh = pd.concat([pd.DataFrame({n: held.text(n) for n in _HISTORY}), fresh], ignore_index=True)
-    same = [name for name in _HISTORY if name not in ("noticed", "file")]
-    fresh = fresh[~(fresh[same] == fresh[same].shift()).all(axis=1)]
+        table = read_cells(path)
+        held = pd.DataFrame({name: table.text(name) for name in _HISTORY})
+        fresh = pd.concat([held, fresh[~_is_held(held.tail(len(fresh)), fresh)]], ignore_index=True)
     with write_atomically(path) as partial:
         fresh.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _is_held(held: pd.DataFrame, fresh: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which lines (line,) are the last that the history holds of their change, as after a run that was killed."""
+    named, before, after = (list(_HISTORY[a:b]) for a, b in ((2, 5), (5, 8), (8, 11)))
+
+    def parts(lines: pd.DataFrame) -> list[tuple[tuple[str, ...], ...]]:
+        columns = (lines[[*named, *some]].itertuples(index=False, name=None) for some in (before, after))
+        return list(zip(*columns, strict=True))
+
+    last: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for was, became in parts(held):
+        last.pop(was, None)  # what became of it is undone by this line
+        last[became] = was
+    return np.array([last.get(became) == was for was, became in parts(fresh)], dtype=np.bool_)

@@ -87,7 +87,7 @@ def page(trace: Trace, network: Network, *, flow: BalancedFlow, run: RunInfo, dr
     return template("page.html").render(
         run=run,
         run_determinand=trace.determinand,
-        style=Markup(shipped("page.css")),
+        style=shipped("page.css"),
         window=_window(run),
         zone_name=str(run.zone),
         stations=[network.station(s).name or s for s in run.stations],
@@ -140,9 +140,9 @@ def template(name: str) -> Template:
     )
 
 
-def shipped(name: str) -> str:
-    """Return the text of a file that is shipped with the reports."""
-    return files("suyuan.report").joinpath(name).read_text("utf-8")
+def shipped(name: str) -> Markup:
+    """Return the text of a file that is shipped with the reports, for pages as it stands."""
+    return Markup(files("suyuan.report").joinpath(name).read_text("utf-8"))
 
 
 def _window(run: RunInfo) -> str:

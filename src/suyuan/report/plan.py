@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
 
 from suyuan.clock import iso, undated
 from suyuan.flow import BalancedFlow
@@ -208,7 +207,7 @@ def _page(advice: Advice, network: Network, *, plan: PlanInfo, drawn: str, sheet
     return template("plan.html").render(
         plan=plan,
         sheet=sheet,
-        style=Markup(shipped("page.css")),
+        style=shipped("page.css"),
         headline=plan_headline(advice),
         now=now,
         until=until,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from suyuan.clock import dated, iso, stamped
@@ -334,7 +333,7 @@ def _page(
         row["check"] = NAMES[row["check"]]
     return template("quality.html").render(
         info=info,
-        style=Markup(shipped("page.css")),
+        style=shipped("page.css"),
         headline=quality_headline(seen, readings),
         window=" - ".join(dated(np.array([readings.time.min(), readings.time.max()]), info.zone)),
         zone_name=str(info.zone),
