@@ -114,7 +114,7 @@ def taihu_bars() -> dict[str, dict]:
     """Return A2 and A3: the published record imported as a user would, every station classed and held against it."""
     with tempfile.TemporaryDirectory() as folder:
         import_readings(TAIHU, Path(folder), now=datetime.now(UTC))
-        readings, shown = stored_readings(Path(folder)), published_classes(Path(folder), zone=ZONE)
+        readings, shown = stored_readings(Path(folder), ZONE), published_classes(Path(folder), zone=ZONE)
     assert readings is not None
     assert shown is not None
     status = {(r.station, np.datetime64(r.time, "s")): r.status for r in shown.itertuples()}

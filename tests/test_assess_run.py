@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +15,17 @@ from typer.testing import CliRunner, Result
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from networks import single_reach
+
 from benchmarks.section_standards import limits_bar, taihu_bars
 from suyuan.assess_run import AssessAsk, assess_folder, classify_folder, period_of
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.io.check import check
+from suyuan.io.sections import section_of
 from suyuan.io.times import timezone_of
+from suyuan.network import Station
+from suyuan.standards import Section, scheme
 from suyuan.standards.realtime import NOT_JUDGED
 
 CHINA = timezone_of("Asia/Shanghai")
@@ -114,6 +120,27 @@ def test_a_part_of_a_month_is_called_by_its_days_and_one_that_is_not_over_says_s
     so_far = assess_folder(folder, AssessAsk("甲桥", "2024-08..2024-09"), now=NOW).record.whole
     assert so_far.period == "2024-08..2024-09"
     assert ("unfinished", ("2024-09-01 08:00+08:00",)) in [(n.code, n.values) for n in so_far.notes]
+
+
+@pytest.mark.parametrize("named", ["J1", "甲桥"])
+@pytest.mark.parametrize("asked", ["J1", "甲桥"])
+def test_a_section_is_found_by_id_and_by_name_of_its_station(named: str, asked: str):
+    network = replace(single_reach()[0], stations=(Station("J1", "R", 10.0, name="甲桥"),))
+    own = Section(named, "river", "III", extra_items=("氟化物",))
+    found = section_of(asked, (own,), network=network, scheme=scheme())
+    assert (found.station, found.target_class, found.extra_items) == ("J1", "III", ("氟化物",))
+
+
+def test_a_station_that_is_two_sections_is_refused():
+    network = replace(single_reach()[0], stations=(Station("J1", "R", 10.0, name="甲桥"),))
+    two = (Section("J1"), Section("甲桥"))
+    with pytest.raises(InputError, match="one station twice, as 'J1' and '甲桥'; keep one of them"):
+        section_of("甲桥", two, network=network, scheme=scheme())
+
+
+def test_a_river_does_not_count_a_section_twice_under_two_names(folder: Path):
+    with pytest.raises(InputError, match="a section is named twice"):
+        assessed(folder, "丙湖", "2024-08", along=("丙湖站",))
 
 
 def test_two_sections_are_rated_as_one_river(folder: Path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -281,6 +283,26 @@ def test_a_value_that_is_withdrawn_again_is_in_the_history_each_time(tmp_path: P
         import_readings(national(tmp_path, ROWS[0].replace("0.612", cell)), tmp_path / "p", now=NOW)
     history = pd.read_csv(tmp_path / "p" / HISTORY)
     assert history["before"].fillna(0).tolist() == [0.612, 0, 0.612]
+
+
+def test_of_two_imports_at_once_the_second_hears_of_the_first_and_one_that_was_killed_holds_nobody_up(
+    tmp_path: Path,
+):
+    holder = (
+        "import sys, time; from pathlib import Path; from suyuan.io.lock import locked\n"
+        "with locked(Path(sys.argv[1]), what='', remedy=''):\n print('held', flush=True)\n time.sleep(60)"
+    )
+    (tmp_path / "p").mkdir()
+    words = [sys.executable, "-c", holder, str(tmp_path / "p" / ".import.lock")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(InputError, match=r"another import is running; wait until it has ended"):
+            import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+        other.kill()
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {".import.lock"}
+    assert import_readings(national(tmp_path), tmp_path / "p", now=NOW).added == 12
+    assert not (tmp_path / "p" / ".import.lock").exists()
 
 
 def test_more_digits_sharpen_a_value_and_fewer_leave_it(tmp_path: Path):

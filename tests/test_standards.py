@@ -385,6 +385,23 @@ def test_a_river_of_few_sections_is_rated_by_the_means_of_its_items():
     assert found.grade.words_zh == "轻度污染"
 
 
+def test_the_extra_items_of_the_sections_count_in_the_mean_of_a_river():
+    """Fluoride of 1.8 mg/L is worse than class V (1.5 mg/L) at both sections, and so in their mean."""
+    rows = readings(("CODMn", 1.0), ("fluoride", 1.8))
+    sections = [Section("S1", selection="9+X", extra_items=(name,)) for name in ("氟化物", "fluoride")]
+    found = rate_river([assess(rows, one, since=JULY[0], until=JULY[1]) for one in sections])
+    assert found.by_mean is not None
+    assert found.by_mean.deciding == ("fluoride",)
+    assert found.grade.words_zh == "重度污染"
+
+
+def test_sections_with_several_selections_of_items_are_not_rated_together():
+    rows = readings(("CODMn", 1.0))
+    sections = [Section("S1", selection=name) for name in ("21", "9+X")]
+    with pytest.raises(InputError, match=r"several selections of items \(21: S1; 9\+X: S1\)"):
+        rate_river([assess(rows, one, since=JULY[0], until=JULY[1]) for one in sections])
+
+
 def test_lakes_and_rivers_are_not_rated_together():
     with pytest.raises(
         InputError, match=r"several types of water \(lake: B; river: A\); rate rivers and lakes apart"

@@ -163,7 +163,8 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     river = None
     if ask.along:
         others = [
-            _record(given, _section(given, name), periods=periods, ask=ask).whole for name in _distinct(ask)
+            _record(given, one, periods=periods, ask=ask).whole
+            for one in _distinct(given, section, ask.along)
         ]
         river = rate_river([record.whole, *others])
     project = given.project
@@ -309,10 +310,12 @@ def _named_once(readings: Observations, sections: Sequence[Section]) -> Observat
     return replace(readings, station=station)
 
 
-def _distinct(ask: AssessAsk) -> tuple[str, ...]:
-    if len({ask.station, *ask.along}) < 1 + len(ask.along):
+def _distinct(given: _Given, first: Section, along: Sequence[str]) -> tuple[Section, ...]:
+    """Return the further sections of a river; raises InputError where one is named twice, under whatever name."""
+    others = tuple(_section(given, name) for name in along)
+    if len({first.station, *(one.station for one in others)}) < 1 + len(others):
         raise InputError("--with", "a section is named twice", "name each section of the river once")
-    return ask.along
+    return others
 
 
 def published_of(shown: pd.DataFrame | None, found: Realtime) -> Classes:

@@ -14,6 +14,7 @@ import numpy as np
 
 from suyuan.errors import InputError
 from suyuan.io.atomic import require_writable, write_atomically
+from suyuan.io.lock import locked
 from suyuan.io.national import BEIJING, is_wide, read_national_json, taken_apart
 from suyuan.io.network import read_network
 from suyuan.io.observations import COLUMNS, readings_in
@@ -39,6 +40,7 @@ CHINA = "Asia/Shanghai"
 """The timezone of a project that an import makes, unless another is asked for."""
 
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_.年]?(\d\d)[-_.月]?(\d\d)")
+_LOCK = ".import.lock"
 _AHEAD = np.timedelta64(3600, "s")
 _TWINS = 20
 """So many equal readings at equal times in a row of two stations say that they are one."""
@@ -89,17 +91,25 @@ def import_readings(
     zone = _zone(folder, timezone)
     source = read_source(path, zone, taken=taken, now=now, provinces=_provinces(folder, zone))
     _require_past(source, now, path=path, zone=zone)
-    old = stored_readings(folder, zone) if folder.is_dir() else None
+    require_writable(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / _LOCK, what="another import is running", remedy="wait until it has ended"):
+        done = _taken_over(source, folder, path=path, noticed=utc_of_datetime(now, zone), zone=zone)
+        made, notes = _settings(folder, str(timezone or CHINA))
+    return replace(done, notes=(*done.notes, *notes), files=(*done.files, *made))
+
+
+def _taken_over(
+    source: Source, folder: Path, *, path: Path, noticed: np.datetime64, zone: tzinfo
+) -> Imported:
+    """Merge a source, the file `path`, into the readings of a folder and write them."""
+    old = stored_readings(folder, zone)
     source, renamed = _one_spelling(source, old)
     source, outside = _inside(source, folder, path=path)
-    found = merged(
-        old, source.readings, noticed=utc_of_datetime(now, zone), replaced=replaced_values(folder, zone)
-    )
-    require_writable(folder)
+    found = merged(old, source.readings, noticed=noticed, replaced=replaced_values(folder, zone))
     files = write_merged(folder, found, zone=zone)
     if source.shown is not None:
         files += write_published(folder, source.shown, zone=zone)
-    made, notes = _settings(folder, str(timezone or CHINA))
     return Imported(
         source.kind,
         len(source.readings),
@@ -111,8 +121,8 @@ def import_readings(
         found.revised,
         found.withdrawn,
         int((source.readings.flag == SUSPECT).sum()),
-        (*source.notes, *renamed, *outside, *_twins(found.readings, source.readings), *notes),
-        (*files, *made),
+        (*source.notes, *renamed, *outside, *_twins(found.readings, source.readings)),
+        files,
     )
 
 

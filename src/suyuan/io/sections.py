@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -48,13 +48,15 @@ def section_of(
 ) -> Section:
     """Return a station as a section, from [sections] and the network, which must not contradict each other.
 
-    A name that [sections] lists as another name of a section means that section. A station that neither knows is one on a
+    A name that [sections] lists as another name of a section means that section, and so do id and name of a station in
+    the network where either is in [sections]. A station that neither knows is one on a
     river without a target.
     """
     own = next((s for s in sections if station == s.station or station in s.other_names), None)
     if network is None:
         return _settled(own or Section(station, ""), scheme)
     known = network.station(own.station if own else station)
+    own = _entry_of({known.id, known.name, own.station if own else station} - {""}, sections)
     drawn = Section(known.id, known.water_type, known.target_class)
     if known.name:
         drawn = replace(drawn, other_names=(known.name,))
@@ -76,6 +78,15 @@ def section_of(
         target_class=own.target_class or drawn.target_class,
         other_names=names,
     )
+
+
+def _entry_of(names: Set[str], sections: Sequence[Section]) -> Section | None:
+    """Return the section of [sections] that goes by one of the names of a station, None where none does."""
+    found = [s for s in sections if names & {s.station, *s.other_names}]
+    if len(found) > 1:
+        what = f"[sections] has one station twice, as {' and '.join(repr(s.station) for s in found)}"
+        raise InputError("suyuan.toml", what, "keep one of them")
+    return found[0] if found else None
 
 
 def _settled(section: Section, scheme: Scheme) -> Section:

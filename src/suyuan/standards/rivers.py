@@ -44,11 +44,13 @@ def rate_river(assessments: Sequence[Assessment]) -> River:
         )
         remedy = "rate rivers and lakes apart: they have limits of their own"
         raise InputError("river", f"the sections are of several types of water ({named})", remedy)
+    _require_one_selection(rated)
     scheme, counts = rated[0].scheme, _counts(rated)
     if len(rated) < scheme.few_sections:
         mean = _by_mean(rated)
         index = mean.class_index
-        assert index is not None  # every item of a rated section is judged again
+        if index is None:
+            raise InputError("river", "no item has a mean over the sections", "choose a period with readings")
         return River(rated, counts, scheme.classes[index], mean, mean.main_pollutants)
     good = sum(one.class_index <= scheme.exceedance_class for one in rated if one.class_index is not None)
     beyond = sum(one.class_index == len(scheme.classes) - 1 for one in rated)
@@ -62,15 +64,29 @@ def _counts(rated: Sequence[Assessment]) -> dict[str, int]:
     return {grade.id: found[i] for i, grade in enumerate(rated[0].scheme.classes)}
 
 
+def _require_one_selection(rated: Sequence[Assessment]) -> None:
+    """Raise InputError where sections are judged by different selections of items: their classes do not compare."""
+    stations: dict[str, list[str]] = {}
+    for one in rated:
+        name = one.scheme.selection(one.section.selection).id
+        stations.setdefault(name, []).append(one.section.station)
+    if len(stations) > 1:
+        named = "; ".join(f"{name}: {', '.join(own)}" for name, own in sorted(stations.items()))
+        what = f"the sections have several selections of items ({named})"
+        raise InputError("river", what, "give them one selection in [sections]")
+
+
 def _by_mean(rated: Sequence[Assessment]) -> Assessment:
+    """Return the assessment of the mean of each item that is judged at any section, over all that have readings of it."""
     first = rated[0]
     section = Section(
         "、".join(one.section.station for one in rated),
         first.section.water_type,
         selection=first.section.selection,
+        extra_items=tuple(dict.fromkeys(name for one in rated for name in one.section.extra_items)),
     )
     items = {judged.item.id: judged.item for one in rated for judged in one.judged}
-    means = [{judged.item.id: judged.mean for judged in one.judged} for one in rated]
+    means = [{judged.item.id: judged.mean for judged in (*one.judged, *one.beside)} for one in rated]
     together = mean_of_means(means, list(items.values()))
     return judge(
         together, section, scheme=first.scheme, since=first.since, until=first.until, period=first.period
