@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from typer.testing import CliRunner, Result
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -25,7 +26,10 @@ from suyuan.io.check import check
 from suyuan.io.sections import section_of
 from suyuan.io.times import timezone_of
 from suyuan.network import Station
-from suyuan.standards import Section, scheme
+from suyuan.observations import Observations
+from suyuan.plot import class_calendar
+from suyuan.report.section import published_words, realtime_headline
+from suyuan.standards import Section, assess_months, classify, months_between, scheme, scheme_of
 from suyuan.standards.realtime import NOT_JUDGED
 
 CHINA = timezone_of("Asia/Shanghai")
@@ -169,6 +173,8 @@ def test_realtime_classes_count_readings_and_keep_maintenance(folder: Path):
         (AssessAsk("甲桥断"), "station: '甲桥断' has no readings; did you mean '甲桥'?"),
         (AssessAsk("甲桥", "2024-13"), "'2024-13' holds a day that is none"),
         (AssessAsk("甲桥", "July"), "'July' is not a period; write 2024-07, 2024, or"),
+        (AssessAsk("甲桥", "9999"), "'9999' is of years without readings; write years from 1900 to 2199"),
+        (AssessAsk("甲桥", "0001"), "'0001' is of years without readings"),
         (AssessAsk("甲桥", "2024-08..2024-07"), "ends before it begins"),
         (AssessAsk("甲桥", along=("丙湖",)), "several types of water (lake: 丙湖; river: 甲桥)"),
         (AssessAsk("甲桥", along=("甲桥",)), "a section is named twice"),
@@ -289,6 +295,51 @@ def test_the_verb_prints_realtime_classes(folder: Path):
     told = json.loads(suyuan("assess", folder, "甲桥", "2024-08", "--realtime", "--json").output)
     assert told["mode"] == "realtime"
     assert len(told["readings"]) == 187
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--realtime", "--out", "out"), "--out: realtime classes have no page; leave it out, or --realtime"),
+        (("--realtime", "--with-suspect"), "--with-suspect: in realtime every reading has its class"),
+        (("--out", "out", "--lang", "fr"), "--lang: 'fr' is not a language of the report"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+):
+    monkeypatch.chdir(folder)
+    result = suyuan("assess", ".", "甲桥", *words)
+    assert said in str(result.exception) + result.output
+    assert not (folder / "out").exists()
+
+
+def test_an_import_with_an_unknown_language_imports_nothing(folder: Path, tmp_path: Path):
+    result = suyuan("import", "readings", folder / "readings.csv", "--to", tmp_path / "p", "--lang", "fr")
+    assert "'fr' is not a language" in str(result.exception) + result.output
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_type_of_water_and_classes_of_a_schemes_own_have_words_and_colours():
+    rules = scheme_of(
+        'id = "X"\nversion = "invented"\nwater_types = ["upland", "river"]\n[[class]]\nid = "good"\n[[class]]\nid = "fail"\n'
+        '[[item]]\ndeterminand = "Pb"\nat_most = { any = [0.01] }\ndecimals = 3\n'
+    )
+    time = np.array(["2024-07-01"], "datetime64[s]")
+    text = np.array([""])
+    given = Observations(
+        time, np.array(["S1"]), np.array(["Pb"]), np.ones(1), text, np.ones(1, np.int8), np.zeros(1), text
+    )
+    section = Section("S1", "upland")
+    found = classify(given, section, scheme=rules, since=time[0], until=time[0])
+    assert "S1 (upland)" in realtime_headline(found).en
+    said = published_words(found, (), agreement=float("nan"), fits="river")
+    assert said[0].en.endswith("made with the limits of a river; this section is written down as a upland.")
+    periods = months_between(*period_of("2024-07", CHINA), zone=CHINA)
+    record = assess_months(given, section, periods=periods, scheme=rules)
+    axes = class_calendar(record).axes[0]
+    assert [text.get_text() for text in axes.texts] == [">good", ">good"]
+    assert {patch.get_facecolor() for patch in axes.patches} == {to_rgba("#e07a7a")}
 
 
 def test_an_import_is_assessed_without_another_step(tmp_path: Path):

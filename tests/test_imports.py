@@ -448,7 +448,7 @@ def test_readings_in_the_future_are_refused(tmp_path: Path):
     )
     with pytest.raises(
         InputError,
-        match=r"a.csv: 1 readings lie in the future, the first at 2025-07-20T00:00:00 UTC; correct",
+        match=r"a.csv: 1 readings lie in the future, the first at 2025-07-20 08:00\+08:00; correct",
     ):
         import_readings(path, tmp_path / "p", now=NOW)
 
@@ -534,6 +534,24 @@ def test_the_newer_columns_of_the_portal_read_the_same(tmp_path: Path):
     )
     import_readings(written(tmp_path, text, "wqx3.csv"), tmp_path / "p", now=NOW, timezone="UTC")
     assert values(tmp_path / "p") == {("USGS-1", "DO"): 8.1}
+
+
+def test_a_censored_result_that_is_converted_stays_censored_and_rows_left_out_may_have_any_clock(
+    tmp_path: Path,
+):
+    """0.10 mg/L of nitrate as NO3 is 0.10 x 14.007 / 62.004 = 0.0226 mg/L of N."""
+    text = (
+        "MonitoringLocationIdentifier,ActivityStartDate,ActivityStartTime/Time,ActivityStartTime/TimeZoneCode,CharacteristicName,"
+        "ResultMeasureValue,ResultMeasure/MeasureUnitCode,ActivityMediaName\n"
+        "S1,2023-06-01,10:00:00,EDT,Nitrate,<0.10,mg/l as NO3,Water\nS1,2023-06-01,25:00:00,XYZ,Nitrate,1,mg/l,Air\n"
+    )
+    import_readings(written(tmp_path, text, "wqx.csv"), tmp_path / "p", now=NOW, timezone="UTC")
+    found = stored_readings(tmp_path / "p", CHINA)
+    assert found is not None
+    assert found.value.tolist() == [pytest.approx(0.1 * 14.007 / 62.004)]
+    assert found.qualifier.tolist() == ["<"]
+    with pytest.raises(InputError, match="the time zone 'XYZ' is not known"):
+        import_readings(written(tmp_path, text.replace("Air", "Water"), "wqx.csv"), tmp_path / "q", now=NOW)
 
 
 # --- a real table

@@ -479,6 +479,28 @@ def test_another_scheme_is_another_file_with_two_statistics_of_one_determinand_a
         (('determinand = "NH3-N"', 'determinand = "NH3-X"'), "'NH3-X' is not a known determinand"),
         (("decimals = 2", ""), "item NH3-N has no decimals"),
         (
+            ("decimals = 2", "decimals = 2.5"),
+            "decimals of item NH3-N is Decimal('2.5'); write a whole number",
+        ),
+        (
+            ('determinand = "NH3-N"', ""),
+            "item 3 has no determinand; write determinand; see docs/standards.md",
+        ),
+        (("{ any = [0.014] }", "[1, 2]"), "at_most of item Pb most is [1, 2]; write a table, such as { any"),
+        (
+            ("any = [0.014]", "any = 0.014"),
+            "any of at_most of item Pb most is Decimal('0.014'); write a list",
+        ),
+        (("[0.014]", '["a"]'), "a limit of item Pb most for upland is 'a'; write a number without quotes"),
+        (("at_most = { any = [0.014]", "within = { any = [6]"), "write the lowest and the highest: [6, 9]"),
+        (("decimals = 2", 'decimals = 2\n[[rule]]\nid = "r"\nsays = "s"'), "rule r has no source"),
+        (("decimals = 2", 'decimals = 2\n[[document]]\nid = "d"'), "document d has no checked"),
+        (("decimals = 2", 'decimals = 2\n[selection.a]\nsays = "s"'), "selection 'a' has no items"),
+        (("decimals = 2", "decimals = 2\n[selection]\na = 1"), "a of selection is 1; write a table"),
+        (("decimals = 2", "decimals = 2\n[[river_grade]]\nid = 'x'"), "river_grade x has no grade"),
+        (('id = "fail"', ""), "class 2 has no id"),
+        (('["upland", "lowland"]', '"upland"'), "water_types of the scheme is 'upland'; write a list"),
+        (
             ('exceedance_class = "good"', 'exceedance_class = "fail"'),
             "exceedance_class 'fail' is not a class with limits",
         ),
@@ -488,4 +510,11 @@ def test_a_faulty_scheme_is_refused_with_its_item(change: tuple[str, str], said:
     with pytest.raises(InputError) as error:
         scheme_of(OTHER.replace(*change), source="x.toml")
     assert said in str(error.value)
-    assert str(error.value).startswith(("x.toml", "scheme"))
+    assert str(error.value).startswith("x.toml: ")
+
+
+def test_a_scheme_without_grades_of_rivers_rates_none():
+    other = scheme_of(OTHER)
+    found = july(("Pb", 0.001), section=Section("S1", "upland", selection="all"), scheme=other)
+    with pytest.raises(InputError, match=r"X: no \[\[river_grade\]\] holds for 100% good sections"):
+        rate_river([found, found])

@@ -15,7 +15,7 @@ import numpy as np
 from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
 from suyuan.io.network import read_network
-from suyuan.io.observations import read_observations
+from suyuan.io.observations import read_observations, require_past
 from suyuan.io.project import SETTINGS, Project, read_project
 from suyuan.io.readings_store import published_classes
 from suyuan.io.schemes import read_scheme
@@ -37,7 +37,7 @@ from suyuan.standards.section import Section
 if TYPE_CHECKING:
     import pandas as pd
 
-_AHEAD = np.timedelta64(3600, "s")
+_YEARS = 1900, 2199
 _SPAN = re.compile(r"\d{4}(-\d{1,2}){0,2}")
 
 
@@ -175,6 +175,9 @@ def classify_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Classifie
     """Return the class of every reading of a section, unrounded, beside the published ones (realtime mode)."""
     if ask.along:
         raise InputError("--with", "a river is rated by assessments, not in realtime", "leave out --realtime")
+    if ask.uses_suspect:
+        what = "in realtime every reading has its class, a suspect one too"
+        raise InputError("--with-suspect", what, "leave it out, or --realtime")
     given = _read(folder, ask, now=now)
     section = _section(given, ask.station)
     periods = _periods(given, section, text=ask.period)
@@ -220,6 +223,9 @@ def period_of(text: str, zone: tzinfo) -> tuple[np.datetime64, np.datetime64]:
         first, last = _days(parts[0])[0], _days(parts[-1])[1]
     except ValueError as error:
         raise InputError("period", f"'{text}' holds a day that is none ({error})", "correct it") from error
+    if not all(_YEARS[0] <= day.year <= _YEARS[1] for day in (first, last)):
+        what = f"'{text}' is of years without readings"
+        raise InputError("period", what, f"write years from {_YEARS[0]} to {_YEARS[1]}")
     if last < first:
         raise InputError("period", f"'{text}' ends before it begins", "write the earlier one first")
     bounds = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (first, last + timedelta(days=1)))
@@ -248,19 +254,11 @@ def _read(folder: Path, ask: AssessAsk, *, now: datetime) -> _Given:
         raise InputError(SETTINGS, what, remedy)
     network = read_network(project.files.network) if project.files.network.is_file() else None
     readings = read_observations(project.files.observations, timezone=project.zone, network=network)
-    _require_past(readings, now, zone=project.zone)
+    require_past(readings, now, zone=project.zone)
     if network is None:
         readings = _named_once(readings, project.sections)
     rules = read_scheme(ask.scheme, Path()) if ask.scheme else project.scheme
     return _Given(project, network, flag(readings), rules)
-
-
-def _require_past(readings: Observations, now: datetime, *, zone: tzinfo) -> None:
-    late = readings.time > utc_of_datetime(now, zone) + _AHEAD
-    if late.any():
-        first = clocked(readings.time[late].min(), zone)
-        what = f"{int(late.sum())} readings lie in the future, the first at {first}"
-        raise InputError(readings.source, what, "correct their year or offset, or this machine's clock")
 
 
 def _section(given: _Given, station: str) -> Section:

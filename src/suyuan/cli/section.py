@@ -12,6 +12,7 @@ import typer
 from suyuan.cli.options import AsJson, Folder, Language, language
 from suyuan.cli.show import console, declare, this_moment
 from suyuan.cli.verbs import app
+from suyuan.errors import InputError
 
 if TYPE_CHECKING:
     from suyuan.assess_run import AssessAsk, Assessed, Classified
@@ -43,12 +44,13 @@ def import_readings(
     from suyuan.io.import_readings import import_readings as take_over
     from suyuan.report.imported import import_words
 
+    spoken = language(lang)
     done = take_over(file, to, now=this_moment(), taken=taken, timezone=timezone)
     if as_json:
         typer.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=1))
         return
     for words in import_words(done):
-        typer.echo(words._asdict()[language(lang)])
+        typer.echo(words._asdict()[spoken])
     for path in done.files:
         typer.echo(f"open {path}")
 
@@ -87,14 +89,17 @@ def assess(  # noqa: PLR0913  (a verb's arguments are its options)
     """Say of which class a section is, what decides it, and whether its target is met."""
     from suyuan.assess_run import AssessAsk, assess_folder, write_page
 
+    spoken = language(lang)
     ask = AssessAsk(station, period, tuple(along or ()), scheme, uses_suspect=with_suspect)
     if realtime:
-        _classify(folder, ask, as_json=as_json, lang=language(lang))
+        if out is not None:
+            raise InputError("--out", "realtime classes have no page", "leave it out, or --realtime")
+        _classify(folder, ask, as_json=as_json, lang=spoken)
         return
     assessed = assess_folder(folder, ask, now=this_moment())
     if out is not None:
-        files = write_page(assessed, lang=language(lang), made=this_moment(), out=out)
-    _show_assessed(assessed, files if out else (), as_json=as_json, lang=language(lang))
+        files = write_page(assessed, lang=spoken, made=this_moment(), out=out)
+    _show_assessed(assessed, files if out else (), as_json=as_json, lang=spoken)
 
 
 def _classify(folder: Path, ask: AssessAsk, *, as_json: bool, lang: Lang) -> None:

@@ -17,7 +17,7 @@ from suyuan.io.atomic import require_writable, write_atomically
 from suyuan.io.lock import locked
 from suyuan.io.national import BEIJING, is_wide, read_national_json, taken_apart
 from suyuan.io.network import read_network
-from suyuan.io.observations import COLUMNS, readings_in
+from suyuan.io.observations import COLUMNS, readings_in, require_past
 from suyuan.io.project import SETTINGS, read_project
 from suyuan.io.readings_store import (
     READINGS,
@@ -41,7 +41,6 @@ CHINA = "Asia/Shanghai"
 
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_.年]?(\d\d)[-_.月]?(\d\d)")
 _LOCK = ".import.lock"
-_AHEAD = np.timedelta64(3600, "s")
 _TWINS = 20
 """So many equal readings at equal times in a row of two stations say that they are one."""
 
@@ -90,7 +89,7 @@ def import_readings(
     """
     zone = _zone(folder, timezone)
     source = read_source(path, zone, taken=taken, now=now, provinces=_provinces(folder, zone))
-    _require_past(source, now, path=path, zone=zone)
+    require_past(source.readings, now, zone=zone, where=path.name)
     require_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / _LOCK, what="another import is running", remedy="wait until it has ended"):
@@ -191,15 +190,6 @@ def _taken(path: Path, taken: str, *, zone: tzinfo) -> np.datetime64 | None:
     named = _DATE_IN_NAME.search(path.stem)
     day = instant_of("-".join(named.groups()), zone) if named else None
     return None if day is None else day + np.timedelta64(86_399, "s")
-
-
-def _require_past(source: Source, now: datetime, *, path: Path, zone: tzinfo) -> None:
-    """Raise InputError where readings lie in the future: a wrong year, zone or clock."""
-    late = source.readings.time > utc_of_datetime(now, zone) + _AHEAD
-    if late.any():
-        first = source.readings.time[late].min()
-        what = f"{int(late.sum())} readings lie in the future, the first at {first} UTC"
-        raise InputError(path.name, what, "correct the year, the timezone, or this machine's clock")
 
 
 def _stale(readings: Observations, at: np.datetime64 | None, *, now: datetime) -> tuple[tuple[str, str], ...]:

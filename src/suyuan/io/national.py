@@ -92,7 +92,7 @@ _HEADER = re.compile(r"^(?P<name>.+?)\s*\((?P<unit>[^()]*)\)$")
 class Wide:
     """A table of stations and times taken apart: `readings` is long, in the columns of `suyuan.io.observations`.
 
-    `shown` has station, time, class and status of each row; `stale` rows are more than three days older than the table.
+    `shown` has station, time, class and status of each row.
     """
 
     readings: Table

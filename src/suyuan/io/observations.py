@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.clock import stamped
+from suyuan.clock import clocked, stamped
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.atomic import write_atomically
 from suyuan.io.tables import Column, Table, is_no_number, read_table
-from suyuan.io.times import times_of, timezone_of
+from suyuan.io.times import times_of, timezone_of, utc_of_datetime
 from suyuan.network import Network
 from suyuan.observations import FAIL, GOOD, MISSING, MOST_COMPOSITE_S, SUSPECT, Observations
 from suyuan.substances import determinand, determinands
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+
+_AHEAD = np.timedelta64(3600, "s")
+"""So far ahead a station's clock may be."""
 
 COLUMNS = (
     Column("time", ("时间", "监测时间", "采样时间", "datetime")),
@@ -127,6 +130,18 @@ def readings_in(table: Table, zone: tzinfo, *, network: Network | None) -> Obser
         sample_id=_array(table.text("sample_id")),
         source=table.source,
     )
+
+
+def require_past(readings: Observations, now: datetime, *, zone: tzinfo, where: str = "") -> None:
+    """Raise InputError where readings lie in the future: a wrong year, zone or clock; `where` names them, else their
+    source.
+    """
+    late = readings.time > utc_of_datetime(now, zone) + _AHEAD
+    if late.any():
+        first = clocked(readings.time[late].min(), zone)
+        what = f"{int(late.sum())} readings lie in the future, the first at {first}"
+        remedy = "correct their year, offset or timezone, or this machine's clock"
+        raise InputError(where or readings.source, what, remedy)
 
 
 def _array(text: pd.Series[str]) -> NDArray[np.str_]:

@@ -131,8 +131,11 @@ def results_in(table: Table, zone: tzinfo) -> Wqx:
     named = pd.Series(names, dtype="str")
     factor, plain = _units(unit, cells.text("speciation"), named=named)
     scaled = pd.to_numeric(value.str.lstrip("<>"), errors="coerce") * factor
-    written = value.where(factor == 1.0, scaled.map(lambda v: f"{v:.12g}"))
-    time, without_clock = _times(cells, zone)
+    is_scaled = scaled.notna() & (factor != 1.0)
+    written = value.where(~is_scaled, scaled.map(lambda v: f"{v:.12g}"))
+    sign = value.where(value.str.startswith(("<", ">")), "").str[:1]
+    qualifier = qualifier.where(~is_scaled | (qualifier != ""), sign)
+    time, without_clock = _times(cells, zone, kept=kept)
     flag = cells.text("status").str.lower().eq("rejected").map({True: str(FAIL), False: str(GOOD)})
     columns: dict[str, pd.Series] = {
         "time": pd.Series(pd.DatetimeIndex(time).tz_localize("UTC")),
@@ -203,8 +206,10 @@ def _suffix(text: str) -> str:
     return next((suffix for suffix in _SUFFIXES if text.endswith(suffix)), "")
 
 
-def _times(cells: Table, zone: tzinfo) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Return times in UTC, and where a date had no time of day and noon was taken."""
+def _times(
+    cells: Table, zone: tzinfo, *, kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Return times in UTC, and where a date had no time of day and noon was taken; faults of `kept` rows count."""
     day, clock, code = cells.text("date"), cells.text("clock"), cells.text("zone").str.upper()
     without = (clock == "").to_numpy(bool)
     text = day + " " + clock.where(~without, "12:00:00")
@@ -213,13 +218,15 @@ def _times(cells: Table, zone: tzinfo) -> tuple[NDArray[np.datetime64], NDArray[
         here = (code == name).to_numpy(bool) & ~without
         if here.any():
             found[here] = utc_of(text[here], timezone(timedelta(hours=hours)))
-    unknown = sorted(set(code) - set(_HOURS) - {""})
+    unknown = sorted(set(code[kept]) - set(_HOURS) - {""})
     if unknown:
         raise InputError(
             cells.source, f"the time zone '{unknown[0]}' is not known", f"write one of: {', '.join(_HOURS)}"
         )
     faults = cells.faults(
-        np.isnat(found), text, say=lambda c: (f"time '{c}' cannot be read", "write 2024-07-20 and 08:00:00")
+        np.isnat(found) & kept,
+        text,
+        say=lambda c: (f"time '{c}' cannot be read", "write 2024-07-20 and 08:00:00"),
     )
     if faults:
         raise InputError.of(faults)

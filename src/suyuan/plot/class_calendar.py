@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suyuan.plot.style import INK, styled
 from suyuan.standards.record import Record
+from suyuan.standards.scheme import Scheme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,10 +34,10 @@ def class_calendar(record: Record) -> Figure:
         for row, name in enumerate(rows):
             index = month.class_index if row == 0 else classes.get(name)
             if index is not None:
-                colour = COLOURS[min(index, len(COLOURS) - 1)]
-                axes.add_patch(_square(column, row, colour=colour))
-                label = ">V" if index == len(month.scheme.classes) - 1 else month.scheme.classes[index].id
-                axes.text(column, row, label, ha="center", va="center", fontsize=7, color=INK)
+                axes.add_patch(_square(column, row, colour=class_colour(index, len(month.scheme.classes))))
+                label = _label(month.scheme, index)
+                size = min(7.0, 24.0 / len(label))
+                axes.text(column, row, label, ha="center", va="center", fontsize=size, color=INK)
     axes.set_xlim(-0.55, len(months) - 0.45)
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_xticks(range(len(months)), [month.period for month in months], rotation=90, fontsize=7)
@@ -45,6 +46,21 @@ def class_calendar(record: Record) -> Figure:
     for side in axes.spines.values():
         side.set_visible(False)
     return figure
+
+
+def class_colour(index: int, count: int) -> str:
+    """Return the colour of a class, spread from blue for the best to red for the last of `count` classes.
+
+    >>> class_colour(2, 6), class_colour(1, 2)
+    ('#8fce8f', '#e07a7a')
+    """
+    return COLOURS[round(index * (len(COLOURS) - 1) / max(count - 1, 1))]
+
+
+def _label(scheme: Scheme, index: int) -> str:
+    """Return a class in a square, in either language: >V is worse than V, as the last class has no limits of its own."""
+    is_last = index == len(scheme.classes) - 1
+    return f">{scheme.classes[-2].id}" if is_last and index else scheme.classes[index].id
 
 
 def _square(column: int, row: int, *, colour: str) -> Rectangle:

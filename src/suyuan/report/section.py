@@ -31,7 +31,7 @@ HANDS_OFF = Words(
     "This is for knowing the water. Nothing here is a reason to touch sampling, intake or timing; doing so is fraud.",
 )
 
-WATERS = {"river": Words("河流", "river"), "lake": Words("湖库", "lake")}
+_WATERS = {"river": Words("河流", "river"), "lake": Words("湖库", "lake")}
 
 SHOWN = 24
 """The last so many realtime readings are listed."""
@@ -114,7 +114,7 @@ def section_headline(record: Record) -> Words:
     whole = record.whole
     name, water = (
         whole.section.station,
-        WATERS.get(whole.section.water_type, Words(*[whole.section.water_type] * 2)),
+        _water_words(whole.section.water_type),
     )
     if whole.class_index is None:
         return Words(
@@ -204,7 +204,7 @@ def river_words(river: River) -> Words:
 
 def realtime_headline(found: Realtime) -> Words:
     """Return how many readings were of which class, and the share that reached the target."""
-    name, water = found.section.station, WATERS.get(found.section.water_type, Words("", ""))
+    name, water = found.section.station, _water_words(found.section.water_type)
     judged = int((found.class_index != NOT_JUDGED).sum())
     if not judged:
         return Words(
@@ -258,7 +258,7 @@ def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float
             )
         )
     if fits and fits != found.section.water_type:
-        ours, theirs = WATERS[found.section.water_type], WATERS[fits]
+        ours, theirs = _water_words(found.section.water_type), _water_words(fits)
         said.append(
             Words(
                 f"公布类别用的是{theirs.zh}限值，而本断面记为{ours.zh}。",
@@ -280,6 +280,11 @@ def class_en(scheme: Scheme, index: int) -> str:
         if index == len(scheme.classes) - 1
         else scheme.classes[index].id
     )
+
+
+def _water_words(water_type: str) -> Words:
+    """Return a type of water in words; one of a scheme's own is called as it is there."""
+    return _WATERS.get(water_type, Words(water_type, water_type))
 
 
 def _class_words(scheme: Scheme, index: int) -> Words:

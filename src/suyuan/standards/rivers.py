@@ -55,7 +55,11 @@ def rate_river(assessments: Sequence[Assessment]) -> River:
     good = sum(one.class_index <= scheme.exceedance_class for one in rated if one.class_index is not None)
     beyond = sum(one.class_index == len(scheme.classes) - 1 for one in rated)
     shares = good / len(rated), beyond / len(rated)
-    row = next(r for r in scheme.river_rows if shares[0] >= r.good_at_least and shares[1] < r.beyond_below)
+    rows = (r for r in scheme.river_rows if shares[0] >= r.good_at_least and shares[1] < r.beyond_below)
+    row = next(rows, None)
+    if row is None:
+        what = f"no [[river_grade]] holds for {shares[0]:.0%} good sections and {shares[1]:.0%} beyond all classes"
+        raise InputError(scheme.id, what, "add one to the scheme, or leave out --with")
     return River(rated, counts, row.grade, None, _most_often(rated))
 
 

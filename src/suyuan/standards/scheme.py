@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.substances import determinand
@@ -19,6 +19,16 @@ STATISTICS = ("mean", "hydrogen_mean", "median", "p10", "p90", "p95", "min", "ma
 DEFAULT = "GB3838-2002"
 _SHIPPED = {DEFAULT: "gb3838_2002.toml"}
 _DIRECTIONS = ("at_most", "at_least", "within")
+_FORM = "see docs/standards.md for the form of a scheme"
+_FORMS = {
+    str: "a text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list: [...]",
+    dict: "a table, such as { any = [...] }",
+}
+
+T = TypeVar("T")
 
 Limit = tuple[Decimal | None, Decimal | None]
 """The lowest and highest value of a class, both included; None where there is no such bound."""
@@ -188,139 +198,194 @@ def scheme(name: str = DEFAULT) -> Scheme:
 
 
 def scheme_of(text: str, *, source: str = "scheme") -> Scheme:
-    """Return the scheme that a TOML text describes; raises InputError with every fault of its items.
+    """Return the scheme that a TOML text describes; raises InputError with the file, the entry and the key.
 
     The form is that of `gb3838_2002.toml`, which is shipped. Numbers become decimals, never floats.
     """
     try:
-        data = tomllib.loads(text, parse_float=Decimal)
+        return _scheme(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
-        raise InputError(source, str(error), "see docs/standards.md for the form of a scheme") from error
+        raise InputError(source, str(error), _FORM) from error
+    except InputError as error:
+        raise InputError.of(Fault(source, 0, f.what, f.remedy) for f in error.faults) from error
+
+
+def _scheme(data: Mapping[str, Any]) -> Scheme:
     missing = [key for key in ("id", "version", "class", "item") if not data.get(key)]
     if missing:
-        raise InputError(
-            source, f"the scheme has no {missing[0]}", "see docs/standards.md for the form of a scheme"
-        )
-    classes = tuple(_grade(row) for row in data["class"])
-    water_types = tuple(data.get("water_types", ("river",)))
-    items, faults = [], list[Fault]()
-    for row in data["item"]:
-        try:
-            items.append(_item(row, water_types, count=len(classes) - 1))
-        except InputError as error:
-            faults += [Fault(source, 0, f.what, f.remedy) for f in error.faults]
-    if faults:
-        raise InputError.of(faults)
+        raise InputError("scheme", f"the scheme has no {missing[0]}", _FORM)
+    named = _said(data, "id", str, entry="the scheme")
+    classes = tuple(_each(data, "class", partial(_grade, key="id")))
+    water_types = _said(data, "water_types", list, entry="the scheme", default=["river"])
+    if not water_types or not all(isinstance(water, str) for water in water_types):
+        raise InputError("scheme", f"water_types is {water_types!r}", 'write water_types = ["river", "lake"]')
+    items = _each(data, "item", partial(_item, water_types=water_types, count=len(classes) - 1))
+    name = _said(data, "name", str, entry="the scheme", default=named)
     return Scheme(
-        id=data["id"],
-        name=data.get("name", data["id"]),
-        name_zh=data.get("name_zh", data.get("name", data["id"])),
-        version=data["version"],
+        id=named,
+        name=name,
+        name_zh=_said(data, "name_zh", str, entry="the scheme", default=name),
+        version=_said(data, "version", str, entry="the scheme"),
         classes=classes,
         items=tuple(items),
-        water_types=water_types,
-        selections=_selections(data, items, source=source),
-        rules=tuple(_rule(row) for row in data.get("rule", ())),
-        documents=tuple(map(_document, data.get("document", ()))),
-        exceedance_class=_exceedance_class(data, classes, source=source),
-        few_sections=data.get("few_sections", 1),
-        river_rows=tuple(map(_river_row, data.get("river_grade", ()))),
+        water_types=tuple(water_types),
+        selections=_selections(data, [item.id for item in items]),
+        rules=tuple(_each(data, "rule", _rule)),
+        documents=tuple(_each(data, "document", _document)),
+        exceedance_class=_exceedance_class(data, classes),
+        few_sections=_said(data, "few_sections", int, entry="the scheme", default=1),
+        river_rows=tuple(_each(data, "river_grade", _river_row)),
     )
 
 
-def _exceedance_class(data: Mapping[str, Any], classes: tuple[Grade, ...], *, source: str) -> int:
-    named = data.get("exceedance_class", classes[0].id)
+def _said(row: Mapping[str, Any], key: str, form: type, *, entry: str, default: Any = None) -> Any:
+    """Return what an entry says under a key; raises InputError where that is of another form, or nothing that must be there.
+
+    A `Decimal` is any number.
+    """
+    value = row.get(key, default)
+    if value is None:
+        raise InputError("scheme", f"{entry} has no {key}", f"write {key}; {_FORM}")
+    if form is Decimal:
+        return _number(value, f"{key} of {entry}")
+    if not isinstance(value, form) or (isinstance(value, bool) and form is not bool):
+        raise InputError("scheme", f"{key} of {entry} is {value!r}", f"write {_FORMS[form]}; {_FORM}")
+    return value
+
+
+def _number(value: Any, what: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or Decimal(value).is_nan():
+        raise InputError("scheme", f"{what} is {value!r}", f"write a number without quotes; {_FORM}")
+    return Decimal(value)
+
+
+def _each(data: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any], str], T]) -> list[T]:
+    """Return what `read` makes of every table under a key; raises InputError with every fault of them."""
+    rows = data.get(key, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError("scheme", f"{key} is {rows!r}", f"write [[{key}]] on a line of its own; {_FORM}")
+    found, faults = [], list[Fault]()
+    for number, row in enumerate(rows, start=1):
+        try:
+            found.append(read(row, f"{key} {row.get('id') or row.get('determinand') or number}"))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError.of(faults)
+    return found
+
+
+def _exceedance_class(data: Mapping[str, Any], classes: tuple[Grade, ...]) -> int:
+    named = _said(data, "exceedance_class", str, entry="the scheme", default=classes[0].id)
     ids = [grade.id for grade in classes[:-1]]
     if named not in ids:
         raise InputError(
-            source, f"exceedance_class '{named}' is not a class with limits", nearest(named, ids)
+            "scheme", f"exceedance_class '{named}' is not a class with limits", nearest(named, ids)
         )
     return ids.index(named)
 
 
-def _grade(row: Mapping[str, Any]) -> Grade:
-    words = row.get("grade", row.get("id", ""))
-    return Grade(row.get("id", words), row.get("label", row.get("id", "")), words, row.get("grade_zh", words))
+def _grade(row: Mapping[str, Any], entry: str, *, key: str) -> Grade:
+    """Return a class, which must have an id, or a state of a river, which must have its words: `key` says which."""
+    text = _said(row, key, str, entry=entry)
+    named = _said(row, "id", str, entry=entry, default=text)
+    label = _said(row, "label", str, entry=entry, default=row.get("id", ""))
+    words = _said(row, "grade", str, entry=entry, default=named)
+    return Grade(named, label, words, _said(row, "grade_zh", str, entry=entry, default=words))
 
 
-def _document(row: Mapping[str, Any]) -> Document:
+def _document(row: Mapping[str, Any], entry: str) -> Document:
+    named, checked = (_said(row, key, str, entry=entry) for key in ("id", "checked"))
     title = row.get("title_zh", row.get("title", ""))
-    return Document(row["id"], title, row.get("issued", ""), row["checked"], row.get("says", ""))
+    return Document(named, title, row.get("issued", ""), checked, row.get("says", ""))
 
 
-def _rule(row: Mapping[str, Any]) -> Rule:
-    return Rule(row["id"], row["says"], row["source"], row["checked"], row.get("says_zh", row["says"]))
+def _rule(row: Mapping[str, Any], entry: str) -> Rule:
+    named, says, source, checked = (
+        _said(row, key, str, entry=entry) for key in ("id", "says", "source", "checked")
+    )
+    return Rule(named, says, source, checked, _said(row, "says_zh", str, entry=entry, default=says))
 
 
-def _river_row(row: Mapping[str, Any]) -> RiverRow:
-    return RiverRow(_grade(row), float(row.get("good_at_least", 0)), float(row.get("beyond_below", "inf")))
+def _river_row(row: Mapping[str, Any], entry: str) -> RiverRow:
+    good = _said(row, "good_at_least", Decimal, entry=entry, default=0)
+    beyond = _said(row, "beyond_below", Decimal, entry=entry, default=Decimal("inf"))
+    return RiverRow(_grade(row, entry, key="grade"), float(good), float(beyond))
 
 
-def _selections(data: Mapping[str, Any], items: list[Item], *, source: str) -> dict[str, Selection]:
-    ids = [item.id for item in items]
-    given = data.get("selection", {"all": {"items": ids, "says": "all items", "source": "", "checked": ""}})
+def _selections(data: Mapping[str, Any], ids: list[str]) -> dict[str, Selection]:
+    given = _said(data, "selection", dict, entry="the scheme", default={}) or {
+        "all": {"items": ids, "says": "all items"}
+    }
     found = {}
-    for name, row in given.items():
-        for item in row["items"]:
+    for name in given:
+        row = _said(given, name, dict, entry="selection")
+        entry = f"selection '{name}'"
+        items = _said(row, "items", list, entry=entry)
+        for item in items:
             if item not in ids:
-                what = f"selection '{name}' names the item '{item}'"
-                raise InputError(source, what, nearest(item, ids))
+                raise InputError("scheme", f"{entry} names the item '{item}'", nearest(str(item), ids))
         rule = Rule(name, row.get("says", ""), row.get("source", ""), row.get("checked", ""))
-        found[name] = Selection(name, tuple(row["items"]), rule)
+        found[name] = Selection(name, tuple(items), rule)
     return found
 
 
-def _item(row: Mapping[str, Any], water_types: tuple[str, ...], *, count: int) -> Item:
-    known = determinand(row["determinand"]).id
-    name, statistic = row.get("id", known), row.get("statistic", "mean")
+def _item(row: Mapping[str, Any], entry: str, *, water_types: Sequence[str], count: int) -> Item:
+    known = determinand(_said(row, "determinand", str, entry=entry)).id
+    statistic = _said(row, "statistic", str, entry=entry, default="mean")
     if statistic not in STATISTICS:
         raise InputError(
-            "scheme", f"item {name}: '{statistic}' is not a statistic", nearest(statistic, STATISTICS)
+            "scheme", f"{entry}: '{statistic}' is not a statistic", nearest(statistic, STATISTICS)
         )
     given = [key for key in _DIRECTIONS if key in row]
     if len(given) != 1:
-        what = f"item {name} has {len(given)} of {', '.join(_DIRECTIONS)}"
+        what = f"{entry} has {len(given)} of {', '.join(_DIRECTIONS)}"
         raise InputError("scheme", what, "give its limits by one of them")
-    if "decimals" not in row:
-        raise InputError("scheme", f"item {name} has no decimals", "say to how many its value is rounded")
-    limits = _limits(row[given[0]], given[0], name=name, water_types=water_types, count=count)
+    decimals = _said(row, "decimals", int, entry=entry)
+    saturation = _said(row, "best_class_also_by_saturation", Decimal, entry=entry, default=0)
+    by_factor = given[0] == "at_most"
     return Item(
-        id=name,
+        id=_said(row, "id", str, entry=entry, default=known),
         determinand=known,
         statistic=statistic,
-        limits=limits,
-        decimals=row["decimals"],
-        shown_decimals=row.get("shown_decimals", row["decimals"]),
+        limits=_limits(row, given[0], entry=entry, water_types=water_types, count=count),
+        decimals=decimals,
+        shown_decimals=_said(row, "shown_decimals", int, entry=entry, default=decimals),
         clause=row.get("clause", ""),
-        has_exceedance_factor=row.get("has_exceedance_factor", given[0] == "at_most"),
-        is_named_first=row.get("is_named_first", False),
-        best_class_also_by_saturation=float(row.get("best_class_also_by_saturation", 0)),
+        has_exceedance_factor=_said(row, "has_exceedance_factor", bool, entry=entry, default=by_factor),
+        is_named_first=_said(row, "is_named_first", bool, entry=entry, default=False),
+        best_class_also_by_saturation=float(saturation),
     )
 
 
 def _limits(
-    given: Mapping[str, Any], direction: str, *, name: str, water_types: tuple[str, ...], count: int
+    item: Mapping[str, Any], direction: str, *, entry: str, water_types: Sequence[str], count: int
 ) -> dict[str, tuple[Limit, ...]]:
+    given = _said(item, direction, dict, entry=entry)
     found = {}
     for water in given:
         if water != "any" and water not in water_types:
-            what = f"item {name} has limits for the water type '{water}'"
+            what = f"{entry} has limits for the water type '{water}'"
             raise InputError("scheme", what, nearest(water, list(water_types)))
     for water in water_types:
-        row = given.get(water, given.get("any"))
-        if row is None:
+        key = water if water in given else "any"
+        if key not in given:
             continue
+        row = _said(given, key, list, entry=f"{direction} of {entry}")
         if len(row) != count:
-            what = f"item {name} has {len(row)} limits for {water}, where {count} classes have limits"
+            what = f"{entry} has {len(row)} limits for {water}, where {count} classes have limits"
             raise InputError("scheme", what, "give one for every class but the last")
-        found[water] = tuple(_limit(cell, direction) for cell in row)
+        found[water] = tuple(_limit(cell, direction, f"a limit of {entry} for {water}") for cell in row)
     return found
 
 
-def _limit(cell: Any, direction: str) -> Limit:
+def _limit(cell: Any, direction: str, what: str) -> Limit:
     if direction == "within":
-        return Decimal(cell[0]), Decimal(cell[1])
-    return (Decimal(cell), None) if direction == "at_least" else (None, Decimal(cell))
+        if not isinstance(cell, list) or len(cell) != 2:
+            raise InputError("scheme", f"{what} is {cell!r}", "write the lowest and the highest: [6, 9]")
+        return _number(cell[0], what), _number(cell[1], what)
+    bound = _number(cell, what)
+    return (bound, None) if direction == "at_least" else (None, bound)
 
 
 def _plain_class(text: str) -> str:
