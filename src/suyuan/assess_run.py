@@ -164,7 +164,7 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     if ask.along:
         others = [
             _record(given, one, periods=periods, ask=ask).whole
-            for one in _distinct(given, section, ask.along)
+            for one in _distinct(given, section, along=ask.along)
         ]
         river = rate_river([record.whole, *others])
     project = given.project
@@ -308,7 +308,7 @@ def _named_once(readings: Observations, sections: Sequence[Section]) -> Observat
     return replace(readings, station=station)
 
 
-def _distinct(given: _Given, first: Section, along: Sequence[str]) -> tuple[Section, ...]:
+def _distinct(given: _Given, first: Section, *, along: Sequence[str]) -> tuple[Section, ...]:
     """Return the further sections of a river; raises InputError where one is named twice, under whatever name."""
     others = tuple(_section(given, name) for name in along)
     if len({first.station, *(one.station for one in others)}) < 1 + len(others):

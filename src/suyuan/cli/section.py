@@ -92,9 +92,7 @@ def assess(  # noqa: PLR0913  (a verb's arguments are its options)
     spoken = language(lang)
     ask = AssessAsk(station, period, tuple(along or ()), scheme, uses_suspect=with_suspect)
     if realtime:
-        if out is not None:
-            raise InputError("--out", "realtime classes have no page", "leave it out, or --realtime")
-        _classify(folder, ask, as_json=as_json, lang=spoken)
+        _classify(folder, ask, out=out, as_json=as_json, lang=spoken)
         return
     assessed = assess_folder(folder, ask, now=this_moment())
     if out is not None:
@@ -102,10 +100,12 @@ def assess(  # noqa: PLR0913  (a verb's arguments are its options)
     _show_assessed(assessed, files if out else (), as_json=as_json, lang=spoken)
 
 
-def _classify(folder: Path, ask: AssessAsk, *, as_json: bool, lang: Lang) -> None:
+def _classify(folder: Path, ask: AssessAsk, *, out: Path | None, as_json: bool, lang: Lang) -> None:
     """Class every reading and show the counts and the last ones."""
     from suyuan.assess_run import classify_folder
 
+    if out is not None:
+        raise InputError("--out", "realtime classes have no page", "leave it out, or --realtime")
     classified = classify_folder(folder, ask, now=this_moment())
     if as_json:
         typer.echo(json.dumps(classified.to_dict(), ensure_ascii=False, indent=1))

@@ -130,11 +130,7 @@ def results_in(table: Table, zone: tzinfo) -> Wqx:
         raise InputError(table.source, what, "see docs/tables/determinands.md for those that are known")
     named = pd.Series(names, dtype="str")
     factor, plain = _units(unit, cells.text("speciation"), named=named)
-    scaled = pd.to_numeric(value.str.lstrip("<>"), errors="coerce") * factor
-    is_scaled = scaled.notna() & (factor != 1.0)
-    written = value.where(~is_scaled, scaled.map(lambda v: f"{v:.12g}"))
-    sign = value.where(value.str.startswith(("<", ">")), "").str[:1]
-    qualifier = qualifier.where(~is_scaled | (qualifier != ""), sign)
+    written, qualifier = _converted(value, qualifier, factor=factor)
     time, without_clock = _times(cells, zone, kept=kept)
     flag = cells.text("status").str.lower().eq("rejected").map({True: str(FAIL), False: str(GOOD)})
     columns: dict[str, pd.Series] = {
@@ -200,6 +196,19 @@ def _units(
     plain = stripped.map(_UNITS).fillna(stripped)
     is_own = (stripped == "").to_numpy(bool) & (named == "pH").to_numpy(bool)
     return factor, plain.where(~is_own, "1")
+
+
+def _converted(
+    value: pd.Series[str], qualifier: pd.Series[str], *, factor: NDArray[np.float64]
+) -> tuple[pd.Series[str], pd.Series[str]]:
+    """Return values times their factors, and qualifiers, to which the sign before a value that is converted goes."""
+    import pandas as pd
+
+    scaled = pd.to_numeric(value.str.lstrip("<>"), errors="coerce") * factor
+    is_scaled = scaled.notna() & (factor != 1.0)
+    sign = value.where(value.str.startswith(("<", ">")), "").str[:1]
+    written = value.where(~is_scaled, scaled.map(lambda v: f"{v:.12g}"))
+    return written, qualifier.where(~is_scaled | (qualifier != ""), sign)
 
 
 def _suffix(text: str) -> str:

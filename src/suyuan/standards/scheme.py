@@ -214,31 +214,31 @@ def _scheme(data: Mapping[str, Any]) -> Scheme:
     missing = [key for key in ("id", "version", "class", "item") if not data.get(key)]
     if missing:
         raise InputError("scheme", f"the scheme has no {missing[0]}", _FORM)
-    named = _said(data, "id", str, entry="the scheme")
-    classes = tuple(_each(data, "class", partial(_grade, key="id")))
-    water_types = _said(data, "water_types", list, entry="the scheme", default=["river"])
+    named = _said(data, "id", form=str, entry="the scheme")
+    classes = tuple(_each(data, "class", read=partial(_grade, key="id")))
+    water_types = _said(data, "water_types", form=list, entry="the scheme", default=["river"])
     if not water_types or not all(isinstance(water, str) for water in water_types):
         raise InputError("scheme", f"water_types is {water_types!r}", 'write water_types = ["river", "lake"]')
-    items = _each(data, "item", partial(_item, water_types=water_types, count=len(classes) - 1))
-    name = _said(data, "name", str, entry="the scheme", default=named)
+    items = _each(data, "item", read=partial(_item, water_types=water_types, count=len(classes) - 1))
+    name = _said(data, "name", form=str, entry="the scheme", default=named)
     return Scheme(
         id=named,
         name=name,
-        name_zh=_said(data, "name_zh", str, entry="the scheme", default=name),
-        version=_said(data, "version", str, entry="the scheme"),
+        name_zh=_said(data, "name_zh", form=str, entry="the scheme", default=name),
+        version=_said(data, "version", form=str, entry="the scheme"),
         classes=classes,
         items=tuple(items),
         water_types=tuple(water_types),
         selections=_selections(data, [item.id for item in items]),
-        rules=tuple(_each(data, "rule", _rule)),
-        documents=tuple(_each(data, "document", _document)),
+        rules=tuple(_each(data, "rule", read=_rule)),
+        documents=tuple(_each(data, "document", read=_document)),
         exceedance_class=_exceedance_class(data, classes),
-        few_sections=_said(data, "few_sections", int, entry="the scheme", default=1),
-        river_rows=tuple(_each(data, "river_grade", _river_row)),
+        few_sections=_said(data, "few_sections", form=int, entry="the scheme", default=1),
+        river_rows=tuple(_each(data, "river_grade", read=_river_row)),
     )
 
 
-def _said(row: Mapping[str, Any], key: str, form: type, *, entry: str, default: Any = None) -> Any:
+def _said(row: Mapping[str, Any], key: str, *, form: type, entry: str, default: Any = None) -> Any:
     """Return what an entry says under a key; raises InputError where that is of another form, or nothing that must be there.
 
     A `Decimal` is any number.
@@ -259,7 +259,7 @@ def _number(value: Any, what: str) -> Decimal:
     return Decimal(value)
 
 
-def _each(data: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any], str], T]) -> list[T]:
+def _each(data: Mapping[str, Any], key: str, *, read: Callable[[Mapping[str, Any], str], T]) -> list[T]:
     """Return what `read` makes of every table under a key; raises InputError with every fault of them."""
     rows = data.get(key, [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -276,7 +276,7 @@ def _each(data: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any], 
 
 
 def _exceedance_class(data: Mapping[str, Any], classes: tuple[Grade, ...]) -> int:
-    named = _said(data, "exceedance_class", str, entry="the scheme", default=classes[0].id)
+    named = _said(data, "exceedance_class", form=str, entry="the scheme", default=classes[0].id)
     ids = [grade.id for grade in classes[:-1]]
     if named not in ids:
         raise InputError(
@@ -287,41 +287,41 @@ def _exceedance_class(data: Mapping[str, Any], classes: tuple[Grade, ...]) -> in
 
 def _grade(row: Mapping[str, Any], entry: str, *, key: str) -> Grade:
     """Return a class, which must have an id, or a state of a river, which must have its words: `key` says which."""
-    text = _said(row, key, str, entry=entry)
-    named = _said(row, "id", str, entry=entry, default=text)
-    label = _said(row, "label", str, entry=entry, default=row.get("id", ""))
-    words = _said(row, "grade", str, entry=entry, default=named)
-    return Grade(named, label, words, _said(row, "grade_zh", str, entry=entry, default=words))
+    text = _said(row, key, form=str, entry=entry)
+    named = _said(row, "id", form=str, entry=entry, default=text)
+    label = _said(row, "label", form=str, entry=entry, default=row.get("id", ""))
+    words = _said(row, "grade", form=str, entry=entry, default=named)
+    return Grade(named, label, words, _said(row, "grade_zh", form=str, entry=entry, default=words))
 
 
 def _document(row: Mapping[str, Any], entry: str) -> Document:
-    named, checked = (_said(row, key, str, entry=entry) for key in ("id", "checked"))
+    named, checked = (_said(row, key, form=str, entry=entry) for key in ("id", "checked"))
     title = row.get("title_zh", row.get("title", ""))
     return Document(named, title, row.get("issued", ""), checked, row.get("says", ""))
 
 
 def _rule(row: Mapping[str, Any], entry: str) -> Rule:
     named, says, source, checked = (
-        _said(row, key, str, entry=entry) for key in ("id", "says", "source", "checked")
+        _said(row, key, form=str, entry=entry) for key in ("id", "says", "source", "checked")
     )
-    return Rule(named, says, source, checked, _said(row, "says_zh", str, entry=entry, default=says))
+    return Rule(named, says, source, checked, _said(row, "says_zh", form=str, entry=entry, default=says))
 
 
 def _river_row(row: Mapping[str, Any], entry: str) -> RiverRow:
-    good = _said(row, "good_at_least", Decimal, entry=entry, default=0)
-    beyond = _said(row, "beyond_below", Decimal, entry=entry, default=Decimal("inf"))
+    good = _said(row, "good_at_least", form=Decimal, entry=entry, default=0)
+    beyond = _said(row, "beyond_below", form=Decimal, entry=entry, default=Decimal("inf"))
     return RiverRow(_grade(row, entry, key="grade"), float(good), float(beyond))
 
 
 def _selections(data: Mapping[str, Any], ids: list[str]) -> dict[str, Selection]:
-    given = _said(data, "selection", dict, entry="the scheme", default={}) or {
+    given = _said(data, "selection", form=dict, entry="the scheme", default={}) or {
         "all": {"items": ids, "says": "all items"}
     }
     found = {}
     for name in given:
-        row = _said(given, name, dict, entry="selection")
+        row = _said(given, name, form=dict, entry="selection")
         entry = f"selection '{name}'"
-        items = _said(row, "items", list, entry=entry)
+        items = _said(row, "items", form=list, entry=entry)
         for item in items:
             if item not in ids:
                 raise InputError("scheme", f"{entry} names the item '{item}'", nearest(str(item), ids))
@@ -331,8 +331,8 @@ def _selections(data: Mapping[str, Any], ids: list[str]) -> dict[str, Selection]
 
 
 def _item(row: Mapping[str, Any], entry: str, *, water_types: Sequence[str], count: int) -> Item:
-    known = determinand(_said(row, "determinand", str, entry=entry)).id
-    statistic = _said(row, "statistic", str, entry=entry, default="mean")
+    known = determinand(_said(row, "determinand", form=str, entry=entry)).id
+    statistic = _said(row, "statistic", form=str, entry=entry, default="mean")
     if statistic not in STATISTICS:
         raise InputError(
             "scheme", f"{entry}: '{statistic}' is not a statistic", nearest(statistic, STATISTICS)
@@ -341,19 +341,19 @@ def _item(row: Mapping[str, Any], entry: str, *, water_types: Sequence[str], cou
     if len(given) != 1:
         what = f"{entry} has {len(given)} of {', '.join(_DIRECTIONS)}"
         raise InputError("scheme", what, "give its limits by one of them")
-    decimals = _said(row, "decimals", int, entry=entry)
-    saturation = _said(row, "best_class_also_by_saturation", Decimal, entry=entry, default=0)
+    decimals = _said(row, "decimals", form=int, entry=entry)
+    saturation = _said(row, "best_class_also_by_saturation", form=Decimal, entry=entry, default=0)
     by_factor = given[0] == "at_most"
     return Item(
-        id=_said(row, "id", str, entry=entry, default=known),
+        id=_said(row, "id", form=str, entry=entry, default=known),
         determinand=known,
         statistic=statistic,
         limits=_limits(row, given[0], entry=entry, water_types=water_types, count=count),
         decimals=decimals,
-        shown_decimals=_said(row, "shown_decimals", int, entry=entry, default=decimals),
+        shown_decimals=_said(row, "shown_decimals", form=int, entry=entry, default=decimals),
         clause=row.get("clause", ""),
-        has_exceedance_factor=_said(row, "has_exceedance_factor", bool, entry=entry, default=by_factor),
-        is_named_first=_said(row, "is_named_first", bool, entry=entry, default=False),
+        has_exceedance_factor=_said(row, "has_exceedance_factor", form=bool, entry=entry, default=by_factor),
+        is_named_first=_said(row, "is_named_first", form=bool, entry=entry, default=False),
         best_class_also_by_saturation=float(saturation),
     )
 
@@ -361,7 +361,7 @@ def _item(row: Mapping[str, Any], entry: str, *, water_types: Sequence[str], cou
 def _limits(
     item: Mapping[str, Any], direction: str, *, entry: str, water_types: Sequence[str], count: int
 ) -> dict[str, tuple[Limit, ...]]:
-    given = _said(item, direction, dict, entry=entry)
+    given = _said(item, direction, form=dict, entry=entry)
     found = {}
     for water in given:
         if water != "any" and water not in water_types:
@@ -371,15 +371,15 @@ def _limits(
         key = water if water in given else "any"
         if key not in given:
             continue
-        row = _said(given, key, list, entry=f"{direction} of {entry}")
+        row = _said(given, key, form=list, entry=f"{direction} of {entry}")
         if len(row) != count:
             what = f"{entry} has {len(row)} limits for {water}, where {count} classes have limits"
             raise InputError("scheme", what, "give one for every class but the last")
-        found[water] = tuple(_limit(cell, direction, f"a limit of {entry} for {water}") for cell in row)
+        found[water] = tuple(_limit(cell, direction, what=f"a limit of {entry} for {water}") for cell in row)
     return found
 
 
-def _limit(cell: Any, direction: str, what: str) -> Limit:
+def _limit(cell: Any, direction: str, *, what: str) -> Limit:
     if direction == "within":
         if not isinstance(cell, list) or len(cell) != 2:
             raise InputError("scheme", f"{what} is {cell!r}", "write the lowest and the highest: [6, 9]")
