@@ -168,7 +168,8 @@ def test_the_density_of_readings_is_that_of_a_normal():
     events = Unrest(
         np.exp(-(((np.arange(size) - 0.5 * size) / 9.0) ** 2))[None],
         np.full((len(blocks), 1), 0.4),
-        np.array(["S +36 h"]),
+        np.array(["S"]),
+        np.array([36.0]),
         np.ones((size, size)),
         np.array([-3.0]),
     )

@@ -42,7 +42,7 @@ def possible(course: np.ndarray, expected: float) -> Courses:
     """Return events of these courses (event, receptor), any as likely as the other, which do not err."""
     count, receptors = course.shape
     each = np.full(count, expected / count)
-    return Courses(course, each, np.full(count, "S +0 h"), np.ones((receptors, receptors)))
+    return Courses(course, each, np.full(count, "S"), np.zeros(count), np.ones((receptors, receptors)))
 
 
 @cache
@@ -68,6 +68,17 @@ def test_events_at_a_station_leave_the_others_alone():
     assert alone.max() == 1.0
 
 
+def test_every_event_at_a_station_begins_at_the_hour_that_it_says():
+    receptors = worlds.meeting().matrix.receptors
+    hours = (receptors.time - receptors.time.min()) / np.timedelta64(1, "h")
+    own = np.isin(courses().name, np.unique(receptors.station))
+    began = [hours[course > 0.0].min() for course in courses().course[own]]
+    assert courses().begin[own].tolist() == pytest.approx(began)
+    others = {"*", *(f"boundary:{name}" for name in worlds.meeting().matrix.boundaries)}
+    assert set(courses().name[~own].tolist()) <= others
+    assert own.any()
+
+
 def test_a_calm_background_has_no_events():
     given = problem(CALM)
     assert len(given.restless(no_plumes(given.blocks)).unrest.course) == 0
@@ -82,6 +93,8 @@ def test_a_jump_is_found_at_its_station_and_hour_in_its_determinands():
     assert set(receptors.station[on]) == {"S"}
     began = receptors.time[on].min()
     assert abs(began - (networks.START + np.timedelta64(60, "h"))) <= np.timedelta64(1, "h")
+    assert unrest.name[0] == "S"
+    assert unrest.begin[0] == (began - receptors.time.min()) / np.timedelta64(1, "h")
     assert unrest.size[:, 0].nonzero()[0].tolist() == [0, 2]
 
 

@@ -189,9 +189,10 @@ def moved_notes(problem: Problem, verdict: Verdict) -> tuple[Note, ...]:
     names = np.array([block.substance.determinand.id for block in problem.blocks])
     events: dict[str, float] = {}
     for unrest in told:
-        for name, size in zip(unrest.name.tolist(), unrest.size.T, strict=True):
-            hours = float(name.split()[-2])
-            events[f"{', '.join(names[size > 0.0])} @ {name}"] = hours
+        for place, begin, size in zip(
+            unrest.name.tolist(), unrest.begin.tolist(), unrest.size.T, strict=True
+        ):
+            events[f"{', '.join(names[size > 0.0])} @ {place} {begin:+.0f} h"] = begin
     notes = [Note("moved", {"events": "; ".join(sorted(events, key=lambda e: events[e]))})] if events else []
     count, usual = len(verdict.believed.unrest.course), float(problem.courses.expected.sum())
     if poisson.sf(count - 1, usual) < RESTLESS:

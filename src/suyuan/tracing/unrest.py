@@ -57,20 +57,26 @@ MUCH_ALIKE = 0.5
 class Courses:
     """Events that may be: `course` (event, receptor) at unit amplitude, and how many of each are `expected` (event,).
 
-    `name` (event,) tells where and when each begins: the station, `*` for all, or the boundary, and hours after the first
-    reading. `likeness` (receptor, receptor) is what an event's covariance between receptors is over the product of its courses
-    there.
+    `name` (event,) tells where each begins: the station, `*` for all, or the boundary; `begin` (event,) when, in hours after the
+    first reading. `likeness` (receptor, receptor) is what an event's covariance between receptors is over the product of its
+    courses there.
     """
 
     course: Array
     expected: Array
     name: NDArray[np.str_]
+    begin: Array
     likeness: Array
 
     def none(self, substances: int) -> Unrest:
         """Return no events at all, in so many substances."""
         return Unrest(
-            self.course[:0], np.empty((substances, 0)), self.name[:0], self.likeness, log_prior=np.empty(0)
+            self.course[:0],
+            np.empty((substances, 0)),
+            self.name[:0],
+            self.begin[:0],
+            self.likeness,
+            log_prior=np.empty(0),
         )
 
 
@@ -100,11 +106,12 @@ def courses_of(matrix: SourceReceptorMatrix) -> Courses:
         families.append(_Family.of(f"boundary:{name}", each, course=course, expected=expected))
     same = receptors.station[:, None] == receptors.station[None, :]
     likeness = 1.0 + ROUGH**2 * same * np.exp(-np.abs(time[:, None] - time[None, :]) / ROUGH_S)
-    course, expected, name = (
-        np.concatenate([getattr(one, part) for one in families]) for part in ("course", "expected", "name")
+    course, expected, name, begin = (
+        np.concatenate([getattr(one, part) for one in families])
+        for part in ("course", "expected", "name", "begin")
     )
     seen = course.max(axis=1) > LEAST_COURSE
-    return Courses(course[seen], expected[seen], name[seen], likeness)
+    return Courses(course[seen], expected[seen], name[seen], begin[seen], likeness)
 
 
 @dataclass(frozen=True)
@@ -114,11 +121,13 @@ class _Family:
     course: Array
     expected: Array
     name: NDArray[np.str_]
+    begin: Array
 
     @classmethod
     def of(cls, place: str, begins: Array, *, course: Array, expected: float) -> _Family:
-        name = np.array([f"{place} {begin / HOUR_S:+.0f} h" for begin in begins])
-        return cls(course, np.full(len(course), expected / max(len(course), 1)), name)
+        """Return events at a place that begin so many seconds after the first reading, (event,)."""
+        each = np.full(len(course), expected / max(len(course), 1))
+        return cls(course, each, np.full(len(course), place), begins / HOUR_S)
 
 
 def _begun(time: Array, begins: Array) -> Array:
@@ -132,13 +141,14 @@ def _begun(time: Array, begins: Array) -> Array:
 class Unrest:
     """The events found: `course` (event, receptor), the standard deviations `size` (substance, event) of their amplitudes.
 
-    `name` (event,) and `likeness` as of Courses; `log_prior` (event,) is the log prior of each, those as good in its place
-    counted with it.
+    `name` and `begin` (event,) and `likeness` as of Courses; `log_prior` (event,) is the log prior of each, those as good in its
+    place counted with it.
     """
 
     course: Array
     size: Array
     name: NDArray[np.str_]
+    begin: Array
     likeness: Array
     log_prior: Array
 
@@ -148,6 +158,7 @@ class Unrest:
             np.concatenate([self.course, courses.course[event : event + 1]]),
             np.concatenate([self.size, size[:, None]], axis=1),
             np.append(self.name, courses.name[event]),
+            np.append(self.begin, courses.begin[event]),
             self.likeness,
             np.append(self.log_prior, log_prior),
         )
@@ -160,6 +171,7 @@ class Unrest:
             course=self.course[others],
             size=self.size[:, others],
             name=self.name[others],
+            begin=self.begin[others],
             log_prior=self.log_prior[others],
         )
 
