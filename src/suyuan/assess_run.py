@@ -160,6 +160,7 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     section = _section(given, ask.station)
     periods = _periods(given, section, text=ask.period)
     record = _unfinished(_record(given, section, periods=periods, ask=ask), now, zone=given.project.zone)
+    record = _beside_published(record, given, folder=Path(folder))
     river = None
     if ask.along:
         others = [
@@ -298,6 +299,19 @@ def _unfinished(record: Record, now: datetime, *, zone: tzinfo) -> Record:
         return record
     note = Note("unfinished", (clocked(moment, zone),))
     return replace(record, whole=replace(record.whole, notes=(note, *record.whole.notes)))
+
+
+def _beside_published(record: Record, given: _Given, *, folder: Path) -> Record:
+    """Return a record that says where the classes published for its section, of all times, fit another type of water."""
+    shown = published_classes(folder, zone=given.project.zone)
+    if shown is None:
+        return record
+    found = classify(given.observations, record.section, scheme=given.rules)
+    fits = water_type_of_classes(found, published_of(shown, found))
+    if fits in ("", record.section.water_type):
+        return record
+    note = Note("published_fits", (fits, record.section.water_type))
+    return replace(record, whole=replace(record.whole, notes=(*record.whole.notes, note)))
 
 
 def _named_once(readings: Observations, sections: Sequence[Section]) -> Observations:

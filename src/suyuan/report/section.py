@@ -12,8 +12,9 @@ import numpy as np
 
 from suyuan.clock import dated
 from suyuan.report.figures import Lang
+from suyuan.report.section_notes import WATERS, note_sentence
 from suyuan.report.words import Words
-from suyuan.standards.assessment import Assessment, Judged, Note
+from suyuan.standards.assessment import Assessment, Judged, water_assumed
 from suyuan.standards.lakes import Trophic, algal_grades
 from suyuan.standards.published import Miss
 from suyuan.standards.realtime import NOT_JUDGED, Classes, Realtime
@@ -30,8 +31,6 @@ HANDS_OFF = Words(
     "本结果只用于了解水质。任何结论都不得作为干预采样、取水口或监测时间的理由；这样做是造假。",
     "This is for knowing the water. Nothing here is a reason to touch sampling, intake or timing; doing so is fraud.",
 )
-
-WATERS = {"river": Words("河流", "river"), "lake": Words("湖库", "lake")}
 
 SHOWN = 24
 """The last so many realtime readings are listed."""
@@ -62,41 +61,6 @@ _REALTIME_HEADINGS = (
     Words("公布类别", "published"),
 )
 _YES, _NO = Words("是", "yes"), Words("否", "no")
-
-_NOTES = {
-    "nothing_judged": Words("{0} 在 {1} 没有可用于评价的读数。", "{0} has no reading to judge in {1}."),
-    "unfinished": Words(
-        "时段尚未结束：这是截至 {0} 的类别。", "The period is not over: this is its class so far, at {0}."
-    ),
-    "no_target": Words(
-        '断面 {0} 没有目标类别，因此不判断达标：在监测点图层写 target_class，或在 suyuan.toml 写 [sections."{0}"]。',
-        "Section {0} has no target class, so compliance is not judged: write target_class in the layer stations, or "
-        '[sections."{0}"] in suyuan.toml.',
-    ),
-    "few_readings": Words(
-        "读数偏少（{0}）。官方要求的最少有效读数本程序未能查到，请自行核对。",
-        "Few readings ({0}). What the official minimum is could not be found out; check it yourself.",
-    ),
-    "missing_items": Words(
-        "没有读数、未参与评价的指标：{0}。类别只就参评指标而言。",
-        "Items without readings, not judged: {0}. The class is that of the judged items alone.",
-    ),
-    "left_out": Words(
-        "{0} 个带标识的读数（维护、存疑、不合格）未采用；--with-suspect 采用维护和存疑的。",
-        "{0} flagged readings (maintenance, suspect, fail) were left out; --with-suspect takes those not failed.",
-    ),
-    "above_range": Words(
-        "{0} 有超量程读数：均值是下限。", "{0} has readings above range: its mean is a least one."
-    ),
-    "oxygen_saturation": Words(
-        "溶解氧按浓度不到Ⅰ类，但平均饱和率 {0}（标准也认 {1}；按海平面气压估算）。",
-        "Oxygen misses class I by concentration; its mean saturation is {0} (the standard also accepts {1}; at sea level).",
-    ),
-    "months_without": Words("没有读数的月份：{0}。", "Months without readings: {0}."),
-    "unverified": Words(
-        "未与原文核对的规则（凭记忆）：{1}", "A rule from memory, not compared with its source: {0}"
-    ),
-}
 
 _CAUSES = {
     "other water": Words("公布类别用了另一类水体的限值", "published by the limits of another water"),
@@ -164,12 +128,6 @@ def items_table(whole: Assessment, lang: Lang) -> Table:
 def months_table(record: Record, lang: Lang) -> Table:
     """Return the months of a record as a table for the terminal."""
     return _table(MONTH_HEADINGS, month_rows(record), lang=lang, right=set())
-
-
-def note_sentence(note: Note) -> Words:
-    """Return a note in a sentence."""
-    words = _NOTES[note.code]
-    return Words(words.zh.format(*note.values), words.en.format(*note.values))
 
 
 def record_words(record: Record) -> list[Words]:
@@ -244,7 +202,7 @@ def realtime_table(found: Realtime, published: Classes, *, zone: tzinfo, lang: L
 
 def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float, fits: str) -> list[Words]:
     """Return how far published classes agree, why not, and whether they were made with the limits of another water."""
-    said = []
+    said = [note_sentence(note) for note in water_assumed(found.section)]
     if not np.isnan(agreement):
         causes = [(cause, sum(m.cause == cause for m in missed)) for cause in _CAUSES]
         zh = "；".join(f"{_CAUSES[c].zh} {n}" for c, n in causes if n)
@@ -261,8 +219,8 @@ def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float
         ours, theirs = WATERS[found.section.water_type], WATERS[fits]
         said.append(
             Words(
-                f"公布类别用的是{theirs.zh}限值，而本断面记为{ours.zh}。",
-                f"The published classes were made with the limits of a {theirs.en}; this section is written down as a {ours.en}.",
+                f"公布类别用的是{theirs.zh}限值，而本断面按{ours.zh}评价。",
+                f"The published classes were made with the limits of a {theirs.en}; this section is judged as a {ours.en}.",
             )
         )
     return [*said, _scheme_words(found.scheme, found.mode), HANDS_OFF]

@@ -268,9 +268,10 @@ def _severity(one: Judged) -> tuple[bool, int, Decimal]:
 
 
 def _notes(found: Assessment) -> tuple[Note, ...]:
-    notes = []
+    notes: list[Note] = []
+    notes += water_assumed(found.section)
     if not found.judged:
-        return (Note(NOTHING_JUDGED, (found.section.station, found.period)),)
+        return (*notes, Note(NOTHING_JUDGED, (found.section.station, found.period)))
     if not found.section.target_class:
         notes.append(Note("no_target", (found.section.station,)))
     days = int((found.until - found.since) / np.timedelta64(1, "D"))
@@ -289,6 +290,11 @@ def _notes(found: Assessment) -> tuple[Note, ...]:
     if found.main_pollutants:
         notes += unverified(found.scheme, "main_pollutants")
     return tuple(notes)
+
+
+def water_assumed(section: Section) -> tuple[Note, ...]:
+    """Return a note where nobody stated the type of water of a section."""
+    return (Note("water_assumed", (section.station, section.water_type)),) if section.is_water_assumed else ()
 
 
 def unverified(scheme: Scheme, name: str) -> tuple[Note, ...]:
