@@ -125,7 +125,9 @@ def test_two_sections_are_rated_as_one_river(folder: Path):
         "grade_zh": "良好",
         "main_pollutants": [],
         "by": "means",
+        "notes": found["notes"],
     }
+    assert [note["code"] for note in found["notes"]] == ["unverified"]
 
 
 def test_realtime_classes_count_readings_and_keep_maintenance(folder: Path):

@@ -385,6 +385,30 @@ def test_a_river_of_few_sections_is_rated_by_the_means_of_its_items():
     assert found.grade.words_zh == "轻度污染"
 
 
+def empty_section(name: str):
+    return assess(readings(("NH3-N", 0.1), station="elsewhere"), Section(name), since=JULY[0], until=JULY[1])
+
+
+def test_a_lake_is_rated_by_the_means_of_its_points_however_many_they_are():
+    """Six points at 0.3 and one at 9.0 mg/L of ammonia: 86 % are of class II, the mean of 1.54 is of class V."""
+    points = [section_of_class(f"S{i}", v, water="lake") for i, v in enumerate([0.3] * 6 + [9.0])]
+    found = rate_river(points)
+    assert found.by_mean is not None
+    assert found.by_mean.judged[0].value == Decimal("1.54")
+    assert found.grade.words == "moderate pollution"
+    assert any("不论点位多少" in note.values[1] for note in found.notes)
+
+
+def test_sections_without_a_class_count_as_sections_of_the_river_and_are_named():
+    """Four rated and one empty section are five: shares. 3 of 4 are good: 75 %."""
+    four = [section_of_class(f"S{i}", v) for i, v in enumerate([0.3, 0.3, 0.3, 9.0])]
+    assert rate_river(four).by_mean is not None
+    found = rate_river([*four, empty_section("S4")])
+    assert found.by_mean is None
+    assert ("unrated_sections", ("S4",)) in [(n.code, n.values) for n in found.notes]
+    assert any("most sections" in n.values[0] for n in found.notes if n.code == "unverified")
+
+
 def test_lakes_and_rivers_are_not_rated_together():
     with pytest.raises(
         InputError, match=r"several types of water \(lake: B; river: A\); rate rivers and lakes apart"

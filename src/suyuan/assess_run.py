@@ -82,6 +82,7 @@ class Assessed:
                 "grade_zh": self.river.grade.words_zh,
                 "main_pollutants": list(self.river.main_pollutants),
                 "by": "shares" if self.river.by_mean is None else "means",
+                "notes": [{"code": note.code, "values": list(note.values)} for note in self.river.notes],
             }
         return found
 

@@ -144,7 +144,7 @@ def record_words(record: Record) -> list[Words]:
 
 
 def river_words(river: River) -> Words:
-    """Return the grade of a river in a sentence."""
+    """Return the grade of a river or lake in a sentence, and what must be known with it."""
     counts = ", ".join(f"{name} {count}" for name, count in river.counts.items() if count)
     how = (
         Words("按断面类别比例", "by the shares of classes")
@@ -152,11 +152,15 @@ def river_words(river: River) -> Words:
         else Words("按各指标断面均值", "by the means of the sections")
     )
     mains = "、".join(river.main_pollutants)
+    water = WATERS.get(river.sections[0].section.water_type, WATERS["river"])
+    notes = [note_sentence(note) for note in river.notes]
     return Words(
-        f"河流（{len(river.sections)} 个断面，{counts}）：{river.grade.words_zh}（{how.zh}）"
-        + (f"；主要污染指标 {mains}。" if mains else "。"),
-        f"river ({len(river.sections)} sections: {counts}): {river.grade.words} ({how.en})"
-        + (f"; main pollutants {mains.replace('、', ', ')}." if mains else "."),
+        f"{water.zh}（{len(river.sections)} 个断面，{counts}）：{river.grade.words_zh}（{how.zh}）"
+        + (f"；主要污染指标 {mains}。" if mains else "。")
+        + "".join(note.zh for note in notes),
+        f"{water.en} ({len(river.sections)} sections: {counts}): {river.grade.words} ({how.en})"
+        + (f"; main pollutants {mains.replace('、', ', ')}." if mains else ".")
+        + "".join(f" {note.en}" for note in notes),
     )
 
 

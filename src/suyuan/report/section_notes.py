@@ -47,6 +47,9 @@ _NOTES = {
         "溶解氧按浓度不到Ⅰ类，但平均饱和率 {0}（标准也认 {1}；按海平面气压估算）。",
         "Oxygen misses class I by concentration; its mean saturation is {0} (the standard also accepts {1}; at sea level).",
     ),
+    "unrated_sections": Words(
+        "没有可评价读数、未计入的断面：{0}。", "Sections without a reading to judge, not rated: {0}."
+    ),
     "months_without": Words("没有读数的月份：{0}。", "Months without readings: {0}."),
     "unverified": Words(
         "未与原文核对的规则（凭记忆）：{1}", "A rule from memory, not compared with its source: {0}"

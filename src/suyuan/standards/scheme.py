@@ -135,6 +135,7 @@ class Scheme:
     documents: tuple[Document, ...]
     exceedance_class: int
     few_sections: int
+    waters_by_means: tuple[str, ...]
     river_rows: tuple[RiverRow, ...]
 
     def item(self, name: str) -> Item:
@@ -224,6 +225,7 @@ def scheme_of(text: str, *, source: str = "scheme") -> Scheme:
         documents=tuple(map(_document, data.get("document", ()))),
         exceedance_class=_exceedance_class(data, classes, source=source),
         few_sections=data.get("few_sections", 1),
+        waters_by_means=tuple(data.get("waters_by_means", ())),
         river_rows=tuple(map(_river_row, data.get("river_grade", ()))),
     )
 
