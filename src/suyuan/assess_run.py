@@ -127,6 +127,7 @@ class Classified:
             "items": [item.id for item in found.items],
             "counts": dict(found.counts),
             "compliance_rate": None if np.isnan(rate) else rate,
+            "times_lacking_items": found.lacking_items,
             "published_agreement": None if np.isnan(share) else share,
             "published_fits": self.fits or None,
             "misses": [
@@ -159,7 +160,8 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     """
     given = _read(folder, ask, now=now)
     section = _section(given, ask.station)
-    periods = _periods(given, section, text=ask.period)
+    moment = utc_of_datetime(now, given.project.zone)
+    periods = [p.until_now(moment) for p in _periods(given, section, text=ask.period)]
     record = _unfinished(_record(given, section, periods=periods, ask=ask), now, zone=given.project.zone)
     record = _beside_published(record, given, folder=Path(folder))
     river = None

@@ -104,9 +104,20 @@ def section_headline(record: Record) -> Words:
             f"{i}{f' ({factors[i]})' if factors[i] else ''}" for i in whole.main_pollutants
         )
     if len(record.months) > 1 and not np.isnan(record.compliance_rate):
-        zh += f"；逐月达标率 {record.compliance_rate:.0%}"
-        en += f"; compliance rate of the months {record.compliance_rate:.0%}"
+        lacks = _lacking(record.lacking_items, Words("个月", "months"))
+        zh += f"；逐月达标率 {record.compliance_rate:.0%}{lacks.zh}"
+        en += f"; compliance rate of the months {record.compliance_rate:.0%}{lacks.en}"
     return Words(zh + "。", en + ".")
+
+
+def _lacking(count: int, of: Words) -> Words:
+    """Return, beside a compliance rate, how many of its months or times lack items that others have."""
+    if not count:
+        return Words("", "")
+    return Words(
+        f"（其中 {count} {of.zh}缺其他时候有的指标）",
+        f" ({count} of the {of.en} lack items that others have)",
+    )
 
 
 def item_rows(whole: Assessment) -> list[tuple[Words, ...]]:
@@ -177,10 +188,11 @@ def realtime_headline(found: Realtime) -> Words:
     en = ", ".join(f"{grade.id} {n}" for grade, n in pairs)
     rate = found.compliance_rate
     target = found.section.target_class
+    lacks = _lacking(found.lacking_items, Words("个时次", "readings"))
     over = (
         Words("", "")
         if np.isnan(rate)
-        else Words(f"；达到 {target} 的占 {rate:.1%}", f"; {rate:.1%} reach {target}")
+        else Words(f"；达到 {target} 的占 {rate:.1%}{lacks.zh}", f"; {rate:.1%} reach {target}{lacks.en}")
     )
     return Words(
         f"{name}（{water.zh}）实时类别，{judged} 个时次：{zh}{over.zh}。",
@@ -301,7 +313,7 @@ def _trend_words(name: str, line: Trend, *, of: str) -> Words:
     zh, en = ("上升", "rising") if line.direction == "rising" else ("下降", "falling")
     numbers = f"rs = {line.rho:.2f}, n = {line.periods}, {line.level}"
     return Words(
-        f"{name} {over.zh}显著{zh}（{numbers}）。", f"{name}: {over.en} {en} ({numbers}, one-sided)."
+        f"{name} {over.zh}显著{zh}（{numbers}，单侧）。", f"{name}: {over.en} {en} ({numbers}, one-sided)."
     )
 
 

@@ -50,6 +50,11 @@ _NOTES = {
     "unrated_sections": Words(
         "没有可评价读数、未计入的断面：{0}。", "Sections without a reading to judge, not rated: {0}."
     ),
+    "months_cut": Words(
+        "不完整或尚未结束的月份：{0}。在均值中按天数计权，不计入逐月达标率和趋势。",
+        "Months that are cut or not over: {0}. They weigh by their days in means and are left out of the compliance rate "
+        "and of trends.",
+    ),
     "months_without": Words("没有读数的月份：{0}。", "Months without readings: {0}."),
     "unverified": Words(
         "未与原文核对的规则（凭记忆）：{1}", "A rule from memory, not compared with its source: {0}"

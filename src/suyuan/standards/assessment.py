@@ -160,13 +160,18 @@ def item_means(
     return found
 
 
-def mean_of_means(parts: Sequence[Mapping[str, Mean]], items: Sequence[Item]) -> dict[str, Mean]:
-    """Return the value of each item over several months or sections, each of which counts once, whatever its readings."""
+def mean_of_means(
+    parts: Sequence[Mapping[str, Mean]], items: Sequence[Item], *, weights: Sequence[Decimal] = ()
+) -> dict[str, Mean]:
+    """Return the value of each item over several months or sections, each of which counts once, whatever its readings, or
+    by its weight.
+    """
     found = {}
     for item in items:
         own = [part[item.id] for part in parts if item.id in part]
         if own:
-            value = statistic_of([mean.value for mean in own], item.statistic)
+            shares = [w for part, w in zip(parts, weights, strict=True) if item.id in part] if weights else ()
+            value = statistic_of([mean.value for mean in own], item.statistic, weights=shares)
             counts = (
                 sum(getattr(mean, name) for mean in own) for name in ("count", "below", "above", "left_out")
             )
