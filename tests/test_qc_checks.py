@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -215,6 +217,50 @@ def test_a_station_that_leaves_its_neighbours_is_told_where_they_know():
     assert told(screen(table(two)), "neighbours") == []
 
 
+def test_a_station_that_reads_in_three_ways_is_one_neighbour():
+    """Sensor, grabs and composites at B and a sensor at A: four series, but A has one neighbour and B one."""
+    common = 15.0 + 6.0 * np.sin(np.arange(360) / 20.0)
+    names = ("A", "B", "C", "D")
+    four = table(
+        {
+            (name, "water_temp"): np.round(common + moving(0.0, 0.03, seed=k), 1)
+            for k, name in enumerate(names)
+        }
+    )
+    four.value[200:205] += 5.0
+    assert told(screen(four), "neighbours") == list(range(200, 205))
+    is_of = {name: four.station == name for name in names}
+    same = replace(
+        four,
+        station=np.where(is_of["A"], "A", "B"),
+        sample_id=np.where(is_of["C"], "grab", ""),
+        duration_s=np.where(is_of["D"], 3600.0, 0.0),
+    )
+    assert (screen(same).by_check("neighbours") == NOT_EVALUATED).all()
+
+
+def test_a_station_is_no_neighbour_of_its_own():
+    """Grabs that share the sensor's fault of 5 K do not halve it: the median is of the other stations only."""
+    common = 15.0 + 6.0 * np.sin(np.arange(360) / 20.0)
+    series = {
+        (name, "water_temp"): np.round(common + moving(0.0, 0.03, seed=k), 1)
+        for k, name in enumerate("ABCDEFG")
+    }
+    for name in "AEFG":
+        series[name, "water_temp"][200:205] += 5.0
+    seven = table(series)
+    at = np.searchsorted(list("ABCDEFG"), seven.station)
+    own = replace(
+        seven,
+        station=np.where(np.isin(seven.station, list("EFG")), "A", seven.station),
+        sample_id=np.where(np.isin(at, (4, 6)), "grab", ""),
+        duration_s=np.where(np.isin(at, (5, 6)), 3600.0, 0.0),
+    )
+    alarms = [alarm for alarm in screen(own).alarms if alarm.check == "neighbours" and alarm.rows[0] < 360]
+    assert [int(alarm.rows[0]) for alarm in alarms] == list(range(200, 205))
+    assert [alarm.measured for alarm in alarms] == pytest.approx([5.0] * 5, abs=0.3)
+
+
 def test_readings_from_the_future_fail():
     given_readings = table({("S", "TP"): CALM})
     later = screen(given_readings, now=given_readings.time[350])
@@ -228,6 +274,33 @@ def test_a_short_series_is_not_judged_by_its_shape():
     seen = screen(table({("S", "TP"): value}))
     assert (seen.by_check("spike") == NOT_EVALUATED).all()
     assert (seen.observations.flag == GOOD).all()
+
+
+def test_what_has_nothing_to_compare_with_is_not_called_good():
+    """A lone station without a partner of its determinands: nobody asked its neighbours, its whole or its temperature."""
+    seen = screen(table({("S", "DO"): moving(8.0, 0.5), ("S", "NH3-N"): CALM}))
+    for name in ("neighbours", "relation", "saturation"):
+        assert (seen.by_check(name) == NOT_EVALUATED).all()
+    assert (seen.by_check("spike") == GOOD).all()
+
+
+def test_a_pair_is_compared_where_both_were_read():
+    tn, nh3n = moving(2.0, 0.2), moving(0.5, 0.05, digits=3, n=100)
+    seen = screen(table({("S", "TN"): tn, ("S", "NH3-N"): nh3n}))
+    expected = [GOOD] * 100 + [NOT_EVALUATED] * 260 + [GOOD] * 100
+    assert seen.by_check("relation").tolist() == expected
+
+
+def test_a_month_of_readings_is_needed_to_call_a_signal_attenuated_or_not():
+    """Ten windows of three days, 18 readings each."""
+    for n, expected in ((179, NOT_EVALUATED), (180, GOOD)):
+        assert (screen(table({("S", "pH"): moving(7.6, 0.2, n=n)})).by_check("attenuated") == expected).all()
+
+
+def test_sewers_and_soft_water_are_asked_for_neither_climate_nor_dry_probe():
+    sewer = screen(table({("S", "NH3-N"): moving(30.0, 3.0), ("S", "EC"): moving(20.0, 2.0)}))
+    assert (sewer.by_check("climate")[:360] == NOT_EVALUATED).all()
+    assert (sewer.by_check("dry probe") == NOT_EVALUATED).all()
 
 
 def test_what_is_not_evaluated_spoils_no_reading_and_missing_stays_missing():

@@ -110,6 +110,53 @@ def test_a_window_shows_its_own_readings_and_learns_from_all(canal: Path):
     assert [alarm["check"] for alarm in whole["alarms"]] == ["spike"]
 
 
+def test_an_alarm_that_reaches_out_of_the_window_counts_by_its_readings_inside(canal: Path):
+    """The probe is stuck from 21 March 00 h to 22 March 04 h, eight readings; the window begins with the sixth."""
+    window = ("--since", "2024-03-21T20:00+08:00", "--until", "2024-03-22T08:00+08:00")
+    whole = json.loads(_suyuan("qc", canal, "--json", *window).stdout)
+    (row,) = whole["summary"]
+    assert (row["check"], row["suspect"], row["alarms"]) == ("flat line", 3, 1)
+    assert whole["suspect"] == 3
+    assert row["first"] == "2024-03-21T20:00:00+08:00"
+    assert whole["alarms"][0]["readings"] == 8
+
+
+def test_marks_of_the_source_are_told_from_what_checks_find(canal: Path, tmp_path: Path):
+    """Thirty readings under maintenance, of which one is the spike."""
+    marked = _marked(canal, tmp_path, at=slice(60, 90), flag=3)
+    english, chinese = (_suyuan("qc", marked, "--lang", lang).stdout for lang in ("en", "zh"))
+    assert english.startswith(
+        "Of 201 readings 38 are suspect (9 by checks, 29 by marks of the source) and 2 fail;"
+    )
+    assert "38 个可疑（检查判定 9 个，数据来源自带标记 29 个）" in chinese
+    whole = json.loads(_suyuan("qc", marked, "--json").stdout)
+    assert (whole["suspect"], whole["suspect_by_source"], whole["fail_by_source"]) == (38, 29, 0)
+
+
+def test_readings_out_of_the_window_are_not_counted_as_not_judged(canal: Path, tmp_path: Path):
+    """A second determinand of five readings, in March's first day: too short a series, and not asked about later."""
+    marked = _marked(canal, tmp_path, at=slice(0, 0), flag=3)
+    rows = pd.read_csv(marked / "observations.csv")
+    short = rows.iloc[:5].assign(determinand="TN", value=1.0)
+    pd.concat([rows, short]).to_csv(marked / "observations.csv", index=False)
+    whole, later = (
+        json.loads(_suyuan("qc", marked, "--json", *words).stdout)
+        for words in ((), ("--since", "2024-03-10T00:00"))
+    )
+    assert (whole["not_judged"], later["not_judged"]) == (5, 0)
+    assert "The shape of 5 was not judged" in _suyuan("qc", marked, "--lang", "en").stdout
+
+
+def _marked(canal: Path, folder: Path, *, at: slice, flag: int) -> Path:
+    """Return a copy of the project in which the source marks some rows."""
+    for name in ("network.gpkg", "suyuan.toml"):
+        (folder / name).write_bytes((canal / name).read_bytes())
+    rows = pd.read_csv(canal / "observations.csv").assign(flag=1)
+    rows.loc[rows.index[at], "flag"] = flag
+    rows.to_csv(folder / "observations.csv", index=False)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -47,11 +47,6 @@ class Screened:
     info: QualityInfo
     files: tuple[Path, ...] = ()
 
-    @property
-    def shown(self) -> Observations:
-        """The readings that were asked about, with their flags."""
-        return self.seen.observations.where(self.rows)
-
 
 def screen_folder(
     folder: Path, ask: QcAsk, *, out: Path | None, now: datetime, progress: Progress

@@ -43,7 +43,7 @@ def qc(  # noqa: PLR0913  (a verb's arguments are its options)
     with progress_bar() as progress:
         found = screen_folder(folder, ask, out=out, now=this_moment(), progress=progress)
     if as_json:
-        whole = quality_dict(found.seen, found.alarms, shown=found.shown, info=found.info)
+        whole = quality_dict(found.seen, found.alarms, shown=found.rows, info=found.info)
         typer.echo(json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         _show_screened(found)
@@ -51,11 +51,11 @@ def qc(  # noqa: PLR0913  (a verb's arguments are its options)
 
 def _show_screened(found: Screened) -> None:
     """Print the headline, what was flagged and why, and the files to open."""
-    from suyuan.report.quality import quality_headline, quality_table, summary
+    from suyuan.report.quality import Counts, quality_headline, quality_table, summary
 
     declare(found.info.is_invented)
-    typer.echo(quality_headline(found.seen, found.shown)._asdict()[found.info.lang])
-    rows = summary(found.seen, found.alarms, info=found.info)
+    typer.echo(quality_headline(Counts.of(found.seen, found.rows))._asdict()[found.info.lang])
+    rows = summary(found.seen, found.alarms, shown=found.rows, info=found.info)
     if rows:
         console().print(quality_table(rows, info=found.info))
     for path in found.files:

@@ -113,14 +113,25 @@ def _day_range(series: Series) -> float:
     return float(np.median(full)) if len(full) else float("inf")
 
 
+def is_long(series: Series) -> bool:
+    """Return whether readings are close and many enough to tell a calm signal from an attenuated one: ten windows of twelve."""
+    per_window = _per_window(series)
+    return per_window >= 12 and len(series) >= 10 * per_window
+
+
+def _per_window(series: Series) -> int:
+    """Return how many readings DAYS_ATTENUATED usually hold."""
+    return round(DAYS_ATTENUATED * 24.0 / usual_step(series)) if len(series) > 1 else 0
+
+
 def attenuated(series: Series) -> list[Alarm]:
     """Return days in which readings move, but by less than a tenth of what they move in the calmest tenth of all other days.
 
     The range over three days counts; those within a few resolutions or below detection are left to the flat line.
     """
-    per_window = round(DAYS_ATTENUATED * 24.0 / usual_step(series)) if len(series) > 1 else 0
-    if per_window < 12 or len(series) < 10 * per_window:
+    if not is_long(series):
         return []
+    per_window = _per_window(series)
     windows = sliding_window_view(series.value, per_window)
     ranges = windows.max(axis=1) - windows.min(axis=1)
     limit = QUIET * float(np.quantile(ranges, 0.1))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from suyuan.observations import FAIL, MISSING, Observations
+from suyuan.observations import FAIL, MISSING, SUSPECT, Observations
 from suyuan.oxygen import saturation
-from suyuan.qc.series import Alarm, Rows, Series, robust_sd
+from suyuan.qc.series import Alarm, Asked, Rows, Series, robust_sd
 from suyuan.qc.settings import Relation, relations
 
 MOST_SATURATION = 2.5
@@ -15,14 +15,23 @@ MOST_SATURATION = 2.5
 DRY_SHARE = 0.1
 """Share of the station's median below which conductivity says that the probe hangs in air or foam."""
 
+FAR_BELOW = 4.0
+"""Robust sd below the station's median that such conductivity must lie as well: fresh water at a tidal station is no air."""
+
 LEAST_WET = 50.0
 """Median conductivity [uS/cm] of a station from which its probe can be told to be dry."""
+
+
+def has_climate(series: Series) -> bool:
+    """Return whether the range of surface water is known and the station mostly lies within half of it."""
+    low, high = series.setting.climate
+    return bool(np.isfinite(low)) and low <= float(np.median(series.value)) <= 0.5 * high
 
 
 def climate(series: Series) -> list[Alarm]:
     """Return readings outside the range of surface water; at stations that mostly lie beyond half of it nothing is asked."""
     low, high = series.setting.climate
-    if float(np.median(series.value)) > 0.5 * high or float(np.median(series.value)) < low:
+    if not has_climate(series):
         return []
     outside = np.flatnonzero((series.value < low) | (series.value > high))
     return [
@@ -33,33 +42,40 @@ def climate(series: Series) -> list[Alarm]:
     ]
 
 
+def is_wet(series: Series) -> bool:
+    """Return whether the station's probe is of those, and its water of that conductivity, that a dry probe shows."""
+    return bool(np.isfinite(series.setting.dry_below)) and float(np.median(series.value)) >= LEAST_WET
+
+
 def dry_probe(series: Series) -> list[Alarm]:
-    """Return readings of conductivity that no water of this station has: FAIL below what rain holds, SUSPECT below a tenth of the
-    station's median where that is far below its range (more than ten spreads or below every other reading's level)."""
-    below = series.setting.dry_below
-    middle = float(np.median(series.value))
-    if not np.isfinite(below) or middle < LEAST_WET:
+    """Return readings of conductivity that no water of this station has.
+
+    FAIL below what rain holds; SUSPECT below a tenth of the station's median that is also four robust sd below it.
+    """
+    if not is_wet(series):
         return []
-    limit = max(below, min(DRY_SHARE * middle, middle - 4.0 * robust_sd(series.value)))
+    below, middle = series.setting.dry_below, float(np.median(series.value))
+    limit = max(below, min(DRY_SHARE * middle, middle - FAR_BELOW * robust_sd(series.value)))
     return [
         Alarm(
             "dry probe",
             series.rows[k : k + 1],
             float(series.value[k]),
             limit,
-            FAIL if series.value[k] < below else 3,
+            FAIL if series.value[k] < below else SUSPECT,
         )
         for k in np.flatnonzero(series.value < limit)
     ]
 
 
-def related(observations: Observations) -> list[Alarm]:
+def related(observations: Observations) -> Asked:
     """Return pairs of readings in which a part exceeds its whole by more than both analysers may err; both are suspect."""
-    found = []
+    alarms, rows = list[Alarm](), [np.empty(0, np.int64)]
     for relation in relations():
         whole, part = _beside(observations, relation.whole, other=relation.part)
-        found += _exceeding(observations, whole, part=part, relation=relation)
-    return found
+        alarms += _exceeding(observations, whole, part=part, relation=relation)
+        rows += [whole, part]
+    return Asked(tuple(alarms), np.concatenate(rows))
 
 
 def _exceeding(observations: Observations, whole: Rows, *, part: Rows, relation: Relation) -> list[Alarm]:
@@ -76,17 +92,18 @@ def _exceeding(observations: Observations, whole: Rows, *, part: Rows, relation:
     ]
 
 
-def oversaturated(observations: Observations) -> list[Alarm]:
+def oversaturated(observations: Observations) -> Asked:
     """Return oxygen above MOST_SATURATION of what water of the temperature read at the same time holds at sea level.
 
     Salt and height lower saturation, so that salt lakes and high rivers are flagged late, never early.
     """
     oxygen, warmth = _beside(observations, "DO", other="water_temp")
     share = observations.value[oxygen] / saturation(observations.value[warmth])
-    return [
+    alarms = [
         Alarm("saturation", oxygen[k : k + 1], float(share[k]), MOST_SATURATION)
         for k in np.flatnonzero(share > MOST_SATURATION)
     ]
+    return Asked(tuple(alarms), oxygen)
 
 
 def _beside(observations: Observations, name: str, *, other: str) -> tuple[Rows, Rows]:

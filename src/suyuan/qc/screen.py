@@ -14,13 +14,12 @@ from suyuan.qc.basic import gross_range
 from suyuan.qc.copies import copied
 from suyuan.qc.drift import drift
 from suyuan.qc.edges import excursions, rate, steps_of
-from suyuan.qc.flat import attenuated, flat_line
+from suyuan.qc.flat import attenuated, flat_line, is_long
 from suyuan.qc.neighbours import neighbours
 from suyuan.qc.noisy import is_evaluated, noisy
-from suyuan.qc.physics import climate, dry_probe, oversaturated, related
+from suyuan.qc.physics import climate, dry_probe, has_climate, is_wet, oversaturated, related
 from suyuan.qc.repetition import repetition
-from suyuan.qc.series import Alarm, Series, series_of
-from suyuan.qc.settings import relations
+from suyuan.qc.series import FEWEST, Alarm, Series, series_of
 from suyuan.qc.together import unshared
 from suyuan.substances import determinands
 
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
 NOT_EVALUATED = 2
 """QARTOD's flag of a check that could not be made: too few readings, or nothing to compare with."""
 
-SHAPES = ("spike", "offset", "drift", "rate", "flat line", "attenuated")
+SHAPES = ("spike", "offset", "drift", "rate", "flat line")
 CHECKS = (
     *("gross range", "repetition", "future", "climate", "dry probe"),
     *SHAPES,
-    *("noisy", "relation", "saturation", "neighbours", "copied"),
+    *("attenuated", "noisy", "relation", "saturation", "neighbours", "copied"),
 )
 """The checks in the order of their columns."""
 
@@ -92,8 +91,16 @@ def screen(observations: Observations, *, now: np.datetime64 | None = None) -> S
     usable = replace(observations, flag=barred.astype(np.int8))
     series = series_of(usable)
     alarms = [*(alarm for each in series for alarm in _alone(each)), *_shapes(series)]
-    alarms += [*related(usable), *oversaturated(usable), *neighbours(series), *copied(series)]
+    alarms += copied(series)
     flags = _not_evaluated(usable, series)
+    compared = {
+        "relation": related(usable),
+        "saturation": oversaturated(usable),
+        "neighbours": neighbours(series),
+    }
+    for name, asked in compared.items():
+        alarms += asked.alarms
+        flags[asked.rows, CHECKS.index(name)] = GOOD
     flags[:, CHECKS.index("gross range")] = range_flags
     flags[:, CHECKS.index("repetition")] = repeat_flags
     flags[:, CHECKS.index("future")] = NOT_EVALUATED if now is None else GOOD
@@ -128,17 +135,15 @@ def _shapes(series: Sequence[Series]) -> list[Alarm]:
 
 
 def _not_evaluated(usable: Observations, series: Sequence[Series]) -> NDArray[np.int8]:
-    """Return GOOD (reading, check) where a check can be made at all, NOT_EVALUATED where not."""
+    """Return GOOD (reading, check) where a check of a series by itself can be made, NOT_EVALUATED elsewhere."""
     flags = np.full((len(usable), len(CHECKS)), NOT_EVALUATED, np.int8)
     flags[:, :2] = GOOD
-    compared = {name for pair in relations() for name in (pair.whole, pair.part)}
     for each in series:
-        names = ["climate"] if np.isfinite(each.setting.climate[0]) else []
-        names += ["dry probe"] if np.isfinite(each.setting.dry_below) else []
-        names += [*SHAPES, "copied", "neighbours"] if steps_of(each) is not None else []
+        names = ["climate"] if has_climate(each) else []
+        names += ["dry probe"] if is_wet(each) else []
+        names += [*SHAPES, "copied"] if len(each) >= FEWEST else []
+        names += ["attenuated"] if is_long(each) else []
         names += ["noisy"] if is_evaluated(each) else []
-        names += ["relation"] if each.determinand in compared else []
-        names += ["saturation"] if each.determinand == "DO" else []
         flags[np.ix_(each.rows, np.array([CHECKS.index(name) for name in names], dtype=np.int64))] = GOOD
     return flags
 

@@ -37,6 +37,14 @@ class Alarm:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a check that needs something to compare with says: its `alarms`, and the `rows` (reading,) that had it."""
+
+    alarms: tuple[Alarm, ...]
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class Series:
     """Readings of one station and determinand in order of time, no two at the same time.
 

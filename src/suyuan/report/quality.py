@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from suyuan.clock import dated, iso, stamped
 from suyuan.io.atomic import result_folder
-from suyuan.observations import FAIL, SUSPECT, Observations
+from suyuan.observations import FAIL, GOOD, SUSPECT, Observations
 from suyuan.plot import flagged_readings
 from suyuan.qc import CHECKS, NOT_EVALUATED, Alarm, Screening
 from suyuan.report.figures import Lang, inline, standalone, svg
@@ -155,36 +155,86 @@ def _kind(alarm: Alarm) -> str:
     return alarm.check if alarm.check in NAMES else "relation"
 
 
-def quality_headline(seen: Screening, shown: Observations) -> Words:
-    """Return in one sentence how many of the readings shown are suspect or fail."""
-    n, suspect, fail = len(shown), int((shown.flag == SUSPECT).sum()), int((shown.flag == FAIL).sum())
-    unseen = int((seen.by_check("spike") == NOT_EVALUATED).sum())
+@dataclass(frozen=True)
+class Counts:
+    """How many of the readings shown are suspect, fail, or were not judged by their shape (too short a series, `>`, or another
+    reading of the same time); `suspect_by_source` and `fail_by_source` are those of them that only the source's own
+    marks say so of, and no check."""
+
+    readings: int
+    suspect: int
+    fail: int
+    suspect_by_source: int
+    fail_by_source: int
+    not_judged: int
+
+    @classmethod
+    def of(cls, seen: Screening, shown: NDArray[np.int64]) -> Counts:
+        """Return the counts of these rows."""
+        worst, checks = seen.observations.flag[shown], seen.flags[shown]
+        unjudged = (seen.by_check("spike")[shown] == NOT_EVALUATED) & np.isin(worst, (GOOD, SUSPECT))
+        flagged = [worst == flag for flag in (SUSPECT, FAIL)]
+        by_source = [
+            is_flag & ~(checks == f).any(axis=1) for f, is_flag in zip((SUSPECT, FAIL), flagged, strict=True)
+        ]
+        return cls(len(shown), *(int(which.sum()) for which in (*flagged, *by_source, unjudged)))
+
+
+def quality_headline(counts: Counts) -> Words:
+    """Return in one sentence how many of the readings shown are suspect or fail, and by whom.
+
+    >>> quality_headline(Counts(900, 496, 2, suspect_by_source=455, fail_by_source=0, not_judged=0)).en.split(";")[0]
+    'Of 900 readings 496 are suspect (41 by checks, 455 by marks of the source) and 2 fail'
+    """
+    n = counts.not_judged
     few = Words(
-        f"其中 {unseen} 个读数所在序列太短，无法判断形状。" if unseen else "",
-        f" The shape of {unseen:,} was not judged: missing, or in too short a series." if unseen else "",
+        f"另有 {n} 个读数无法判断形状（序列太短、超量程或同一时间重复）。" if n else "",
+        f" The shape of {n:,} was not judged: too short a series, a `>`, or another reading of the same time."
+        if n
+        else "",
     )
+    suspect = _by_whom(counts.suspect, counts.suspect_by_source)
+    fail = _by_whom(counts.fail, counts.fail_by_source)
     return Words(
-        f"{n} 个读数中 {suspect} 个可疑，{fail} 个无效；没有删除任何读数，溯源仍采用可疑读数。{few.zh}",
-        f"Of {n:,} readings {suspect:,} are suspect and {fail:,} fail; "
+        f"{counts.readings} 个读数中 {counts.suspect} 个可疑{suspect.zh}，{counts.fail} 个无效{fail.zh}；"
+        f"没有删除任何读数，溯源仍采用可疑读数。{few.zh}",
+        f"Of {counts.readings:,} readings {counts.suspect:,} are suspect{suspect.en} and {counts.fail:,} fail{fail.en}; "
         f"none is deleted, and tracing still uses what is suspect.{few.en}",
     )
 
 
-def summary(seen: Screening, alarms: Sequence[Alarm], *, info: QualityInfo) -> list[dict[str, Any]]:
-    """Return one row for each station, determinand and check that found something: how much, when, and why."""
+def _by_whom(flagged: int, by_source: int) -> Words:
+    """Return how many are flagged by checks and how many by the source alone; nothing where the source marked none."""
+    if not by_source:
+        return Words("", "")
+    checks = flagged - by_source
+    return Words(
+        f"（检查判定 {checks} 个，数据来源自带标记 {by_source} 个）",
+        f" ({checks:,} by checks, {by_source:,} by marks of the source)",
+    )
+
+
+def summary(
+    seen: Screening, alarms: Sequence[Alarm], *, shown: NDArray[np.int64], info: QualityInfo
+) -> list[dict[str, Any]]:
+    """Return one row for each station, determinand and check that found something: how much, when, and why.
+
+    Only rows that are `shown` count, and alarms that hold one of them.
+    """
     groups: dict[tuple[str, str, str], list[Alarm]] = {}
     given = seen.given
+    is_shown = np.zeros(len(given), bool)
+    is_shown[shown] = True
     for alarm in alarms:
-        for name in sorted(set(given.determinand[alarm.rows].tolist())):
+        for name in np.unique(given.determinand[alarm.rows[is_shown[alarm.rows]]]).tolist():
             groups.setdefault((str(given.station[alarm.rows[0]]), name, _kind(alarm)), []).append(alarm)
     rows = []
     for (station, name, check), found in sorted(
         groups.items(), key=lambda item: (item[0][:2], CHECKS.index(item[0][2]))
     ):
         touched = np.unique(np.concatenate([alarm.rows for alarm in found]))
-        touched = touched[given.determinand[touched] == name]
-        time = given.time[touched]
-        flags = seen.flags[touched, CHECKS.index(check)]
+        touched = touched[is_shown[touched] & (given.determinand[touched] == name)]
+        time, flags = given.time[touched], seen.flags[touched, CHECKS.index(check)]
         latest = max(found, key=lambda alarm: int(given.time[alarm.rows].max().astype(np.int64)))
         rows.append(
             {
@@ -220,17 +270,15 @@ def quality_table(rows: Sequence[dict[str, Any]], *, info: QualityInfo) -> Table
 
 
 def quality_dict(
-    seen: Screening, alarms: Sequence[Alarm], *, shown: Observations, info: QualityInfo
+    seen: Screening, alarms: Sequence[Alarm], *, shown: NDArray[np.int64], info: QualityInfo
 ) -> dict[str, Any]:
-    """Return all that `suyuan qc --json` prints: counts, the summary, and every alarm with its reason."""
+    """Return all that `suyuan qc --json` prints: counts of the rows shown, the summary, and every alarm with its reason."""
     given = seen.given
     return {
         "project": info.project,
         "invented": info.is_invented,
         "made": info.made.isoformat(timespec="seconds"),
-        "readings": len(shown),
-        "suspect": int((shown.flag == SUSPECT).sum()),
-        "fail": int((shown.flag == FAIL).sum()),
+        **asdict(Counts.of(seen, shown)),
         "checks": list(CHECKS),
         "summary": [
             {
@@ -239,7 +287,7 @@ def quality_dict(
                 "last": iso(row["last"], info.zone),
                 "reason": row["reason"]._asdict(),
             }
-            for row in summary(seen, alarms, info=info)
+            for row in summary(seen, alarms, shown=shown, info=info)
         ],
         "alarms": [_alarm_dict(alarm, given, zone=info.zone) for alarm in alarms],
     }
@@ -283,9 +331,9 @@ def write_quality(
         station: svg(flagged_readings(readings.where(readings.station == station), zone=info.zone), f"qc{k}")
         for k, station in enumerate(dict.fromkeys(readings.station.tolist()))
     }
-    whole = quality_dict(seen, alarms, shown=readings, info=info)
+    whole = quality_dict(seen, alarms, shown=shown, info=info)
     texts = {
-        "qc.html": _page(seen, alarms, readings=readings, info=info, drawn=drawn),
+        "qc.html": _page(seen, alarms, shown=shown, info=info, drawn=drawn),
         "qc.json": json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False),
         **{
             f"figures/qc-{_plain(name)}.svg": standalone(text, lang=info.lang) for name, text in drawn.items()
@@ -317,25 +365,25 @@ def _page(
     seen: Screening,
     alarms: Sequence[Alarm],
     *,
-    readings: Observations,
+    shown: NDArray[np.int64],
     info: QualityInfo,
     drawn: dict[str, str],
 ) -> str:
-    panels, figures = 0, []
+    readings, panels, figures = seen.observations.where(shown), 0, []
     for station, text in drawn.items():
         panels += len(set(readings.determinand[readings.station == station].tolist()))
         if panels <= PANELS_ON_PAGE:
             name = info.stations.get(station, "") or station
             alt = Words(f"{name} 的读数与标记", f"Readings at {name} with their flags")
             figures.append({"station": name, "svg": inline(text, alt=alt)})
-    rows = summary(seen, alarms, info=info)
+    rows = summary(seen, alarms, shown=shown, info=info)
     for row in rows:
         row["first"], row["last"] = dated(np.array([row["first"], row["last"]]), info.zone)
         row["check"] = NAMES[row["check"]]
     return template("quality.html").render(
         info=info,
         style=Markup(shipped("page.css")),
-        headline=quality_headline(seen, readings),
+        headline=quality_headline(Counts.of(seen, shown)),
         window=" - ".join(dated(np.array([readings.time.min(), readings.time.max()]), info.zone)),
         zone_name=str(info.zone),
         headings=HEADINGS,
