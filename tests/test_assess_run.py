@@ -156,7 +156,9 @@ def test_two_sections_are_rated_as_one_river(folder: Path):
         "grade_zh": "良好",
         "main_pollutants": [],
         "by": "means",
+        "notes": found["notes"],
     }
+    assert [note["code"] for note in found["notes"]] == ["unverified"]
 
 
 def test_realtime_classes_count_readings_and_keep_maintenance(folder: Path):
@@ -367,3 +369,35 @@ def test_published_classes_of_taihu_come_out_again_and_every_miss_has_its_cause(
     listed = bars["A2"]["beside"]["every_miss"]
     assert Counter(miss["cause"] for miss in listed) == {"last digit": 82, "reading before": 42}
     assert bars["A3"]["value"] == ["兰山嘴(老)", "沙渚"]
+
+
+def lake_published(folder: Path, *, settings: str) -> None:
+    """Ten days of TP at a lake station, 0.06 to 0.09 mg/L, published as class IV by the limits of lakes (river: II)."""
+    times = [f"2024-08-{day:02} {hour:02}:00" for day in range(1, 11) for hour in range(0, 24, 4)]
+    rows = [f"{time},大湖,TP,{0.06 + 0.0005 * k:.4f},mg/L" for k, time in enumerate(times)]
+    shown = [f"{time}+08:00,大湖,,Ⅳ,正常" for time in times]
+    (folder / "readings.csv").write_text(
+        "\n".join(["time,station,determinand,value,unit", *rows]) + "\n", "utf-8"
+    )
+    (folder / "published.csv").write_text(
+        "\n".join(["time,station,province,class,status", *shown]) + "\n", "utf-8"
+    )
+    (folder / "suyuan.toml").write_text(settings, "utf-8")
+
+
+def test_a_water_type_that_nobody_stated_is_said_and_published_classes_say_which_they_fit(tmp_path: Path):
+    settings = SETTINGS[: SETTINGS.index("[sections")]
+    lake_published(tmp_path, settings=settings)
+    notes = {n.code: n.values for n in assessed(tmp_path, "大湖").record.whole.notes}
+    assert notes["water_assumed"] == ("大湖", "river")
+    assert notes["published_fits"] == ("lake", "river")
+    english = suyuan("assess", tmp_path, "大湖", "--lang", "en").output
+    assert "The water type of 大湖 is not stated, judged as river: write water_type" in english
+    assert "The published classes are those of the limits of a lake" in english
+    assert (
+        "judged as river: write water_type"
+        in suyuan("assess", tmp_path, "大湖", "--realtime", "--lang", "en").output
+    )
+    (tmp_path / "suyuan.toml").write_text(settings + '[sections."大湖"]\nwater_type = "lake"\n', "utf-8")
+    stated = {n.code for n in assessed(tmp_path, "大湖").record.whole.notes}
+    assert not stated & {"water_assumed", "published_fits"}

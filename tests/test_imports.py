@@ -23,6 +23,7 @@ from suyuan.io.observations import read_observations
 from suyuan.io.readings_store import HISTORY, PUBLISHED, READINGS, merged, published_classes, stored_readings
 from suyuan.io.times import timezone_of
 from suyuan.observations import GOOD, MISSING, SUSPECT, Observations
+from suyuan.report.imported import import_words
 
 CHINA = timezone_of("Asia/Shanghai")
 NOW = datetime(2024, 7, 20, 4, 0, tzinfo=UTC)
@@ -525,6 +526,30 @@ def test_results_of_the_water_quality_portal_become_readings(tmp_path: Path):
         "noon_taken": "1",
         "unknown_determinands": "2: Phosphorus (1), Atrazine (1)",
     }
+
+
+def test_every_form_of_nitrogen_and_phosphorus_is_converted_and_what_cannot_be_is_left_out(tmp_path: Path):
+    head = "MonitoringLocationIdentifier,ActivityStartDate,CharacteristicName,ResultSampleFractionText,ResultMeasureValue,"
+    head += "ResultMeasure/MeasureUnitCode,MethodSpeciationName\n"
+    rows = [
+        "Nitrogen,Total,6.2004,mg/l,as NO3",  # 1.4007 as N
+        "Kjeldahl nitrogen,Total,18.039,mg/l asNH4,",  # 14.007
+        "Nitrite,Dissolved,4.6005,mg/l NO2,as NO2",  # 1.4007
+        "Phosphorus,Total,0.94971,mg/l as PO4,",  # 0.30974
+        "Orthophosphate,Dissolved,0.5,mg/l as P,as P",
+        "Nitrate,Dissolved,1,mg/l as N,as NO3",  # two forms
+        "Ammonia,Dissolved,1,mg/l,as CaCO3",
+        "Dissolved oxygen (DO),,95,%,",
+        "Dissolved oxygen (DO),,95,% saturatn,",
+    ]
+    text = head + "".join(f"USGS-1,2023-06-01,{row}\n" for row in rows)
+    done = import_readings(written(tmp_path, text, "w.csv"), tmp_path / "p", now=NOW, timezone="UTC")
+    found = {name: value for (_, name), value in values(tmp_path / "p").items()}
+    assert found == pytest.approx({"TN": 1.4007, "TKN": 14.007, "NO2-N": 1.4007, "TP": 0.30974, "PO4-P": 0.5})
+    notes = dict(done.notes)
+    assert notes["unknown_forms"] == "2: NO3-N as NO3 mg/l as N (1), NH3-N as CaCO3 mg/l (1)"
+    assert notes["other_units"] == "2: DO % (1), DO % saturatn (1)"
+    assert any("a unit of another quantity, left out: 2: DO %" in words.en for words in import_words(done))
 
 
 def test_the_newer_columns_of_the_portal_read_the_same(tmp_path: Path):

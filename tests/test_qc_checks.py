@@ -171,6 +171,27 @@ def test_conductivity_of_air_fails_and_that_of_foam_is_suspect():
     assert flags[[199, 200, 201, 202, 250]].tolist() == [GOOD, FAIL, FAIL, FAIL, SUSPECT]
 
 
+def test_acid_water_among_neutral_is_outside_the_climate_and_sewage_among_sewage_is_not():
+    ph, ammonia = moving(7.6, 0.1), moving(35.0, 3.0, seed=1)
+    ph[200] = 4.2
+    seen = screen(table({("S", "pH"): ph, ("S", "NH3-N"): ammonia}))
+    assert told(seen, "climate") == [200]
+    assert (seen.by_check("climate")[360:] == NOT_EVALUATED).all()
+
+
+def test_fresh_water_at_a_tidal_station_is_no_dry_probe():
+    value = moving(30000.0, 800.0, digits=1)
+    value[200:203], value[250], value[300] = 600.0, 60.0, 2.0
+    flags = screen(table({("S", "EC"): value})).by_check("dry probe")
+    assert flags[[200, 201, 202, 250, 300]].tolist() == [GOOD, GOOD, GOOD, SUSPECT, FAIL]
+
+
+def test_a_probe_that_reads_no_oxygen_for_twenty_days_is_stuck():
+    value = moving(7.0, 0.5)
+    value[100:220] = 0.0
+    assert told(screen(table({("S", "DO"): value})), "flat line") == list(range(100, 220))
+
+
 def test_more_ammonia_than_total_nitrogen_makes_both_suspect():
     tn, nh3n = moving(2.0, 0.2), moving(0.5, 0.05, digits=3)
     nh3n[100] = 3.5

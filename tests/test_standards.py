@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from suyuan.errors import InputError
 from suyuan.observations import FAIL, GOOD, SUSPECT, Observations
+from suyuan.report.section import realtime_headline, record_words, section_headline
 from suyuan.standards import (
     NOT_JUDGED,
     Section,
@@ -292,6 +293,111 @@ def test_several_months_count_once_each_however_many_readings_they_have():
     assert record.compliance_rate == 0.5
 
 
+def spread(name: str, values: dict[str, float], *, other: str = "pH") -> Observations:
+    """A reading at noon of each day given, and pH 7 each day."""
+    rows = [(day, name, value) for day, value in values.items()]
+    rows += [(day, other, 7.0) for day in values]
+    n = len(rows)
+    return Observations(
+        np.array([f"{day}T12:00:00" for day, *_ in rows], dtype="datetime64[s]"),
+        np.full(n, "S1"),
+        np.array([r[1] for r in rows]),
+        np.array([r[2] for r in rows], float),
+        np.full(n, ""),
+        np.full(n, GOOD, np.int8),
+        np.zeros(n),
+        np.full(n, ""),
+    )
+
+
+def recorded(given: Observations, since: str, until: str, *, section: Section | None = None):
+    periods = months_between(np.datetime64(since, "s"), np.datetime64(until, "s"), zone=UTC)
+    return assess_months(
+        given, section or Section("S1", target_class="III"), periods=periods, scheme=scheme()
+    )
+
+
+def test_a_month_of_three_days_weighs_three_days_and_counts_for_no_compliance():
+    """April whole at 0.1, the first three of May's 31 days at 0.4: (0.1 + 0.4 * 3 / 31) / (1 + 3 / 31) = 0.1265."""
+    found = recorded(spread("TP", {"2024-04-10": 0.1, "2024-05-02": 0.4}), "2024-04-01", "2024-05-04")
+    values = {one.item.id: one.value for one in found.whole.judged}
+    assert values["TP"] == Decimal("0.126")  # 0.12647
+    assert found.compliance_rate == 1.0
+    assert found.cut == ("2024-05-01..2024-05-03",)
+    notes = {n.code: n.values for n in found.whole.notes}
+    assert notes["months_cut"] == ("2024-05-01..2024-05-03",)
+    assert notes["few_readings"] == ("2024-04: pH 1, TP 1; 2024-05-01..2024-05-03: pH 1, TP 1",)
+
+
+def test_a_month_that_is_not_over_weighs_what_is_over_of_it():
+    may = months_between(np.datetime64("2024-05-01"), np.datetime64("2024-06-01"), zone=UTC)[0]
+    assert may.share == 1
+    assert may.until_now(np.datetime64("2024-05-01T00:00:00") + np.timedelta64(31 * 12, "h")).share == 0.5
+    assert may.until_now(np.datetime64("2024-07-01T00:00:00")).share == 1
+    assert may.until_now(np.datetime64("2024-04-01T00:00:00")).share == 0
+
+
+def test_the_trophic_index_takes_the_mean_of_month_means_as_the_class_beside_it():
+    """Nine days of April at 0.01 mg/L of chlorophyll and one of May at 0.03: the months' mean is 0.02."""
+    days = {f"2024-04-{d:02}": 1.0 for d in range(1, 10)} | {"2024-05-01": 3.0}
+    parts = [
+        spread(name, {day: level * v for day, v in days.items()})
+        for name, level in (("chl-a", 0.01), ("TP", 0.03), ("TN", 1.0), ("CODMn", 3.0))
+    ]
+    names = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
+    given = Observations(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+    found = recorded(given, "2024-04-01", "2024-06-01", section=Section("S1", "lake")).trophic
+    want = trophic_level({"chl-a": 0.02, "TP": 0.06, "TN": 2.0, "CODMn": 6.0})
+    assert found is not None
+    assert want is not None
+    assert found.index == pytest.approx(want.index, rel=1e-12)
+
+
+def test_the_state_of_a_lake_is_that_of_the_index_as_printed():
+    """Chlorophyll and two others such that all parts are 50.03: printed 50.0, which is mesotrophic."""
+
+    def means(index: float) -> dict[str, float]:
+        found = {"chl-a": 0.02, "TP": 0.05, "TN": 1.0}
+        for _ in range(60):
+            known = trophic_level(found)
+            assert known is not None
+            found = {n: v * np.exp((index - known.parts[n]) / 10 / 2) for n, v in found.items()}
+        return found
+
+    for index, words in ((50.03, "mesotrophic"), (50.07, "light eutrophic")):
+        lake = trophic_level(means(index))
+        assert lake is not None
+        assert lake.index == pytest.approx(index, abs=1e-6)
+        assert lake.state.words == words
+
+
+def test_a_month_with_acidity_alone_is_counted_beside_the_compliance_rate():
+    given = spread("TP", {"2024-04-10": 0.1, "2024-05-02": 0.1})
+    june = spread("pH", {"2024-06-03": 7.0}, other="DO").where(np.array([True, False]))
+    names = ("time", "station", "determinand", "value", "qualifier", "flag", "duration_s", "sample_id")
+    both = Observations(*(np.concatenate([getattr(p, n) for p in (given, june)]) for n in names))
+    found = recorded(both, "2024-04-01", "2024-07-01")
+    assert (found.compliance_rate, found.lacking_items) == (1.0, 1)
+    assert "(1 of the months lack items that others have)" in section_headline(found).en
+    live = classify(both, Section("S1", target_class="III"))
+    assert (live.compliance_rate, live.lacking_items) == (1.0, 1)
+    assert "（其中 1 个时次缺其他时候有的指标）" in realtime_headline(live).zh
+
+
+def monthly(count: int) -> Observations:
+    months = [np.datetime64("2020-01") + k for k in range(count)]
+    return spread("TP", {f"{month}-10": 0.02 + 0.001 * k for k, month in enumerate(months)})
+
+
+def test_a_trend_over_months_needs_two_years_and_says_that_it_is_one_sided_and_from_memory():
+    assert recorded(monthly(23), "2020-01-01", "2021-12-01").trends == {}
+    found = recorded(monthly(24), "2020-01-01", "2022-01-01")
+    assert found.trends["TP"].direction == "rising"
+    said = [words.zh for words in record_words(found)]
+    assert any("显著上升（rs = 1.00, n = 24, 0.01，单侧）" in words for words in said)
+    assert any("10 个以上时段的秩相关系数临界值" in words for words in said)
+
+
 def test_oxygen_that_is_class_one_by_saturation_alone_is_noted_and_stays_class_two():
     """Water of 30 degC holds 7.56 mg/L at saturation (Benson and Krause): 7.0 is 93 % of it."""
     both = readings(("DO", 7.0), ("water_temp", 30.0))
@@ -400,6 +506,30 @@ def test_sections_with_several_selections_of_items_are_not_rated_together():
     sections = [Section("S1", selection=name) for name in ("21", "9+X")]
     with pytest.raises(InputError, match=r"several selections of items \(21: S1; 9\+X: S1\)"):
         rate_river([assess(rows, one, since=JULY[0], until=JULY[1]) for one in sections])
+
+
+def empty_section(name: str):
+    return assess(readings(("NH3-N", 0.1), station="elsewhere"), Section(name), since=JULY[0], until=JULY[1])
+
+
+def test_a_lake_is_rated_by_the_means_of_its_points_however_many_they_are():
+    """Six points at 0.3 and one at 9.0 mg/L of ammonia: 86 % are of class II, the mean of 1.54 is of class V."""
+    points = [section_of_class(f"S{i}", v, water="lake") for i, v in enumerate([0.3] * 6 + [9.0])]
+    found = rate_river(points)
+    assert found.by_mean is not None
+    assert found.by_mean.judged[0].value == Decimal("1.54")
+    assert found.grade.words == "moderate pollution"
+    assert any("不论点位多少" in note.values[1] for note in found.notes)
+
+
+def test_sections_without_a_class_count_as_sections_of_the_river_and_are_named():
+    """Four rated and one empty section are five: shares. 3 of 4 are good: 75 %."""
+    four = [section_of_class(f"S{i}", v) for i, v in enumerate([0.3, 0.3, 0.3, 9.0])]
+    assert rate_river(four).by_mean is not None
+    found = rate_river([*four, empty_section("S4")])
+    assert found.by_mean is None
+    assert ("unrated_sections", ("S4",)) in [(n.code, n.values) for n in found.notes]
+    assert any("most sections" in n.values[0] for n in found.notes if n.code == "unverified")
 
 
 def test_lakes_and_rivers_are_not_rated_together():

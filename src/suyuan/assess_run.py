@@ -82,6 +82,7 @@ class Assessed:
                 "grade_zh": self.river.grade.words_zh,
                 "main_pollutants": list(self.river.main_pollutants),
                 "by": "shares" if self.river.by_mean is None else "means",
+                "notes": [{"code": note.code, "values": list(note.values)} for note in self.river.notes],
             }
         return found
 
@@ -126,6 +127,7 @@ class Classified:
             "items": [item.id for item in found.items],
             "counts": dict(found.counts),
             "compliance_rate": None if np.isnan(rate) else rate,
+            "times_lacking_items": found.lacking_items,
             "published_agreement": None if np.isnan(share) else share,
             "published_fits": self.fits or None,
             "misses": [
@@ -158,8 +160,10 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     """
     given = _read(folder, ask, now=now)
     section = _section(given, ask.station)
-    periods = _periods(given, section, text=ask.period)
+    moment = utc_of_datetime(now, given.project.zone)
+    periods = [p.until_now(moment) for p in _periods(given, section, text=ask.period)]
     record = _unfinished(_record(given, section, periods=periods, ask=ask), now, zone=given.project.zone)
+    record = _beside_published(record, given, folder=Path(folder))
     river = None
     if ask.along:
         others = [
@@ -297,6 +301,19 @@ def _unfinished(record: Record, now: datetime, *, zone: tzinfo) -> Record:
         return record
     note = Note("unfinished", (clocked(moment, zone),))
     return replace(record, whole=replace(record.whole, notes=(note, *record.whole.notes)))
+
+
+def _beside_published(record: Record, given: _Given, *, folder: Path) -> Record:
+    """Return a record that says where the classes published for its section, of all times, fit another type of water."""
+    shown = published_classes(folder, zone=given.project.zone)
+    if shown is None:
+        return record
+    found = classify(given.observations, record.section, scheme=given.rules)
+    fits = water_type_of_classes(found, published_of(shown, found))
+    if fits in ("", record.section.water_type):
+        return record
+    note = Note("published_fits", (fits, record.section.water_type))
+    return replace(record, whole=replace(record.whole, notes=(*record.whole.notes, note)))
 
 
 def _named_once(readings: Observations, sections: Sequence[Section]) -> Observations:

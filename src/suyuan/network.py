@@ -66,14 +66,14 @@ class Outfall:
 
 @dataclass(frozen=True)
 class Station:
-    """A place with readings; with a `target_class` it is an assessment section (断面)."""
+    """A place with readings; with a `target_class` it is an assessment section (断面). `water_type` is '' where not stated."""
 
     id: str
     reach: str
     chainage_m: float
     name: str = ""
     target_class: str = ""
-    water_type: Literal["river", "lake"] = "river"
+    water_type: Literal["river", "lake", ""] = ""
 
 
 @dataclass(frozen=True)

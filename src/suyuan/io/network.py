@@ -205,7 +205,7 @@ def _stations(layer: Layer) -> tuple[Station, ...]:
         "chainage_m": _known_amounts(layer, "chainage_m", otherwise=0.0),
         "name": list(layer.table.text("name")),
         "target_class": list(layer.table.text("target_class")),
-        "water_type": _words(layer, "water_type", known=("river", "lake"), otherwise="river"),
+        "water_type": _waters(layer),
     }
     return tuple(Station(**row) for row in _rows(columns))
 
@@ -250,6 +250,13 @@ def _words(layer: Layer, name: str, *, known: Sequence[str], otherwise: str = ""
 
     layer.faults.extend(layer.table.faults(wrong, text, say=say))
     return list(text.where(~wrong, known[0]))
+
+
+def _waters(layer: Layer) -> list[str]:
+    """Return the type of water of each station, '' where none is stated."""
+    stated = layer.table.text("water_type") != ""
+    read = _words(layer, "water_type", known=("river", "lake"), otherwise="river")
+    return [word if is_stated else "" for word, is_stated in zip(read, stated, strict=True)]
 
 
 def _amounts(layer: Layer, name: str, *, otherwise: float = float("nan")) -> list[float]:

@@ -49,8 +49,8 @@ def section_of(
     """Return a station as a section, from [sections] and the network, which must not contradict each other.
 
     A name that [sections] lists as another name of a section means that section, and so do id and name of a station in
-    the network where either is in [sections]. A station that neither knows is one on a
-    river without a target.
+    the network where either is in [sections]. A station that neither knows is one on the first type of water of the
+    scheme (a river) without a target; that its water was assumed goes with it.
     """
     own = next((s for s in sections if station == s.station or station in s.other_names), None)
     if network is None:
@@ -61,23 +61,21 @@ def section_of(
     if known.name:
         drawn = replace(drawn, other_names=(known.name,))
     if own is None:
-        return drawn
-    is_other_water = (
-        own.water_type == "river" and drawn.water_type == "lake"
-    )  # a layer without the column says river
-    is_other_target = bool(own.target_class and drawn.target_class) and own.target_class != drawn.target_class
-    for word, is_other in (("water_type", is_other_water), ("target_class", is_other_target)):
-        if is_other:
-            what = f"{word} of '{station}' is {getattr(own, word)} in [sections] and {getattr(drawn, word)} in the network"
+        return _settled(drawn, scheme)
+    for word in ("water_type", "target_class"):
+        ours, theirs = getattr(own, word), getattr(drawn, word)
+        if ours and theirs and ours != theirs:
+            what = f"{word} of '{station}' is {ours} in [sections] and {theirs} in the network"
             raise InputError("suyuan.toml", what, "keep one of them")
     names = tuple(dict.fromkeys((*own.other_names, *drawn.other_names)))
-    return replace(
+    both = replace(
         own,
         station=known.id,
         water_type=own.water_type or drawn.water_type,
         target_class=own.target_class or drawn.target_class,
         other_names=names,
     )
+    return _settled(both, scheme)
 
 
 def _entry_of(names: Set[str], sections: Sequence[Section]) -> Section | None:
@@ -90,8 +88,10 @@ def _entry_of(names: Set[str], sections: Sequence[Section]) -> Section | None:
 
 
 def _settled(section: Section, scheme: Scheme) -> Section:
-    """Return a section on the first type of water of the scheme (a river) unless it says otherwise."""
-    return replace(section, water_type=section.water_type or scheme.water_types[0])
+    """Return a section on the first type of water of the scheme (a river) where none is stated, marked as assumed."""
+    if section.water_type:
+        return section
+    return replace(section, water_type=scheme.water_types[0], is_water_assumed=True)
 
 
 def _section(station: str, given: Mapping[str, Any], *, fault: Report, scheme: Scheme) -> Section | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
@@ -74,21 +75,20 @@ _WHOLE = {
 }
 """Names that mean the total only where the sample was not filtered."""
 
-_AS = {
-    "as nh4": ("NH3-N", 14.007 / 18.039),
-    "as nh3": ("NH3-N", 14.007 / 17.031),
-    "as no3": ("NO3-N", 14.007 / 62.004),
-    "as no2": ("NO2-N", 14.007 / 46.005),
-    "as po4": ("PO4-P", 30.974 / 94.971),
-}
-"""Factor from a result written as an ion to its N or P, from standard atomic weights (IUPAC 2021)."""
+_NITROGEN = {"n": 1.0, "nh4": 14.007 / 18.039, "nh3": 14.007 / 17.031}
+_NITROGEN |= {"no3": 14.007 / 62.004, "no2": 14.007 / 46.005}
+_PHOSPHORUS = {"p": 1.0, "po4": 30.974 / 94.971}
+_FORMS = dict.fromkeys(("NH3-N", "NO3-N", "NO2-N", "TN", "TKN"), _NITROGEN)
+_FORMS |= dict.fromkeys(("TP", "PO4-P"), _PHOSPHORUS)
+"""Factor from a result written as an ion to its N or P, from standard atomic weights (IUPAC 2021), whatever form was sought."""
 
 _HOURS = {"UTC": 0, "GMT": 0, "AST": -4, "ADT": -3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5}
 _HOURS |= {"MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10}
 _BELOW = ("not detected", "below", "non-detect")
 _ABOVE = ("above", "greater")
 _UNITS = {"deg c": "degC", "std units": "1", "standard units": "1", "none": "1", "us/cm @25c": "uS/cm"}
-_SUFFIXES = (" as n", " as p", " as no3", " as nh4", " as nh3", " as po4", " as no2")
+_WRITTEN_AS = re.compile(r"(?P<unit>.*?)(?:\s+as\s*(?P<as>\w+)|\s+(?P<bare>n|p|no3|no2|nh3|nh4|po4))?$")
+"""A unit and what it is expressed as: mg/l as N, mg/l asNO3, mg/l NH4."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +117,19 @@ def results_in(table: Table, zone: tzinfo) -> Wqx:
     names = [
         _id(*row) for row in zip(*(cells.text(c).str.lower() for c in ("name", "fraction")), strict=True)
     ]
-    medium, kind = cells.text("medium").str.lower(), cells.text("kind").str.lower()
-    is_water = medium.isin(("", "water")).to_numpy(bool) & ~kind.str.contains("quality control").to_numpy(
-        bool
-    )
+    is_water = _is_of_water(cells)
     is_known = np.array([bool(name) for name in names])
     value, qualifier, unit = _measured(cells)
     has_value = (value != "").to_numpy(bool)
-    kept = is_water & is_known & has_value
-    if not kept.any():
-        what = f"none of the {len(table)} results is of water and of a determinand known here"
-        raise InputError(table.source, what, "see docs/tables/determinands.md for those that are known")
     named = pd.Series(names, dtype="str")
-    factor, plain = _units(unit, cells.text("speciation"), named=named)
+    factor, plain, has_unit = _units(unit, cells.text("speciation"), named=named)
+    sought = is_water & is_known & has_value
+    kept = sought & has_unit & np.isfinite(factor)
+    if not kept.any():
+        what = (
+            f"none of the {len(table)} results is of water, of a determinand known here and in a unit of it"
+        )
+        raise InputError(table.source, what, "see docs/tables/determinands.md for those that are known")
     written, qualifier = _converted(value, qualifier, factor=factor)
     time, without_clock = _times(cells, zone, kept=kept)
     flag = cells.text("status").str.lower().eq("rejected").map({True: str(FAIL), False: str(GOOD)})
@@ -146,9 +146,31 @@ def results_in(table: Table, zone: tzinfo) -> Wqx:
     long = Table(
         table.source, {n: c[kept].reset_index(drop=True) for n, c in columns.items()}, table.row[kept]
     )
-    return Wqx(
-        long, _notes(cells, is_water, is_known=is_known, has_value=has_value, noon=without_clock & kept)
-    )
+    notes = _notes(cells, is_water, is_known=is_known, has_value=has_value, noon=without_clock & kept)
+    counted = _left_out(sought & np.isnan(factor), sought & ~has_unit, named=named, unit=unit, cells=cells)
+    return Wqx(long, (*notes, *counted))
+
+
+def _is_of_water(cells: Table) -> NDArray[np.bool_]:
+    """Return where a result is of water and not of quality control (row,)."""
+    medium, kind = cells.text("medium").str.lower(), cells.text("kind").str.lower()
+    is_control = kind.str.contains("quality control").to_numpy(bool)
+    return np.asarray(medium.isin(("", "water")).to_numpy(bool) & ~is_control)
+
+
+def _left_out(
+    is_other_form: NDArray[np.bool_],
+    is_other_unit: NDArray[np.bool_],
+    *,
+    named: pd.Series[str],
+    unit: pd.Series[str],
+    cells: Table,
+) -> tuple[tuple[str, str], ...]:
+    """Return notes of the results in a form or a unit that their determinand does not have."""
+    forms = (named + " " + cells.text("speciation") + " " + unit)[is_other_form]
+    units = (named + " " + unit)[is_other_unit & ~is_other_form]
+    pairs = (("unknown_forms", forms), ("other_units", units))
+    return tuple((code, _commonest(text)) for code, text in pairs if len(text))
 
 
 def _id(name: str, fraction: str) -> str:
@@ -185,17 +207,19 @@ def _measured(cells: Table) -> tuple[pd.Series[str], pd.Series[str], pd.Series[s
 
 def _units(
     unit: pd.Series[str], speciation: pd.Series[str], *, named: pd.Series[str]
-) -> tuple[NDArray[np.float64], pd.Series[str]]:
-    """Return the factor to N or P (row,) and the unit without what it is expressed as."""
-    lower = unit.str.lower().str.strip()
-    said = speciation.str.lower().where(speciation != "", lower.map(_suffix).str.strip())
-    factor = np.ones(len(unit))
-    for form, (name, share) in _AS.items():
-        factor[((said == form) & (named == name)).to_numpy(bool)] = share
-    stripped = lower.map(lambda text: text.removesuffix(_suffix(text)))
-    plain = stripped.map(_UNITS).fillna(stripped)
-    is_own = (stripped == "").to_numpy(bool) & (named == "pH").to_numpy(bool)
-    return factor, plain.where(~is_own, "1")
+) -> tuple[NDArray[np.float64], pd.Series[str], NDArray[np.bool_]]:
+    """Return the factor to N or P (row,), the unit without what it is expressed as, and where it is one of its determinand.
+
+    The factor is NaN where a nitrogen or phosphorus result is expressed as something else, or as two things.
+    """
+    import pandas as pd
+
+    rows = pd.DataFrame({"unit": unit, "as": speciation, "name": named}).apply(lambda c: c.str.strip())
+    codes, distinct = pd.factorize(pd.MultiIndex.from_frame(rows))
+    found = [_unit_of(str(unit), str(form), name=str(name)) for unit, form, name in distinct]
+    factor = np.array([one[0] for one in found])[codes]
+    plain = pd.Series([one[1] for one in found], dtype="str").iloc[codes].reset_index(drop=True)
+    return factor, plain, np.array([one[2] for one in found], dtype=bool)[codes]
 
 
 def _converted(
@@ -211,8 +235,26 @@ def _converted(
     return written, qualifier.where(~is_scaled | (qualifier != ""), sign)
 
 
-def _suffix(text: str) -> str:
-    return next((suffix for suffix in _SUFFIXES if text.endswith(suffix)), "")
+def _unit_of(unit: str, speciation: str, *, name: str) -> tuple[float, str, bool]:
+    """Return factor, unit, and whether the determinand has this unit.
+
+    >>> _unit_of("mg/l as N", "", name="TN"), _unit_of("mg/l", "as NO3", name="TP"), _unit_of("%", "", name="DO")
+    ((1.0, 'mg/l', True), (nan, 'mg/l', True), (1.0, '%', False))
+    """
+    match = _WRITTEN_AS.fullmatch(unit.lower())
+    assert match is not None  # every part of the pattern may be empty
+    plain = _UNITS.get(match["unit"], match["unit"])
+    if plain == "" and name == "pH":
+        plain = "1"
+    said = {match["as"], match["bare"], speciation.lower().removeprefix("as").strip()} - {None, ""}
+    factor = 1.0
+    if name in _FORMS and said:
+        factor = _FORMS[name].get(str(said.pop()), np.nan) if len(said) == 1 else np.nan
+    try:
+        determinand(name).factor(plain)
+    except InputError:
+        return factor, plain, False
+    return factor, plain, True
 
 
 def _times(
@@ -258,7 +300,11 @@ def _notes(
     notes = [(code, str(count)) for code, count in counts.items() if count]
     unknown = cells.text("name")[is_water & ~is_known]
     if len(unknown):
-        common = unknown.value_counts()
-        names = ", ".join(f"{name} ({count})" for name, count in common.head(5).items())
-        notes.append(("unknown_determinands", f"{len(common)}: {names}"))
+        notes.append(("unknown_determinands", _commonest(unknown)))
     return tuple(notes)
+
+
+def _commonest(text: pd.Series[str]) -> str:
+    """Return how many texts there are, and the five most common ones with their counts."""
+    common = text.str.split().str.join(" ").value_counts()
+    return f"{len(common)}: " + ", ".join(f"{name} ({count})" for name, count in common.head(5).items())

@@ -21,7 +21,8 @@ LEAST_H = 20.0
 """Hours that a flat line lasts at least: a day of 4-hourly readings."""
 
 COARSE = 5.0
-"""Last digits up to which rounding is a tenth of the value or more, as much as analysers err: it may stand for long."""
+"""Last digits up to which rounding is a tenth of the value or more, as much as analysers with a detection limit err: it may
+stand for long."""
 
 DAYS_ATTENUATED = 3.0
 QUIET = 0.1
@@ -81,9 +82,13 @@ def _chances(series: Series, repeats: NDArray[np.bool_], *, first: int, end: int
 
 
 def _is_lawful(series: Series, value: float) -> bool:
-    """Return whether a value may stand for long: below detection, of a few last digits, or round."""
-    least = max(series.setting.detection, COARSE * series.setting.resolution)
-    return abs(value) <= least or _is_rounded(series, value)
+    """Return whether a value may stand for long: below detection, of a few last digits, or round.
+
+    Of a few last digits it may only with analysers that have a detection limit: an oxygen probe that says 0.00 for days is stuck.
+    """
+    known = series.setting
+    least = max(known.detection, COARSE * known.resolution)
+    return (known.detection > 0.0 and abs(value) <= least) or _is_rounded(series, value)
 
 
 def _is_rounded(series: Series, value: float) -> bool:

@@ -18,18 +18,26 @@ DRY_SHARE = 0.1
 FAR_BELOW = 4.0
 """Robust sd below the station's median that such conductivity must lie as well: fresh water at a tidal station is no air."""
 
+MOST_DRY = 100.0
+"""Conductivity [uS/cm] from which no probe hangs in air: a tidal station of 30,000 also has fresh water of 600."""
+
 LEAST_WET = 50.0
 """Median conductivity [uS/cm] of a station from which its probe can be told to be dry."""
 
 
 def has_climate(series: Series) -> bool:
-    """Return whether the range of surface water is known and the station mostly lies within half of it."""
+    """Return whether the range of surface water is known and asked for.
+
+    It is not at stations that mostly lie beyond half of it, of determinands that waste raises (`Setting.rises_in_waste`).
+    """
     low, high = series.setting.climate
-    return bool(np.isfinite(low)) and low <= float(np.median(series.value)) <= 0.5 * high
+    if not np.isfinite(low) or not series.setting.rises_in_waste:
+        return bool(np.isfinite(low))
+    return low <= float(np.median(series.value)) <= 0.5 * high
 
 
 def climate(series: Series) -> list[Alarm]:
-    """Return readings outside the range of surface water; at stations that mostly lie beyond half of it nothing is asked."""
+    """Return readings outside the range of surface water; nothing is asked in sewers (`has_climate`)."""
     low, high = series.setting.climate
     if not has_climate(series):
         return []
@@ -50,12 +58,13 @@ def is_wet(series: Series) -> bool:
 def dry_probe(series: Series) -> list[Alarm]:
     """Return readings of conductivity that no water of this station has.
 
-    FAIL below what rain holds; SUSPECT below a tenth of the station's median that is also four robust sd below it.
+    FAIL below what rain holds; SUSPECT below a tenth of the station's median that is also four robust sd below it and
+    below MOST_DRY.
     """
     if not is_wet(series):
         return []
     below, middle = series.setting.dry_below, float(np.median(series.value))
-    limit = max(below, min(DRY_SHARE * middle, middle - FAR_BELOW * robust_sd(series.value)))
+    limit = max(below, min(DRY_SHARE * middle, middle - FAR_BELOW * robust_sd(series.value), MOST_DRY))
     return [
         Alarm(
             "dry probe",

@@ -18,7 +18,7 @@ class Setting:
     `resolution` is the last digit that is published (0: not known), `detection` the detection limit (0: none),
     `tells` the smallest
     change that the instrument can tell, `climate` the range outside of which surface water is suspect, and a probe
-    that reads less than `dry_below` is not in water.
+    that reads less than `dry_below` is not in water. What `rises_in_waste` has no climate in sewers.
     """
 
     determinand: str
@@ -27,6 +27,7 @@ class Setting:
     tells: float = 0.0
     climate: tuple[float, float] = (-float("inf"), float("inf"))
     dry_below: float = -float("inf")
+    rises_in_waste: bool = False
     source: str = ""
 
 

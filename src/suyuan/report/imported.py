@@ -41,6 +41,13 @@ _NOTES = {
     "noon_taken": Words(
         "{0} 个结果只有日期，按正午计", "{0} results have a date without a time of day: noon was taken"
     ),
+    "unknown_forms": Words(
+        "结果以不认识的形态表示（未采用）{0}",
+        "results expressed as a form that is not known for them, left out: {0}",
+    ),
+    "other_units": Words(
+        "单位不属于该指标（未采用）{0}", "results in a unit of another quantity, left out: {0}"
+    ),
     "unknown_determinands": Words(
         "不认识的指标（未采用）{0}", "characteristics not known here, left out: {0}"
     ),

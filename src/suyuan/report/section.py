@@ -12,8 +12,9 @@ import numpy as np
 
 from suyuan.clock import dated
 from suyuan.report.figures import Lang
+from suyuan.report.section_notes import WATERS, note_sentence
 from suyuan.report.words import Words
-from suyuan.standards.assessment import Assessment, Judged, Note
+from suyuan.standards.assessment import Assessment, Judged, water_assumed
 from suyuan.standards.lakes import Trophic, algal_grades
 from suyuan.standards.published import Miss
 from suyuan.standards.realtime import NOT_JUDGED, Classes, Realtime
@@ -30,8 +31,6 @@ HANDS_OFF = Words(
     "本结果只用于了解水质。任何结论都不得作为干预采样、取水口或监测时间的理由；这样做是造假。",
     "This is for knowing the water. Nothing here is a reason to touch sampling, intake or timing; doing so is fraud.",
 )
-
-_WATERS = {"river": Words("河流", "river"), "lake": Words("湖库", "lake")}
 
 SHOWN = 24
 """The last so many realtime readings are listed."""
@@ -62,41 +61,6 @@ _REALTIME_HEADINGS = (
     Words("公布类别", "published"),
 )
 _YES, _NO = Words("是", "yes"), Words("否", "no")
-
-_NOTES = {
-    "nothing_judged": Words("{0} 在 {1} 没有可用于评价的读数。", "{0} has no reading to judge in {1}."),
-    "unfinished": Words(
-        "时段尚未结束：这是截至 {0} 的类别。", "The period is not over: this is its class so far, at {0}."
-    ),
-    "no_target": Words(
-        '断面 {0} 没有目标类别，因此不判断达标：在监测点图层写 target_class，或在 suyuan.toml 写 [sections."{0}"]。',
-        "Section {0} has no target class, so compliance is not judged: write target_class in the layer stations, or "
-        '[sections."{0}"] in suyuan.toml.',
-    ),
-    "few_readings": Words(
-        "读数偏少（{0}）。官方要求的最少有效读数本程序未能查到，请自行核对。",
-        "Few readings ({0}). What the official minimum is could not be found out; check it yourself.",
-    ),
-    "missing_items": Words(
-        "没有读数、未参与评价的指标：{0}。类别只就参评指标而言。",
-        "Items without readings, not judged: {0}. The class is that of the judged items alone.",
-    ),
-    "left_out": Words(
-        "{0} 个带标识的读数（维护、存疑、不合格）未采用；--with-suspect 采用维护和存疑的。",
-        "{0} flagged readings (maintenance, suspect, fail) were left out; --with-suspect takes those not failed.",
-    ),
-    "above_range": Words(
-        "{0} 有超量程读数：均值是下限。", "{0} has readings above range: its mean is a least one."
-    ),
-    "oxygen_saturation": Words(
-        "溶解氧按浓度不到Ⅰ类，但平均饱和率 {0}（标准也认 {1}；按海平面气压估算）。",
-        "Oxygen misses class I by concentration; its mean saturation is {0} (the standard also accepts {1}; at sea level).",
-    ),
-    "months_without": Words("没有读数的月份：{0}。", "Months without readings: {0}."),
-    "unverified": Words(
-        "未与原文核对的规则（凭记忆）：{1}", "A rule from memory, not compared with its source: {0}"
-    ),
-}
 
 _CAUSES = {
     "other water": Words("公布类别用了另一类水体的限值", "published by the limits of another water"),
@@ -140,9 +104,20 @@ def section_headline(record: Record) -> Words:
             f"{i}{f' ({factors[i]})' if factors[i] else ''}" for i in whole.main_pollutants
         )
     if len(record.months) > 1 and not np.isnan(record.compliance_rate):
-        zh += f"；逐月达标率 {record.compliance_rate:.0%}"
-        en += f"; compliance rate of the months {record.compliance_rate:.0%}"
+        lacks = _lacking(record.lacking_items, Words("个月", "months"))
+        zh += f"；逐月达标率 {record.compliance_rate:.0%}{lacks.zh}"
+        en += f"; compliance rate of the months {record.compliance_rate:.0%}{lacks.en}"
     return Words(zh + "。", en + ".")
+
+
+def _lacking(count: int, of: Words) -> Words:
+    """Return, beside a compliance rate, how many of its months or times lack items that others have."""
+    if not count:
+        return Words("", "")
+    return Words(
+        f"（其中 {count} {of.zh}缺其他时候有的指标）",
+        f" ({count} of the {of.en} lack items that others have)",
+    )
 
 
 def item_rows(whole: Assessment) -> list[tuple[Words, ...]]:
@@ -166,12 +141,6 @@ def months_table(record: Record, lang: Lang) -> Table:
     return _table(MONTH_HEADINGS, month_rows(record), lang=lang, right=set())
 
 
-def note_sentence(note: Note) -> Words:
-    """Return a note in a sentence."""
-    words = _NOTES[note.code]
-    return Words(words.zh.format(*note.values), words.en.format(*note.values))
-
-
 def record_words(record: Record) -> list[Words]:
     """Return what else is said of a record: trends, trophic level, algae, notes, the scheme, and hands off."""
     said = [
@@ -186,7 +155,7 @@ def record_words(record: Record) -> list[Words]:
 
 
 def river_words(river: River) -> Words:
-    """Return the grade of a river in a sentence."""
+    """Return the grade of a river or lake in a sentence, and what must be known with it."""
     counts = ", ".join(f"{name} {count}" for name, count in river.counts.items() if count)
     how = (
         Words("按断面类别比例", "by the shares of classes")
@@ -194,11 +163,15 @@ def river_words(river: River) -> Words:
         else Words("按各指标断面均值", "by the means of the sections")
     )
     mains = "、".join(river.main_pollutants)
+    water = _water_words(river.sections[0].section.water_type)
+    notes = [note_sentence(note) for note in river.notes]
     return Words(
-        f"河流（{len(river.sections)} 个断面，{counts}）：{river.grade.words_zh}（{how.zh}）"
-        + (f"；主要污染指标 {mains}。" if mains else "。"),
-        f"river ({len(river.sections)} sections: {counts}): {river.grade.words} ({how.en})"
-        + (f"; main pollutants {mains.replace('、', ', ')}." if mains else "."),
+        f"{water.zh}（{len(river.sections)} 个断面，{counts}）：{river.grade.words_zh}（{how.zh}）"
+        + (f"；主要污染指标 {mains}。" if mains else "。")
+        + "".join(note.zh for note in notes),
+        f"{water.en} ({len(river.sections)} sections: {counts}): {river.grade.words} ({how.en})"
+        + (f"; main pollutants {mains.replace('、', ', ')}." if mains else ".")
+        + "".join(f" {note.en}" for note in notes),
     )
 
 
@@ -215,10 +188,11 @@ def realtime_headline(found: Realtime) -> Words:
     en = ", ".join(f"{grade.id} {n}" for grade, n in pairs)
     rate = found.compliance_rate
     target = found.section.target_class
+    lacks = _lacking(found.lacking_items, Words("个时次", "readings"))
     over = (
         Words("", "")
         if np.isnan(rate)
-        else Words(f"；达到 {target} 的占 {rate:.1%}", f"; {rate:.1%} reach {target}")
+        else Words(f"；达到 {target} 的占 {rate:.1%}{lacks.zh}", f"; {rate:.1%} reach {target}{lacks.en}")
     )
     return Words(
         f"{name}（{water.zh}）实时类别，{judged} 个时次：{zh}{over.zh}。",
@@ -244,7 +218,7 @@ def realtime_table(found: Realtime, published: Classes, *, zone: tzinfo, lang: L
 
 def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float, fits: str) -> list[Words]:
     """Return how far published classes agree, why not, and whether they were made with the limits of another water."""
-    said = []
+    said = [note_sentence(note) for note in water_assumed(found.section)]
     if not np.isnan(agreement):
         causes = [(cause, sum(m.cause == cause for m in missed)) for cause in _CAUSES]
         zh = "；".join(f"{_CAUSES[c].zh} {n}" for c, n in causes if n)
@@ -261,8 +235,8 @@ def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float
         ours, theirs = _water_words(found.section.water_type), _water_words(fits)
         said.append(
             Words(
-                f"公布类别用的是{theirs.zh}限值，而本断面记为{ours.zh}。",
-                f"The published classes were made with the limits of a {theirs.en}; this section is written down as a {ours.en}.",
+                f"公布类别用的是{theirs.zh}限值，而本断面按{ours.zh}评价。",
+                f"The published classes were made with the limits of a {theirs.en}; this section is judged as a {ours.en}.",
             )
         )
     return [*said, _scheme_words(found.scheme, found.mode), HANDS_OFF]
@@ -284,7 +258,7 @@ def class_en(scheme: Scheme, index: int) -> str:
 
 def _water_words(water_type: str) -> Words:
     """Return a type of water in words; one of a scheme's own is called as it is there."""
-    return _WATERS.get(water_type, Words(water_type, water_type))
+    return WATERS.get(water_type, Words(water_type, water_type))
 
 
 def _class_words(scheme: Scheme, index: int) -> Words:
@@ -344,7 +318,7 @@ def _trend_words(name: str, line: Trend, *, of: str) -> Words:
     zh, en = ("上升", "rising") if line.direction == "rising" else ("下降", "falling")
     numbers = f"rs = {line.rho:.2f}, n = {line.periods}, {line.level}"
     return Words(
-        f"{name} {over.zh}显著{zh}（{numbers}）。", f"{name}: {over.en} {en} ({numbers}, one-sided)."
+        f"{name} {over.zh}显著{zh}（{numbers}，单侧）。", f"{name}: {over.en} {en} ({numbers}, one-sided)."
     )
 
 

@@ -160,13 +160,18 @@ def item_means(
     return found
 
 
-def mean_of_means(parts: Sequence[Mapping[str, Mean]], items: Sequence[Item]) -> dict[str, Mean]:
-    """Return the value of each item over several months or sections, each of which counts once, whatever its readings."""
+def mean_of_means(
+    parts: Sequence[Mapping[str, Mean]], items: Sequence[Item], *, weights: Sequence[Decimal] = ()
+) -> dict[str, Mean]:
+    """Return the value of each item over several months or sections, each of which counts once, whatever its readings, or
+    by its weight.
+    """
     found = {}
     for item in items:
         own = [part[item.id] for part in parts if item.id in part]
         if own:
-            value = statistic_of([mean.value for mean in own], item.statistic)
+            shares = [w for part, w in zip(parts, weights, strict=True) if item.id in part] if weights else ()
+            value = statistic_of([mean.value for mean in own], item.statistic, weights=shares)
             counts = (
                 sum(getattr(mean, name) for mean in own) for name in ("count", "below", "above", "left_out")
             )
@@ -268,9 +273,10 @@ def _severity(one: Judged) -> tuple[bool, int, Decimal]:
 
 
 def _notes(found: Assessment) -> tuple[Note, ...]:
-    notes = []
+    notes: list[Note] = []
+    notes += water_assumed(found.section)
     if not found.judged:
-        return (Note(NOTHING_JUDGED, (found.section.station, found.period)),)
+        return (*notes, Note(NOTHING_JUDGED, (found.section.station, found.period)))
     if not found.section.target_class:
         notes.append(Note("no_target", (found.section.station,)))
     days = int((found.until - found.since) / np.timedelta64(1, "D"))
@@ -289,6 +295,11 @@ def _notes(found: Assessment) -> tuple[Note, ...]:
     if found.main_pollutants:
         notes += unverified(found.scheme, "main_pollutants")
     return tuple(notes)
+
+
+def water_assumed(section: Section) -> tuple[Note, ...]:
+    """Return a note where nobody stated the type of water of a section."""
+    return (Note("water_assumed", (section.station, section.water_type)),) if section.is_water_assumed else ()
 
 
 def unverified(scheme: Scheme, name: str) -> tuple[Note, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
+from suyuan.standards.rounding import rounded
 from suyuan.standards.scheme import Grade
 
 
@@ -39,7 +41,8 @@ def trophic_level(means: Mapping[str, float]) -> Trophic | None:
     """Return the trophic level index from means in own units (chl-a, TP, TN, CODMn in mg/L, transparency in m).
 
     TLI_j = 10 (a_j + b_j ln x_j), weighted by r_j^2 / sum r^2 (环办〔2011〕22号). None without chlorophyll or with fewer than
-    three items. Water at 1 mg/m3 of chlorophyll has a part of 25:
+    three items. The state is that of the index to one decimal, as it is printed. Water at 1 mg/m3 of chlorophyll has a
+    part of 25:
 
     >>> found = trophic_level({"chl-a": 0.001, "TP": 0.05, "TN": 1.0, "CODMn": 4.0})
     >>> round(found.parts["chl-a"], 6), found.missing
@@ -55,7 +58,7 @@ def trophic_level(means: Mapping[str, float]) -> Trophic | None:
         return None
     index = sum(parts[name] * weights[name] for name in parts) / sum(weights.values())
     missing = tuple(r["determinand"] for r in _shipped()["tli"]["item"] if r["determinand"] not in parts)
-    return Trophic(index, parts, missing, trophic_state(index))
+    return Trophic(index, parts, missing, trophic_state(float(rounded(Decimal(repr(index)), 1))))
 
 
 def trophic_state(index: float) -> Grade:

@@ -31,14 +31,18 @@ def decimals_of(value: NDArray[np.float64], qualifier: NDArray[np.str_]) -> list
     return [v / 2 if q == "<" else v for v, q in zip(exact, qualifier, strict=True)]
 
 
-def statistic_of(values: Sequence[Decimal], statistic: str) -> Decimal:
+def statistic_of(values: Sequence[Decimal], statistic: str, *, weights: Sequence[Decimal] = ()) -> Decimal:
     """Return one value of a period; there must be at least one reading.
+
+    Means take `weights`, one for each value, all the same if left out; other statistics take none.
 
     `hydrogen_mean` is the pH of the arithmetic mean of the hydrogen ions: -log10(mean(10^-pH)). Percentiles lie
     between neighbours in proportion (Hyndman and Fan 1996, type 7).
 
     >>> str(statistic_of([Decimal(7), Decimal(9)], "hydrogen_mean"))[:6]
     '7.2967'
+    >>> statistic_of([Decimal(1), Decimal(4)], "mean", weights=[Decimal(2), Decimal(1)])
+    Decimal('2')
     >>> statistic_of([Decimal(1), Decimal(2), Decimal(4)], "p90")
     Decimal('3.6')
     """
@@ -47,10 +51,9 @@ def statistic_of(values: Sequence[Decimal], statistic: str) -> Decimal:
     with localcontext() as context:
         context.prec = _DIGITS
         if statistic == "mean":
-            return sum(values, Decimal(0)) / len(values)
+            return _mean(values, weights)
         if statistic == "hydrogen_mean":
-            ions = [Decimal(10) ** -v for v in values]
-            return -(sum(ions, Decimal(0)) / len(ions)).log10()
+            return -_mean([Decimal(10) ** -v for v in values], weights).log10()
         if statistic in ("min", "max"):
             return min(values) if statistic == "min" else max(values)
         ordered = sorted(values)
@@ -58,3 +61,9 @@ def statistic_of(values: Sequence[Decimal], statistic: str) -> Decimal:
         below = int(place)
         above = min(below + 1, len(ordered) - 1)
         return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def _mean(values: Sequence[Decimal], weights: Sequence[Decimal]) -> Decimal:
+    if not any(weights):
+        return sum(values, Decimal(0)) / len(values)
+    return sum((v * w for v, w in zip(values, weights, strict=True)), Decimal(0)) / sum(weights, Decimal(0))

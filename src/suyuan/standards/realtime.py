@@ -58,6 +58,12 @@ class Realtime:
         judged = self.class_index[self.class_index != NOT_JUDGED]
         return float("nan") if target is None or not len(judged) else float((judged <= target).mean())
 
+    @property
+    def lacking_items(self) -> int:
+        """How many times with a class lack an item that another time has: their class may be too good."""
+        read = np.isfinite(self.value[self.class_index != NOT_JUDGED])
+        return int((read != read.any(axis=0)).any(axis=1).sum()) if len(read) else 0
+
     def deciding(self, row: int) -> tuple[str, ...]:
         """Return the items whose class is that of the section at one time; none at the best class."""
         worst = self.class_index[row]

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suyuan.errors import InputError
-from suyuan.standards.assessment import Assessment, judge, mean_of_means
+from suyuan.standards.assessment import Assessment, Note, judge, mean_of_means, unverified
 from suyuan.standards.scheme import Grade
 from suyuan.standards.section import Section
 
 
 @dataclass(frozen=True)
 class River:
-    """The grade of a river: by the shares of its sections' classes, or, with few sections, by the mean of each item.
+    """The grade of a river or lake: by the shares of its sections' classes, or by the mean of each item.
 
-    `by_mean` is the assessment of those means, None where shares were used. `counts` are sections by class id.
+    `by_mean` is the assessment of those means, None where shares were used. `sections` are those with a class, `counts`
+    how many there are by class id. `notes` name the sections without one, and the rules known from memory only.
     """
 
     sections: tuple[Assessment, ...]
@@ -24,14 +25,16 @@ class River:
     grade: Grade
     by_mean: Assessment | None
     main_pollutants: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def rate_river(assessments: Sequence[Assessment]) -> River:
-    """Return the grade of a river from the assessments of its sections over one period (环办〔2011〕22号).
+    """Return the grade of a river or lake from the assessments of its sections over one period (环办〔2011〕22号).
 
-    Five and more sections: shares of classes I to III and of those worse than V. Fewer: each item's mean over the
-    sections, rounded, then the worst class. Main pollutants are then the items beyond class III at most sections,
-    or those of the means.
+    Five and more sections: shares of classes I to III and of those worse than V. Fewer, and lakes always (from memory):
+    each item's mean over the sections, rounded, then the worst class. All given sections count for that, those without a
+    class too, which are then left out and named. Main pollutants are the items beyond class III at most sections, or
+    those of the means.
     """
     rated = tuple(one for one in assessments if one.class_index is not None)
     if not rated:
@@ -46,12 +49,14 @@ def rate_river(assessments: Sequence[Assessment]) -> River:
         raise InputError("river", f"the sections are of several types of water ({named})", remedy)
     _require_one_selection(rated)
     scheme, counts = rated[0].scheme, _counts(rated)
-    if len(rated) < scheme.few_sections:
+    is_by_mean = len(assessments) < scheme.few_sections or waters[0] in scheme.waters_by_means
+    notes = _notes(assessments, waters[0], is_by_mean=is_by_mean)
+    if is_by_mean:
         mean = _by_mean(rated)
         index = mean.class_index
         if index is None:
             raise InputError("river", "no item has a mean over the sections", "choose a period with readings")
-        return River(rated, counts, scheme.classes[index], mean, mean.main_pollutants)
+        return River(rated, counts, scheme.classes[index], mean, mean.main_pollutants, notes)
     good = sum(one.class_index <= scheme.exceedance_class for one in rated if one.class_index is not None)
     beyond = sum(one.class_index == len(scheme.classes) - 1 for one in rated)
     shares = good / len(rated), beyond / len(rated)
@@ -60,7 +65,16 @@ def rate_river(assessments: Sequence[Assessment]) -> River:
     if row is None:
         what = f"no [[river_grade]] holds for {shares[0]:.0%} good sections and {shares[1]:.0%} beyond all classes"
         raise InputError(scheme.id, what, "add one to the scheme, or leave out --with")
-    return River(rated, counts, row.grade, None, _most_often(rated))
+    return River(rated, counts, row.grade, None, _most_often(rated), notes)
+
+
+def _notes(assessments: Sequence[Assessment], water: str, *, is_by_mean: bool) -> tuple[Note, ...]:
+    scheme = assessments[0].scheme
+    unrated = [one.section.station for one in assessments if one.class_index is None]
+    notes = [Note("unrated_sections", (", ".join(unrated),))] if unrated else []
+    rules = ["lake_grade"] if water in scheme.waters_by_means else []
+    rules.append("main_pollutants" if is_by_mean else "river_pollutants")
+    return (*notes, *(note for rule in rules for note in unverified(scheme, rule)))
 
 
 def _counts(rated: Sequence[Assessment]) -> dict[str, int]:

@@ -145,6 +145,7 @@ class Scheme:
     documents: tuple[Document, ...]
     exceedance_class: int
     few_sections: int
+    waters_by_means: tuple[str, ...]
     river_rows: tuple[RiverRow, ...]
 
     def item(self, name: str) -> Item:
@@ -234,6 +235,7 @@ def _scheme(data: Mapping[str, Any]) -> Scheme:
         documents=tuple(_each(data, "document", read=_document)),
         exceedance_class=_exceedance_class(data, classes),
         few_sections=_said(data, "few_sections", form=int, entry="the scheme", default=1),
+        waters_by_means=tuple(_said(data, "waters_by_means", form=list, entry="the scheme", default=[])),
         river_rows=tuple(_each(data, "river_grade", read=_river_row)),
     )
 

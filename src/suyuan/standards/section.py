@@ -14,8 +14,8 @@ class Section:
     """A station that is assessed (断面). `target_class` is '' where none is set; `other_names` are names of the same
     station.
 
-    `water_type` decides which limits hold (river or lake), `selection` which items, the first of the scheme if '';
-    `extra_items` are the X of 9+X.
+    `water_type` decides which limits hold (river or lake); where nobody stated it, `is_water_assumed`. `selection` says
+    which items, the first of the scheme if ''; `extra_items` are the X of 9+X.
     """
 
     station: str
@@ -24,6 +24,7 @@ class Section:
     selection: str = ""
     extra_items: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
+    is_water_assumed: bool = False
 
 
 def items_of(section: Section, scheme: Scheme) -> tuple[Item, ...]:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 FEWEST_PERIODS = 5
 
+MOST_COUNTED = 10
+"""Up to this number of periods critical values were counted; beyond, they are as printed, from memory."""
+
 _NORMAL = {"0.05": 1.645, "0.01": 2.326}
 
 
