@@ -336,7 +336,7 @@ def test_a_type_of_water_and_classes_of_a_schemes_own_have_words_and_colours():
     found = classify(given, section, scheme=rules, since=time[0], until=time[0])
     assert "S1 (upland)" in realtime_headline(found).en
     said = published_words(found, (), agreement=float("nan"), fits="river")
-    assert said[0].en.endswith("made with the limits of a river; this section is written down as a upland.")
+    assert said[0].en.endswith("made with the limits of a river; this section is judged as a upland.")
     periods = months_between(*period_of("2024-07", CHINA), zone=CHINA)
     record = assess_months(given, section, periods=periods, scheme=rules)
     axes = class_calendar(record).axes[0]
