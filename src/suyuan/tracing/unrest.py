@@ -261,9 +261,8 @@ class _Explained:
     @classmethod
     def by(cls, found: Unrest, courses: Courses, *, substance: int, of: Sought) -> _Explained:
         factor = np.linalg.cholesky(of.covariance + found.covariance(substance, of.means))
-        right = np.column_stack([of.means.of(courses.course.T), of.residual])
-        white = solve_triangular(factor, right, lower=True, check_finite=False)
-        events, left = white[:, :-1], white[:, -1]
+        whiten = solve_triangular(factor, np.eye(len(factor)), lower=True, check_finite=False)
+        events, left = whiten @ of.means.of(courses.course.T), whiten @ of.residual
         information, score = np.einsum("re,re->e", events, events), left @ events
         variance = (np.array([0.0, *SIZES])[:, None] * of.level) ** 2
         explained = 0.5 * variance * score**2 / (1.0 + variance * information)
