@@ -105,7 +105,7 @@ def is_wqx(headers: Sequence[str]) -> bool:
 
 
 def results_in(table: Table, zone: tzinfo) -> Wqx:
-    """Return the readings of surface water in a table of results; what has no determinand here is left out and named.
+    """Return the readings of water (ground water too) in a table of results; what has no determinand here is left out and named.
 
     Not detected is `<` with the limit as value; a rejected result is flagged fail; blanks and replicates of quality
     control are left out. A time of day without a zone is in `zone`; a date without a time of day is noon, which is
