@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import strsm
+from scipy.linalg import solve_triangular
 
 from suyuan.tracing.evidence import log_evidences, rough_evidences
 from suyuan.tracing.library import Library, Strength
@@ -159,11 +159,11 @@ def _products(
 def _whitened(factor: Array, response: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return L^-1 R of the lower `factor` L (reading, reading) and `response` R (reading, column), single precision.
 
-    Solved from the right on the transpose, x L' = R', which is R as it lies in memory: solve_triangular would turn it round
-    twice.
+    The inverse is found once, in double precision: a product has twice the multiplications of a triangular solve, takes less
+    time, and lets other threads run.
     """
-    turned = response.astype(np.float32, copy=False).T
-    return np.asarray(strsm(1.0, factor.astype(np.float32).T, turned, side=1, overwrite_b=1).T)
+    whiten = solve_triangular(factor, np.eye(len(factor)), lower=True, check_finite=False)
+    return np.asarray(whiten.astype(np.float32) @ response.astype(np.float32, copy=False))
 
 
 def _shape_products(gram: Array, match: Array, *, shapes: Shapes) -> tuple[Array, Array]:

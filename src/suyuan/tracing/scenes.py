@@ -122,8 +122,9 @@ def scenes_of_events(problem: Problem, quiet: Claim, *, other: Scene) -> tuple[S
     plumes = [expected_plumes(problem, other.single)] if len(other.single.source) else []
     if other.log_density - quiet.log_density() < hopeless(other.log_density - other.ground.log_density):
         plumes += [expected_plumes(problem, found) for found in _beside_events(problem, quiet)]
-    scenes = [_scene_of_one(problem, each, other=other) for each in plumes]
-    return tuple(scene for scene in scenes if scene is not None)
+    with ThreadPoolExecutor(problem.workers) as pool:  # events are sought by one thread
+        scenes = pool.map(lambda each: _scene_of_one(problem, each, other=other), plumes)
+        return tuple(scene for scene in scenes if scene is not None)
 
 
 def _beside_events(problem: Problem, quiet: Claim) -> list[Explanations]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,12 +83,15 @@ def weigh(problem: Problem) -> Verdict:
     is weakened: flow that is wrong hides who it was, not that it was.
     """
     prior, nothing = problem.grid.prior, no_plumes(problem.blocks)
-    quiet = problem.restless(nothing)
-    of_two = scene_of_two(problem)
+    with ThreadPoolExecutor(1) as aside:
+        sought = aside.submit(problem.restless, nothing)
+        of_two = scene_of_two(problem)
+        quiet = sought.result()
     others = scenes_of_events(problem, quiet, other=of_two)
     scenes = (of_two, *others)
-    quiets = (quiet, *(problem.restless(nothing, begin=other.claimed.unrest) for other in others))
-    quiet = max(quiets, key=lambda claimed: claimed.log_density())
+    with ThreadPoolExecutor(problem.workers) as pool:
+        again = pool.map(lambda other: problem.restless(nothing, begin=other.claimed.unrest), others)
+        quiet = max((quiet, *again), key=lambda claimed: claimed.log_density())
     ground = max(scenes, key=lambda scene: scene.log_density).ground
     exact = together(scenes, ground)
     shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
