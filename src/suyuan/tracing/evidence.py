@@ -23,6 +23,9 @@ GRID_STEP = 0.25
 GRID_HALF = 24
 """Logarithmic grid of strengths: steps and number to either side of the prior's centre."""
 
+GROWTH = math.exp(GRID_STEP)
+"""By what strengths grow from one step to the next."""
+
 LEAST = 1e-60
 
 AMPLITUDE_POINTS = 81
@@ -55,28 +58,46 @@ def strength_prior(log_rate_sd: float) -> Array:  # pragma: no cover - compiled
 
 
 @kernel
-def departure(spread: float) -> Array:  # pragma: no cover - compiled
-    """Return the weights of an outfall's departure from its kind on the grid, odd length, sum 1."""
+def departure(spread: float, out: Array) -> int:  # pragma: no cover - compiled
+    """Fill the first entries of `out` with the weights, sum 1, of an outfall's departure from its kind on the grid.
+
+    Return how many steps of the grid it reaches to either side.
+    """
     reach = max(1, math.ceil(3.0 * spread / GRID_STEP))
-    e = (np.arange(2 * reach + 1) - reach) * GRID_STEP
-    weight = np.exp(-0.5 * (e / spread) ** 2)
-    total: float = weight.sum()
-    out: Array = weight / total
-    return out
+    total = 0.0
+    for i in range(2 * reach + 1):
+        e = (i - reach) * GRID_STEP
+        out[i] = math.exp(-0.5 * (e / spread) ** 2)
+        total += out[i]
+    for i in range(2 * reach + 1):
+        out[i] /= total
+    return reach
 
 
 @kernel
 def likelihood_table(
     alpha: float, beta: float, first: int, out: Array
 ) -> float:  # pragma: no cover - compiled
-    """Fill `out` with the likelihood at log amplitudes (first + i) x GRID_STEP, scaled to 1; return the log of the scale."""
-    top = -1e300
+    """Fill `out` with the likelihood at log amplitudes (first + i) x GRID_STEP, scaled to 1; return the log of the scale.
+
+    Amplitudes grow by the same factor from one to the next, and a root is cheaper than the logarithm of `log_gain`.
+    """
+    best, begin = beta / alpha, math.exp(first * GRID_STEP)
+    a, top = begin, -1e300
     for i in range(len(out)):
-        out[i] = log_gain((first + i) * GRID_STEP, alpha, beta)
+        out[i] = -0.5 * (a - best) ** 2 / (1.0 / alpha + (AMPLITUDE_ERROR * a) ** 2)
         top = max(top, out[i])
+        a *= GROWTH
+    a, highest = begin, 0.0
     for i in range(len(out)):
-        out[i] = math.exp(out[i] - top) if out[i] - top > -150.0 else 0.0  # denormal numbers are slow
-    return top
+        below = out[i] - top
+        spread = math.sqrt(1.0 + alpha * (AMPLITUDE_ERROR * a) ** 2)
+        out[i] = math.exp(below) / spread if below > -150.0 else 0.0  # denormal numbers are slow
+        highest = max(highest, out[i])
+        a *= GROWTH
+    for i in range(len(out)):
+        out[i] /= highest
+    return 0.5 * beta * best + top + math.log(highest)
 
 
 @kernel
@@ -88,11 +109,56 @@ def shown(alpha: Array, log_centre: Array) -> Array:  # pragma: no cover - compi
     signal = 0.0
     for d in range(len(alpha)):
         signal += alpha[d] * math.exp(2.0 * log_centre[d])
+    signal *= math.exp(-2.0 * GRID_HALF * GRID_STEP)
     share = np.empty(2 * GRID_HALF + 1)
     for i in range(len(share)):
-        z = min(signal * math.exp(2.0 * (i - GRID_HALF) * GRID_STEP), 1e6)
-        share[i] = 1.0 - math.exp(-0.5 * z / SHOWS_AT**2) + 1e-9
+        share[i] = 1.0 - math.exp(-0.5 * min(signal, 1e6) / SHOWS_AT**2) + 1e-9
+        signal *= GROWTH**2
     return share
+
+
+@kernel
+def narrow(
+    strengths: Array, weights: Array, table: Array, reach: int
+) -> float:  # pragma: no cover - compiled
+    """Weigh `strengths` (grid,) by one substance and scale them to 1; return the log of the scale.
+
+    `table` (grid + 2 x reach,) are likelihoods of its amplitudes, `weights` (2 x reach + 1,) those of departures.
+    """
+    best = 0.0
+    for i in range(len(strengths)):
+        inside = 0.0
+        for j in range(2 * reach + 1):
+            inside += weights[j] * table[i + j]
+        strengths[i] *= max(inside, LEAST)
+        best = max(best, strengths[i])
+    for i in range(len(strengths)):
+        strengths[i] /= best
+    return math.log(best)
+
+
+@kernel
+def evidence_of_kind(
+    alpha: Array, beta: Array, log_centre: Array, spread: Array, prior: Array, strengths: Array
+) -> float:  # pragma: no cover - compiled
+    """Return the log evidence of one history of one kind against no release, and fill `strengths` (grid,).
+
+    `strengths` becomes the unscaled posterior weight of each strength w, `prior` (grid,) is its weight before. The others have
+    shape (substance,): log amplitude at the middle of the grid, to which it is rounded, and its departure.
+    """
+    points = 2 * GRID_HALF + 1
+    widest = max(1, math.ceil(3.0 * spread.max() / GRID_STEP))
+    table, weights = np.empty(points + 2 * widest), np.empty(2 * widest + 1)
+    strengths[:] = prior * shown(alpha, log_centre)
+    found = 0.0
+    for d in range(len(alpha)):
+        if alpha[d] <= 1e-12:
+            continue
+        reach = departure(spread[d], weights)
+        own = table[: points + 2 * reach]
+        low = round(log_centre[d] / GRID_STEP) - GRID_HALF - reach
+        found += likelihood_table(alpha[d], beta[d], low, own) + narrow(strengths, weights, own, reach)
+    return found + math.log(strengths.sum())
 
 
 @kernel
@@ -101,37 +167,11 @@ def evidence_of_kinds(
 ) -> Array:  # pragma: no cover - compiled
     """Return the log evidence of one history against no release, (kind,), and fill `strengths` (kind, grid).
 
-    `strengths` becomes the unscaled posterior weight of each strength w. `alpha` and `beta` have shape (substance,),
-    `log_centres` and `spreads` (kind, substance): log amplitude at the middle of the grid, and its departure. Centres
-    are rounded to the grid, so that one table of likelihoods a substance serves all kinds.
+    `strengths`, `alpha` and `beta` are those of `evidence_of_kind`, `log_centres` and `spreads` (kind, substance).
     """
-    points = 2 * GRID_HALF + 1
-    found = np.zeros(len(log_centres))
-    prior = strength_prior(log_rate_sd)
+    found, prior = np.empty(len(log_centres)), strength_prior(log_rate_sd)
     for k in range(len(log_centres)):
-        strengths[k] = prior * shown(alpha, log_centres[k])
-    for d in range(len(alpha)):
-        if alpha[d] <= 1e-12:
-            continue
-        widest = max(1, math.ceil(3.0 * spreads[:, d].max() / GRID_STEP))
-        low = round(log_centres[:, d].min() / GRID_STEP) - GRID_HALF - widest
-        high = round(log_centres[:, d].max() / GRID_STEP) + GRID_HALF + widest
-        table = np.empty(high - low + 1)
-        top = likelihood_table(alpha[d], beta[d], low, table)
-        for k in range(len(log_centres)):
-            kernel = departure(spreads[k, d])
-            reach = len(kernel) // 2
-            shift = round(log_centres[k, d] / GRID_STEP) - GRID_HALF - reach - low
-            for i in range(points):
-                inside = 0.0
-                for j in range(len(kernel)):
-                    inside += kernel[j] * table[shift + i + j]
-                strengths[k, i] *= max(inside, LEAST)
-            best = strengths[k].max()
-            strengths[k] /= best
-            found[k] += top + math.log(best)
-    for k in range(len(log_centres)):
-        found[k] += math.log(strengths[k].sum())
+        found[k] = evidence_of_kind(alpha, beta, log_centres[k], spreads[k], prior, strengths[k])
     return found
 
 
@@ -178,11 +218,9 @@ def log_evidences(
 ) -> Array:  # pragma: no cover - compiled
     """Return log evidences, (history,), each of its own kind: all arrays (history, substance)."""
     found = np.empty(len(alpha))
-    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    prior, strengths = strength_prior(log_rate_sd), np.empty(2 * GRID_HALF + 1)
     for i in range(len(alpha)):
-        found[i] = evidence_of_kinds(
-            alpha[i], beta[i], log_centres[i : i + 1], spreads[i : i + 1], log_rate_sd, strengths
-        )[0]
+        found[i] = evidence_of_kind(alpha[i], beta[i], log_centres[i], spreads[i], prior, strengths)
     return found
 
 
