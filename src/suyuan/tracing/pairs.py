@@ -39,7 +39,7 @@ def pairs_anew(
 
     They are proposed under the covariance of the scan and then settle together. Both plumes must show in the readings.
     """
-    pool = _pool(tables)
+    pool = to_pair(tables)
     rows = _proposed(problem, claimed, pool=pool, seen=seen)
     log_prior = pool.log_prior[rows].sum(axis=1) + np.log(2.0 * len(problem.matrices))
     each: list[Settled] = []
@@ -84,8 +84,8 @@ def _proposed(problem: Problem, claimed: Claim, *, pool: Explanations, seen: Res
     return np.asarray(rows[np.argsort(-score, kind="stable")[: int(shows.sum())]])
 
 
-def _pool(tables: Sequence[Explanations]) -> Explanations:
-    """Return the leading explanations of the tables, each once, few of any one source."""
+def to_pair(tables: Sequence[Explanations]) -> Explanations:
+    """Return the explanations out of which pairs are made: the leading ones of the tables, each once, few of any one source."""
     chosen = []
     for table in tables:
         taken: dict[int, int] = {}

@@ -61,15 +61,15 @@ def responses(problem: Problem, member: int, *, source: Index) -> Responses:
     lag = np.maximum(matrix.lag_s(), 0.0)
     total = np.zeros((len(some), len(problem.blocks), len(lag), lag.shape[1] + 1))
     aged = np.zeros((len(some), 3, len(lag), lag.shape[1] + 1))
+    left = [np.exp(-block.substance.decay_per_s * lag) for block in problem.blocks]
     for i, s in enumerate(some):
         values = np.asarray(matrix.values[:, s], dtype=float)
-        for d, block in enumerate(problem.blocks):
-            decayed = values * np.exp(-block.substance.decay_per_s * lag)
-            np.cumsum(decayed, axis=1, out=total[i, d, :, 1:])
+        for d, share in enumerate(left):
+            np.cumsum(values * share, axis=1, out=total[i, d, :, 1:])
         positive = np.maximum(values, 0.0)  # beside sharp fronts transport rings below zero
-        np.cumsum(positive, axis=1, out=aged[i, 0, :, 1:])
-        np.cumsum(positive * lag, axis=1, out=aged[i, 1, :, 1:])
-        np.cumsum(positive * lag**2, axis=1, out=aged[i, 2, :, 1:])
+        for power in range(3):
+            np.cumsum(positive, axis=1, out=aged[i, power, :, 1:])
+            positive *= lag
     place = np.full(len(matrix.sources), -1, np.int64)
     place[some] = np.arange(len(some))
     station = np.unique(matrix.receptors.station, return_inverse=True)[1].astype(np.int64)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.tracing.anew import singles_anew
-from suyuan.tracing.pairs import pairs_anew
+from suyuan.tracing.anew import picked, singles_anew
+from suyuan.tracing.pairs import pairs_anew, to_pair
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
@@ -102,7 +102,8 @@ def scene_of_two(problem: Problem) -> Scene:
 
     def of_member(member: int) -> Tables:
         tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        seen = responses(few, member, source=np.concatenate([table.source for table in tables]))
+        weighed = picked(tables[0]), to_pair(tables[1:])
+        seen = responses(few, member, source=np.concatenate([table.source for table in weighed]))
         alone = singles_anew(few, tables[0], seen=seen, ground=ground)
         return (alone, *pairs_anew(few, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
 
@@ -161,7 +162,8 @@ def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | 
 
     def of_member(member: int) -> Explanations:
         table = found.where(np.flatnonzero(found.member == member))
-        return singles_anew(few, table, seen=responses(few, member, source=table.source), ground=ground)
+        seen = responses(few, member, source=picked(table).source)
+        return singles_anew(few, table, seen=seen, ground=ground)
 
     with ThreadPoolExecutor(problem.workers) as pool:
         single = joined(list(pool.map(of_member, range(len(problem.matrices)))))
