@@ -20,7 +20,15 @@ from suyuan.io.import_readings import import_readings
 from suyuan.io.network import read_network
 from suyuan.io.new_project import new_project
 from suyuan.io.observations import read_observations
-from suyuan.io.readings_store import HISTORY, PUBLISHED, READINGS, merged, published_classes, stored_readings
+from suyuan.io.readings_store import (
+    HISTORY,
+    IMPORTS,
+    PUBLISHED,
+    READINGS,
+    merged,
+    published_classes,
+    stored_readings,
+)
 from suyuan.io.times import timezone_of
 from suyuan.observations import GOOD, MISSING, SUSPECT, Observations
 from suyuan.report.imported import import_words
@@ -204,9 +212,10 @@ def test_sections_of_one_name_in_two_provinces_stay_two_in_later_files_too(tmp_p
 
 
 def test_the_same_rows_twice_change_nothing_on_disk(tmp_path: Path):
-    import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+    path = national(tmp_path)
+    import_readings(path, tmp_path / "p", now=NOW)
     before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "p").iterdir()}
-    done = import_readings(national(tmp_path), tmp_path / "p", now=NOW)
+    done = import_readings(path, tmp_path / "p", now=NOW)
     assert (done.added, done.unchanged, done.revised, done.files) == (0, 12, 0, ())
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "p").iterdir()} == before
 
@@ -233,6 +242,27 @@ def test_an_older_file_imported_again_does_not_bring_back_what_was_revised(tmp_p
     assert values(tmp_path / "p")["甲桥", "NH3-N"] == 0.48
     assert (done[0].superseded, done[0].revised, done[1].revised) == (1, 0, 0)
     assert len(pd.read_csv(tmp_path / "p" / HISTORY)) == 1
+
+
+def test_a_value_that_is_revised_and_revised_back_is_what_it_was_first(tmp_path: Path):
+    """Also where the file is the same to the last byte: it was written later."""
+    for value in ("0.612", "6.12", "0.612"):
+        path = national(tmp_path, ROWS[0].replace("0.612", value))
+        done = import_readings(path, tmp_path / "p", now=NOW)
+    assert (done.superseded, done.revised) == (0, 1)
+    assert values(tmp_path / "p")["甲桥", "NH3-N"] == 0.612
+    assert pd.read_csv(tmp_path / "p" / HISTORY)["before"].tolist() == [0.612, 6.12]
+
+
+def test_the_class_shown_stays_that_of_the_readings_when_an_older_file_is_imported_again(tmp_path: Path):
+    first = national(tmp_path)
+    late = national(tmp_path, ROWS[0].replace("Ⅲ", "Ⅳ").replace("0.612", "1.412"), name="2024-07-20-late.csv")
+    for path in (first, late, first):
+        import_readings(path, tmp_path / "p", now=NOW)
+    shown = published_classes(tmp_path / "p", zone=CHINA)
+    assert shown is not None
+    own = dict(zip(shown["station"], shown["class"], strict=True))
+    assert (own["甲桥"], values(tmp_path / "p")["甲桥", "NH3-N"]) == ("Ⅳ", 1.412)
 
 
 def test_a_value_that_is_withdrawn_is_missing_afterwards_and_stays_in_the_history(tmp_path: Path):
@@ -267,12 +297,13 @@ def test_rows_of_the_users_own_without_an_offset_keep_their_time(tmp_path: Path)
 
 def test_a_run_that_was_killed_after_the_history_adds_no_line_twice_when_it_is_run_again(tmp_path: Path):
     import_readings(national(tmp_path), tmp_path / "p", now=NOW)
-    before = (tmp_path / "p" / READINGS).read_bytes()
+    before = {name: (tmp_path / "p" / name).read_bytes() for name in (READINGS, IMPORTS)}
     late = national(
         tmp_path, ROWS[0].replace("0.612", "0.480").replace("0.131", "0.140"), name="2024-07-20-late.csv"
     )
     import_readings(late, tmp_path / "p", now=NOW)
-    (tmp_path / "p" / READINGS).write_bytes(before)
+    for name, data in before.items():
+        (tmp_path / "p" / name).write_bytes(data)
     import_readings(late, tmp_path / "p", now=NOW)
     assert values(tmp_path / "p")["甲桥", "NH3-N"] == 0.48
     history = pd.read_csv(tmp_path / "p" / HISTORY)

@@ -21,9 +21,11 @@ from suyuan.io.observations import COLUMNS, readings_in, require_past
 from suyuan.io.project import SETTINGS, read_project
 from suyuan.io.readings_store import (
     READINGS,
+    Version,
+    imported_versions,
     merged,
+    note_version,
     published_classes,
-    replaced_values,
     stored_readings,
     write_merged,
     write_published,
@@ -102,13 +104,16 @@ def _taken_over(
     source: Source, folder: Path, *, path: Path, noticed: np.datetime64, zone: tzinfo
 ) -> Imported:
     """Merge a source, the file `path`, into the readings of a folder and write them."""
-    old = stored_readings(folder, zone)
+    old, version = stored_readings(folder, zone), Version.of(path)
+    is_again = version in imported_versions(folder)
     source, renamed = _one_spelling(source, old)
     source, outside = _inside(source, folder, path=path)
-    found = merged(old, source.readings, noticed=noticed, replaced=replaced_values(folder, zone))
+    found = merged(old, source.readings, noticed=noticed, is_again=is_again)
     files = write_merged(folder, found, zone=zone)
     if source.shown is not None:
-        files += write_published(folder, source.shown, zone=zone)
+        files += write_published(folder, source.shown, zone=zone, is_again=is_again)
+    if not is_again:  # last: a run that is killed before it is made again from the beginning
+        note_version(folder, version, noticed=noticed, zone=zone)
     return Imported(
         source.kind,
         len(source.readings),

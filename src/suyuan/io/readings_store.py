@@ -1,7 +1,7 @@
 """Readings that grow by imports: the same row twice changes nothing, a revised value keeps what it was.
 
-`readings.csv` is a table of readings like any other. `readings_history.csv` has one row for every value that was replaced, and
-`published.csv` the class and the state that the source showed for a station and time.
+`readings.csv` is a table of readings like any other. `readings_history.csv` has one row for every value that was replaced,
+`published.csv` the class and the state that the source showed for a station and time, and `imports.csv` the files that were read.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from suyuan.clock import stamped
 from suyuan.io.atomic import write_atomically
+from suyuan.io.digest import digest
 from suyuan.io.observations import joined, read_observations, write_observations
 from suyuan.io.tables import read_cells
 from suyuan.io.times import utc_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 READINGS, HISTORY, PUBLISHED = "readings.csv", "readings_history.csv", "published.csv"
+IMPORTS = "imports.csv"
 
 SHOWN = ("time", "station", "province", "class", "status")
 """Columns of what a source showed."""
@@ -42,7 +44,7 @@ class Merged:
     """What an import made of what was there: all readings, rows of history, and how many rows did what.
 
     `sharpened` are values that came again with more digits; `unchanged` came again as they are, or with fewer digits;
-    `superseded` came again though the history says that they were replaced, as where an older file is imported anew.
+    `superseded` are values of a file imported before that a later one has replaced.
     """
 
     readings: Observations | None
@@ -69,17 +71,43 @@ def stored_readings(folder: Path, zone: tzinfo) -> Observations | None:
     return read_observations(path, timezone=zone) if path.is_file() else None
 
 
-def replaced_values(folder: Path, zone: tzinfo) -> frozenset[tuple[Any, ...]]:
-    """Return the readings of a folder that were replaced: station, determinand, time, value, qualifier, flag."""
-    path = folder / HISTORY
+@dataclass(frozen=True)
+class Version:
+    """One state of a file: its name, when it was last changed (UTC) and the digest of what it holds."""
+
+    file: str
+    changed: str
+    digest: str
+
+    @classmethod
+    def of(cls, path: Path) -> Version:
+        """Return that in which a file is now."""
+        changed = np.datetime64(path.stat().st_mtime_ns, "ns")
+        return cls(path.name, f"{changed}Z", digest(path.read_bytes()))
+
+
+def imported_versions(folder: Path) -> frozenset[Version]:
+    """Return the states of files that were imported into a folder."""
+    path = folder / IMPORTS
     if not path.is_file():
         return frozenset()
     table = read_cells(path)
-    time = utc_of(table.text("time"), zone).tolist()
-    value = table.numbers("before")[0].tolist()
-    words = (table.text(name).tolist() for name in ("station", "determinand"))
-    marks = (table.text(name).tolist() for name in ("before_qualifier", "before_flag"))
-    return frozenset(zip(*words, time, value, *marks, strict=True))
+    columns = (table.text(name).tolist() for name in ("file", "changed", "digest"))
+    return frozenset(Version(*row) for row in zip(*columns, strict=True))
+
+
+def note_version(folder: Path, version: Version, *, noticed: np.datetime64, zone: tzinfo) -> None:
+    """Add a file's state to those that were imported into a folder."""
+    import pandas as pd
+
+    path, columns = folder / IMPORTS, ("noticed", "file", "changed", "digest")
+    row = (str(stamped(np.array([noticed]), zone)[0]), version.file, version.changed, version.digest)
+    lines = pd.DataFrame([row], columns=list(columns))
+    if path.is_file():
+        table = read_cells(path)
+        lines = pd.concat([pd.DataFrame({c: table.text(c) for c in columns}), lines], ignore_index=True)
+    with write_atomically(path) as partial:
+        lines.to_csv(partial, index=False, lineterminator="\n")
 
 
 def merged(
@@ -87,13 +115,13 @@ def merged(
     new: Observations,
     *,
     noticed: np.datetime64,
-    replaced: frozenset[tuple[Any, ...]] = frozenset(),
+    is_again: bool = False,
 ) -> Merged:
     """Return old readings with new ones merged in, row by row, in the order of the new ones.
 
     A row is known by station, determinand, time, duration and sample. A missing value withdraws one that was there
-    and is not kept otherwise. One of the values that were `replaced` before does not come back in the place of another
-    value; in the place of a missing one it does, and a new flag or qualifier of the same value always counts.
+    and is not kept otherwise. New ones that were merged before, as `is_again` says, leave what is there as it is: what
+    differs was replaced since.
     """
     keys: dict[tuple[Any, ...], int] = {}
     if old is not None:
@@ -113,8 +141,7 @@ def merged(
                 tally["added"] += 1
             continue
         what = _change(everything, current[at], row=row)
-        is_other = np.isfinite(value[current[at]]) and value[current[at]] != value[row]
-        if what == "revised" and is_other and _was(everything, row) in replaced:
+        if what != "unchanged" and is_again and current[at] < count:
             what = "superseded"
         tally[what] += 1
         if what in ("revised", "withdrawn"):
@@ -143,8 +170,13 @@ def write_merged(folder: Path, found: Merged, *, zone: tzinfo) -> tuple[Path, ..
     return tuple(files)
 
 
-def write_published(folder: Path, shown: pd.DataFrame, *, zone: tzinfo) -> tuple[Path, ...]:
-    """Add the classes and states that a source showed; a later one of a station and time replaces the earlier."""
+def write_published(
+    folder: Path, shown: pd.DataFrame, *, zone: tzinfo, is_again: bool = False
+) -> tuple[Path, ...]:
+    """Add the classes and states that a source showed; a later one of a station and time replaces the earlier.
+
+    Those of a file that was imported before, as `is_again` says, replace nothing.
+    """
     import pandas as pd
 
     path = folder / PUBLISHED
@@ -154,7 +186,8 @@ def write_published(folder: Path, shown: pd.DataFrame, *, zone: tzinfo) -> tuple
     fresh["time"] = stamped(fresh["time"].to_numpy().astype("datetime64[s]"), zone)
     held = read_cells(path) if path.is_file() else None
     before = pd.DataFrame(dict(held.columns)) if held is not None else fresh.iloc[:0]
-    together = pd.concat([before[list(SHOWN)], fresh], ignore_index=True)
+    parts = [before[list(SHOWN)], fresh[list(SHOWN)]]
+    together = pd.concat(parts[::-1] if is_again else parts, ignore_index=True)
     together = together.drop_duplicates(["time", "station"], keep="last")
     together = together.sort_values(["time", "station"], ignore_index=True)
     if held is not None and together.equals(before[list(together)].reset_index(drop=True)):
@@ -202,13 +235,6 @@ def _change(everything: Observations, old: int, *, row: int) -> str:
         if decimals[1] > digits >= decimals[0]:
             return "sharpened"
     return "revised"
-
-
-def _was(everything: Observations, row: int) -> tuple[Any, ...]:
-    """Return a reading as `replaced_values` lists those that were replaced."""
-    value, flag = float(everything.value[row]), str(int(everything.flag[row]))
-    named = str(everything.station[row]), str(everything.determinand[row])
-    return (*named, everything.time[row].item(), value, str(everything.qualifier[row]), flag)
 
 
 def _shown_decimals(name: str) -> int | None:
