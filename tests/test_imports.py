@@ -521,15 +521,16 @@ WQX2 = (
     "MonitoringLocationIdentifier,ActivityStartDate,ActivityStartTime/Time,ActivityStartTime/TimeZoneCode,CharacteristicName,"
     "ResultSampleFractionText,ResultMeasureValue,ResultMeasure/MeasureUnitCode,ResultDetectionConditionText,"
     "DetectionQuantitationLimitMeasure/MeasureValue,DetectionQuantitationLimitMeasure/MeasureUnitCode,ResultStatusIdentifier,"
-    "ActivityMediaName,ActivityTypeCode\n"
+    "ActivityMediaName,ActivityTypeCode,ActivityMediaSubdivisionName\n"
 )
 WQX_ROWS = (
-    "USGS-1,2023-06-01,10:00:00,EDT,Phosphorus,Total,120,ug/l as P,,,,Accepted,Water,Sample-Routine\n"
-    "USGS-1,2023-06-01,10:00:00,EDT,Phosphorus,Dissolved,0.05,mg/l as P,,,,Accepted,Water,Sample-Routine\n"
-    "USGS-1,2023-06-01,10:00:00,EST,Ammonia and ammonium,Dissolved,1.29,mg/l as NH4,,,,Rejected,Water,Sample-Routine\n"
-    "USGS-1,2023-06-02,,,Nitrate,Dissolved,,,Not Detected,0.04,mg/l as N,Accepted,Water,Sample-Routine\n"
-    "USGS-1,2023-06-02,09:00:00,UTC,Atrazine,Total,1,ug/l,,,,Accepted,Water,Sample-Routine\n"
-    "USGS-1,2023-06-02,09:00:00,UTC,pH,,7.9,std units,,,,Accepted,Water,Quality Control Sample-Field Blank\n"
+    "USGS-1,2023-06-01,10:00:00,EDT,Phosphorus,Total,120,ug/l as P,,,,Accepted,Water,Sample-Routine,Surface Water\n"
+    "USGS-1,2023-06-01,10:00:00,EDT,Phosphorus,Dissolved,0.05,mg/l as P,,,,Accepted,Water,Sample-Routine,Surface Water\n"
+    "USGS-1,2023-06-01,10:00:00,EST,Ammonia and ammonium,Dissolved,1.29,mg/l as NH4,,,,Rejected,Water,Sample-Routine,\n"
+    "USGS-1,2023-06-02,,,Nitrate,Dissolved,,,Not Detected,0.04,mg/l as N,Accepted,Water,Sample-Routine,Surface Water\n"
+    "USGS-1,2023-06-02,09:00:00,UTC,Atrazine,Total,1,ug/l,,,,Accepted,Water,Sample-Routine,Surface Water\n"
+    "USGS-1,2023-06-02,09:00:00,UTC,pH,,7.9,std units,,,,Accepted,Water,Quality Control Sample-Field Blank,Surface Water\n"
+    "USGS-2,2023-06-02,09:00:00,UTC,pH,,7.2,std units,,,,Accepted,Water,Sample-Routine,Groundwater\n"
 )
 
 
@@ -553,7 +554,7 @@ def test_results_of_the_water_quality_portal_become_readings(tmp_path: Path):
     assert rows["NO3-N"] == (datetime(2023, 6, 2, 12), pytest.approx(0.04), "<", GOOD)
     notes = dict(done.notes)
     assert notes == {
-        "not_water": "1",
+        "not_water": "2",
         "noon_taken": "1",
         "unknown_determinands": "2: Phosphorus (1), Atrazine (1)",
     }

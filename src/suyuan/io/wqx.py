@@ -45,6 +45,7 @@ COLUMNS = (
     Column("speciation", ("MethodSpeciationName", "Result_MethodSpeciation"), is_required=False),
     Column("status", ("ResultStatusIdentifier", "Result_MeasureStatusIdentifier"), is_required=False),
     Column("medium", ("ActivityMediaName", "Activity_Media"), is_required=False),
+    Column("submedium", ("ActivityMediaSubdivisionName", "Activity_MediaSubdivisionName"), is_required=False),
     Column("kind", ("ActivityTypeCode", "Activity_TypeCode"), is_required=False),
     Column("sample_id", ("ActivityIdentifier", "Activity_ActivityIdentifier"), is_required=False),
 )
@@ -105,7 +106,7 @@ def is_wqx(headers: Sequence[str]) -> bool:
 
 
 def results_in(table: Table, zone: tzinfo) -> Wqx:
-    """Return the readings of water (ground water too) in a table of results; what has no determinand here is left out and named.
+    """Return the readings of water above ground in a table of results; what has no determinand here is left out and named.
 
     Not detected is `<` with the limit as value; a rejected result is flagged fail; blanks and replicates of quality
     control are left out. A time of day without a zone is in `zone`; a date without a time of day is noon, which is
@@ -152,10 +153,11 @@ def results_in(table: Table, zone: tzinfo) -> Wqx:
 
 
 def _is_of_water(cells: Table) -> NDArray[np.bool_]:
-    """Return where a result is of water and not of quality control (row,)."""
+    """Return where a result is of water, not under ground, and not of quality control (row,)."""
     medium, kind = cells.text("medium").str.lower(), cells.text("kind").str.lower()
+    is_below = cells.text("submedium").str.lower().str.contains("ground|pore").to_numpy(bool)
     is_control = kind.str.contains("quality control").to_numpy(bool)
-    return np.asarray(medium.isin(("", "water")).to_numpy(bool) & ~is_control)
+    return np.asarray(medium.isin(("", "water")).to_numpy(bool) & ~is_control & ~is_below)
 
 
 def _left_out(

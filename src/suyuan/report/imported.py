@@ -32,8 +32,8 @@ _NOTES = {
         "add {0} to observations under [files] in suyuan.toml",
     ),
     "not_water": Words(
-        "{0} 个结果不是水样或属质控样，未采用",
-        "{0} results are not of water, or of quality control: left out",
+        "{0} 个结果不是地表水样（含地下水）或属质控样，未采用",
+        "{0} results are not of water above ground, or of quality control: left out",
     ),
     "without_value": Words(
         "{0} 个结果既无数值也无检出限，未采用", "{0} results have neither a value nor a limit: left out"
