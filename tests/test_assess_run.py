@@ -75,6 +75,12 @@ def assessed(folder: Path, station: str, period: str = "", **options):
     return assess_folder(folder, AssessAsk(station, period, **options), now=NOW)
 
 
+def test_a_period_without_readings_is_told_of_when_there_are_some(folder: Path):
+    notes = {n.code: n.values for n in assessed(folder, "丙湖", "2023").record.whole.notes}
+    assert notes["readings_are_of"] == ("丙湖", "2024-07-01 00:00+08:00", "2024-08-31 20:00+08:00")
+    assert "readings_are_of" not in {n.code for n in assessed(folder, "丙湖", "2024").record.whole.notes}
+
+
 def test_the_last_month_with_readings_is_assessed_where_none_is_asked_for(folder: Path):
     whole = assessed(folder, "甲桥").record.whole
     assert whole.period == "2024-08"

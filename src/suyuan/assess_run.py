@@ -26,7 +26,7 @@ from suyuan.observations import Observations
 from suyuan.qc import flag
 from suyuan.report import Lang
 from suyuan.report.section_page import PageInfo, write_assessment
-from suyuan.standards.assessment import Note
+from suyuan.standards.assessment import Note, readings_of
 from suyuan.standards.published import Miss, agreement, misses, water_type_of_classes
 from suyuan.standards.realtime import NOT_JUDGED, Classes, Realtime, classify
 from suyuan.standards.record import Period, Record, assess_months, months_between
@@ -163,7 +163,7 @@ def assess_folder(folder: Path, ask: AssessAsk, *, now: datetime) -> Assessed:
     moment = utc_of_datetime(now, given.project.zone)
     periods = [p.until_now(moment) for p in _periods(given, section, text=ask.period)]
     record = _unfinished(_record(given, section, periods=periods, ask=ask), now, zone=given.project.zone)
-    record = _beside_published(record, given, folder=Path(folder))
+    record = _said_where_readings_are(_beside_published(record, given, folder=Path(folder)), given)
     river = None
     if ask.along:
         others = [
@@ -301,6 +301,16 @@ def _unfinished(record: Record, now: datetime, *, zone: tzinfo) -> Record:
         return record
     note = Note("unfinished", (clocked(moment, zone),))
     return replace(record, whole=replace(record.whole, notes=(note, *record.whole.notes)))
+
+
+def _said_where_readings_are(record: Record, given: _Given) -> Record:
+    """Return a record that says, if it judges nothing, of which time there are readings."""
+    if record.whole.judged:
+        return record
+    time = readings_of(given.observations, record.section).time
+    ends = (clocked(moment, given.project.zone) for moment in (time.min(), time.max()))
+    note = Note("readings_are_of", (record.section.station, *ends))
+    return replace(record, whole=replace(record.whole, notes=(*record.whole.notes, note)))
 
 
 def _beside_published(record: Record, given: _Given, *, folder: Path) -> Record:

@@ -11,6 +11,7 @@ _OF_WATER = ("water_assumed", "published_fits")
 
 _NOTES = {
     "nothing_judged": Words("{0} 在 {1} 没有可用于评价的读数。", "{0} has no reading to judge in {1}."),
+    "readings_are_of": Words("{0} 的读数从 {1} 到 {2}。", "The readings of {0} are of {1} to {2}."),
     "water_assumed": Words(
         '未说明断面 {0} 的水体类型，按{1}评价：请在 suyuan.toml 的 [sections."{0}"] 写 water_type（river 或 lake）。',
         'The water type of {0} is not stated, judged as {1}: write water_type (river or lake) under [sections."{0}"] in '
