@@ -98,7 +98,7 @@ FAMILIES: dict[str, Family] = {
     )
 }
 
-DEMO = Family(shapes=("nightly",), tide=(1.6, 2.2), seen=(25.0, 45.0), witnesses=2)
+DEMO = Family(shapes=("nightly",), tide=(1.6, 2.2), seen=(25.0, 45.0), witnesses=2, days=10)
 
 
 @dataclass(frozen=True)
