@@ -9,6 +9,7 @@ import pytest
 
 from suyuan.errors import InputError
 from suyuan.io.project import read_project
+from suyuan.tracing.prior import UNLISTED_SHARE
 
 WHOLE = """
 [project]
@@ -138,6 +139,19 @@ def test_a_folder_that_is_not_there_or_holds_no_project_says_so(tmp_path: Path):
         InputError, match=r"the folder holds no suyuan.toml; make a project with 'suyuan new'"
     ):
         read_project(tmp_path)
+
+
+def test_the_share_of_unlisted_sources_may_be_set_and_is_usually_that_of_the_prior(tmp_path: Path):
+    assert read_project(folder_with(tmp_path, WHOLE)).trace.unlisted == UNLISTED_SHARE
+    told = WHOLE.replace("[decay_per_day]", "unlisted = 0.05\n[decay_per_day]")
+    assert read_project(folder_with(tmp_path, told)).trace.unlisted == 0.05
+
+
+@pytest.mark.parametrize("value", ["0", "0.8", "-1", '"few"', "true"])
+def test_a_share_of_unlisted_sources_that_leaves_no_room_is_refused(tmp_path: Path, value: str):
+    told = WHOLE.replace("[decay_per_day]", f"unlisted = {value}\n[decay_per_day]")
+    with pytest.raises(InputError, match=r"unlisted in \[trace\].*above 0 and below 0.8"):
+        read_project(folder_with(tmp_path, told))
 
 
 def test_the_prior_of_nobody_may_be_set(tmp_path: Path):

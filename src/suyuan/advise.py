@@ -29,7 +29,6 @@ from suyuan.tracing.offers import Wanted
 from suyuan.tracing.places import Place, outfall_named, place_named, sampling_places
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.predictions import Horizon
-from suyuan.tracing.prior import default_prior
 from suyuan.tracing.recommend import advise
 from suyuan.tracing.statements import Note
 from suyuan.tracing.verdict import weigh
@@ -208,7 +207,7 @@ def _advice(ready: Prepared, wanted: Wanted, *, zone: tzinfo, progress: Progress
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(network, ready.flow, nobody=ready.nobody),
+        prior=ready.prior,
     )
     with threadpool_limits(1):
         verdict = weigh(problem)

@@ -36,7 +36,7 @@ from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
 from suyuan.tracing.posterior import trace
-from suyuan.tracing.prior import default_prior
+from suyuan.tracing.prior import Prior, default_prior
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import Note
 from suyuan.transport.matrix import SourceReceptorMatrix
@@ -137,7 +137,7 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
         ready.flow,
         ready.substances,
         ready.fingerprints,
-        ready.nobody,
+        ready.prior,
     )
     answer = answer_of(found.trace, record_of(run, *inputs))
     history = read_history(out)
@@ -175,7 +175,7 @@ class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
     `observations` are means of `readings` usable readings, and the unusable ones.
-    `flow_until` is where the given flow ends; `flow` may have been run on beyond it. `nobody` is the prior of no release.
+    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
     """
 
     network: Network
@@ -190,7 +190,7 @@ class Prepared:
     until: np.datetime64
     flow_until: np.datetime64
     rng: np.random.Generator
-    nobody: float
+    prior: Prior
     notes: tuple[Note, ...] = ()
 
     @property
@@ -212,7 +212,7 @@ def traced(ready: Prepared, *, progress: Progress) -> Traced:
         ready.matrices,
         substances=ready.substances,
         fingerprints=ready.fingerprints,
-        prior=default_prior(ready.network, ready.flow, nobody=ready.nobody),
+        prior=ready.prior,
         rng=ready.rng,
     )
     found = replace(found, notes=(*ready.notes, *found.notes))
@@ -270,7 +270,7 @@ def prepare(
         flow_until=given.until,
         rng=rng,
         notes=notes,
-        nobody=project.trace.nobody,
+        prior=default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted),
     )
 
 

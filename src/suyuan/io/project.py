@@ -28,9 +28,12 @@ SETTINGS = "suyuan.toml"
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
     "files": ("network", "flow", "observations", "fingerprints"),
-    "trace": ("determinand", "since", "until", "nobody"),
+    "trace": ("determinand", "since", "until", "nobody", "unlisted"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
+
+MOST_UNLISTED = 0.8
+"""Something must be left for outfalls and boundaries."""
 
 _TABLES = (*KEYS, "decay_per_day", "sections")
 
@@ -49,13 +52,15 @@ class Files:
 class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
-    `nobody` is the probability, before any reading is seen, that nobody released in the window.
+    `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
+    source is not on the list of outfalls.
     """
 
     determinand: str = ""
     since: np.datetime64 | None = None
     until: np.datetime64 | None = None
     nobody: float = 0.10
+    unlisted: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -244,17 +249,17 @@ class _Finder:
                 remedy="write the later time as until",
             )
         determinand = self._determinand("determinand", named) if named else ""
-        return TraceSettings(
-            determinand, since, until, self._nobody(table.get("nobody", TraceSettings.nobody))
-        )
+        nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
+        unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
+        return TraceSettings(determinand, since, until, nobody, unlisted)
 
-    def _nobody(self, value: Any) -> float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and 0.0 < value < 1.0:
+    def _probability(self, table: dict[str, Any], key: str, *, usual: float, most: float = 1.0) -> float:
+        value = table.get(key, usual)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < most:
             return float(value)
-        remedy = "write a probability above 0 and below 1, such as nobody = 0.1"
-        self.fault("nobody", f"nobody in [trace] is {value!r}", remedy=remedy)
-        return TraceSettings.nobody
+        remedy = f"write a probability above 0 and below {most:g}, such as {key} = 0.1"
+        self.fault(key, f"{key} in [trace] is {value!r}", remedy=remedy)
+        return usual
 
     def _instant(self, table: dict[str, Any], key: str, *, zone: tzinfo) -> np.datetime64 | None:
         value = table.get(key)

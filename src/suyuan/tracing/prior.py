@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 UNLISTED_SPACING_M = 400.0
 """Distance between the points at which an unlisted source is imagined on a reach."""
 
+UNLISTED_SHARE = 0.25
+"""How often a single source is not on the list. Surveys find many times the outfalls that were known; those that matter more
+often were."""
+
 PAIR_SHARE = 1.0 / 9.0
 """How often two released, given that somebody did."""
 
@@ -57,7 +61,7 @@ def default_prior(
     network: Network,
     flow: BalancedFlow,
     *,
-    unlisted: float = 0.13,
+    unlisted: float = UNLISTED_SHARE,
     boundary: float = 0.13,
     nobody: float = 0.10,
 ) -> Prior:
