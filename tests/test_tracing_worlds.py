@@ -23,6 +23,7 @@ from suyuan.tracing.verdict import (
     LEAST_TEMPERATURE,
     Verdict,
     effective_members,
+    share_of_two,
     temperature_of,
     weigh,
 )
@@ -279,6 +280,26 @@ def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
     assert LEAST_MEMBERS <= effective_members(warm, 8) < LEAST_MEMBERS + 1.0
     assert warm.weight.sum() == pytest.approx(1.0)
     assert np.argmax(warm.weight) in (7, 15)
+
+
+def alike(count: int, log_gain: float) -> Explanations:
+    """So many explanations, as likely as each other, that share a prior of 1."""
+    zero, one = np.zeros(count, np.int64), np.ones((1, count))
+    prior = np.full(count, -np.log(max(count, 1)))
+    return Explanations(zero, np.arange(count), zero, zero, zero, prior, np.full(count, log_gain), one, one)
+
+
+def test_as_many_pairs_as_there_may_be_are_not_ruled_out_by_their_number():
+    # two of ten who released: one to eight before; 5 ln 8 more evidence, of which a fifth counts, makes it even
+    prior = worlds.meeting().prior
+    prior = replace(prior, nobody=0.1, pair=0.1)
+    for pairs in (1, 1000):
+        tables = alike(3, 20.0), alike(pairs, 20.0 + 5.0 * np.log(8.0)), alike(pairs, 0.0)
+        assert share_of_two(tables, prior, temperature=5.0) == pytest.approx(0.5)
+    same = alike(3, 20.0), alike(7, 20.0), alike(7, 0.0)
+    assert share_of_two(same, prior, temperature=5.0) == pytest.approx(1.0 / 9.0)
+    none = alike(0, 0.0)
+    assert share_of_two((alike(3, 20.0), none, none), prior, temperature=5.0) == 0.0
 
 
 def test_members_that_agree_weaken_the_evidence_no_further():

@@ -35,6 +35,13 @@ log score was best between 2 and 3.
 """
 
 
+COUNT_TEMPERATURE = 5.0
+"""Evidence that two released rather than one counts so much less: a second plume takes up what the flow gets wrong of one.
+
+Found on the same rivers (docs/decisions/024-count.md).
+"""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The posterior over how many released, and who they are.
@@ -102,10 +109,21 @@ def weigh(problem: Problem) -> Verdict:
     log_ratio /= discount(len(problem.blocks)) if log_ratio < 0.0 else 1.0
     p_nobody = float(expit(log_ratio + logit(prior_nobody)))
     warm = _tempered(exact, problem)
-    log_one, log_two = _log_counts(warm, prior)
-    p_two = float(expit(log_two - log_one)) if np.isfinite(log_two) else 0.0
+    p_two = share_of_two(exact, prior, temperature=max(COUNT_TEMPERATURE, warm[0].temperature))
     one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
     return Verdict(p_nobody, one, two, prior_nobody, *warm, scenes=scenes, quiet=quiet)
+
+
+def share_of_two(tables: Tables, prior: Prior, *, temperature: float) -> float:
+    """Return the probability that two released, given that somebody did.
+
+    The Bayes factor of two sources against one, whoever they are, is what is weakened. Were the evidence of each pair weakened
+    instead, the prior against each of the many pairs would count whole, and two would be ruled out by their number.
+    """
+    single, first, _ = tables
+    log_bayes = first.log_evidence - single.log_evidence
+    log_odds = np.log(prior.pair) - np.log(1.0 - prior.nobody - prior.pair)
+    return float(expit(log_bayes / temperature + log_odds))
 
 
 def discount(substances: int) -> float:
