@@ -20,7 +20,7 @@ STOREYS = (
     ("flow", "observations", "fingerprints"),
     ("altered_flow",),
     # answers: arrays in, results out; pure
-    ("transport", "hydraulics", "standards", "qc", "scoring", "synthetic", "heat"),
+    ("transport", "loads", "hydraulics", "standards", "qc", "scoring", "synthetic", "heat"),
     ("tracing", "apportion", "drains", "bloom"),
     ("explain",),
     ("salvage", "measures"),

@@ -1,0 +1,102 @@
+"""Means of days over years and months, and the trend between two years."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.loads.record import NORMAL_95, Bounded, Dates
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+WHOLE = 0.9
+"""A year of which at least this share of days has discharge counts as a whole one."""
+
+QUANTITIES = ("concentration", "load", "normalised_concentration", "normalised_load")
+"""What is estimated of a period: mean concentration [g/m3] and mean load [kg/d], both also flow-normalised."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Days of one period: `label` such as 2021 or 2021-07, `rows` of its days, and whether enough of them have discharge."""
+
+    label: str
+    rows: Index
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class PeriodLoad:
+    """What passed in a period: `days` with discharge, mean `discharge` [m3/s], and each of QUANTITIES with its interval.
+
+    Without flow normalisation (a rating curve without a term in time, too) the last two are what they are for the flows of
+    all years alike.
+    """
+
+    label: str
+    days: int
+    is_whole: bool
+    readings: int
+    discharge: float
+    concentration: Bounded
+    load: Bounded
+    normalised_concentration: Bounded
+    normalised_load: Bounded
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of a flow-normalised quantity between two years [%], its interval, and the chance that it rose."""
+
+    quantity: str
+    first: str
+    last: str
+    percent: Bounded
+    chance_of_rise: float
+
+    @property
+    def direction(self) -> str:
+        """What can be said: rising, falling, or unclear where the 95 % interval holds both."""
+        if self.percent.low > 0.0:
+            return "rising"
+        return "falling" if self.percent.high < 0.0 else "unclear"
+
+
+def years_of(date: Dates) -> tuple[Group, ...]:
+    """Return the calendar years of days (day,), each with its rows."""
+    return _groups(date, "Y")
+
+
+def months_of(date: Dates) -> tuple[Group, ...]:
+    """Return the months of days (day,), each with its rows."""
+    return _groups(date, "M")
+
+
+def _groups(date: Dates, unit: str) -> tuple[Group, ...]:
+    labels = date.astype(f"datetime64[{unit}]")
+    found = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        length = ((label + 1).astype("datetime64[D]") - label.astype("datetime64[D]")).astype(int)
+        found.append(Group(str(label), rows, bool(len(rows) >= WHOLE * length)))
+    return tuple(found)
+
+
+def change(quantity: str, *, years: tuple[str, str], values: tuple[float, float], log_error: float) -> Change:
+    """Return the change from the first to the last value in per cent; `log_error` is the standard error of ln(last / first).
+
+    >>> found = change("load", years=("2001", "2010"), values=(200.0, 150.0), log_error=0.1)
+    >>> round(found.percent.value, 6), found.direction  # 1.96 * 0.1 is less than ln(200 / 150)
+    (-25.0, 'falling')
+    """
+    from scipy.special import ndtr
+
+    log_ratio = np.log(values[1] / values[0])
+    chance = ndtr(log_ratio / log_error) if log_error > 0.0 else float(log_ratio > 0.0)
+    percent = Bounded(
+        *(100.0 * float(np.expm1(log_ratio + z * NORMAL_95 * log_error)) for z in (0.0, -1.0, 1.0))
+    )
+    return Change(quantity, *years, percent, float(chance))
