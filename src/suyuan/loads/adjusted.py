@@ -1,8 +1,8 @@
 """Regression of logs with readings below detection limits by adjusted maximum likelihood (AMLE).
 
-Maximum likelihood is biased in small samples, and more so where readings are censored; the bias of the first order follows
-from expected derivatives of the likelihood (Cox and Snell, 1968, J. R. Stat. Soc. B 30, 248, equation 20) and is taken off (Cohn, 1988,
-USGS Open-File Report 88-350; Cohn et al., 1992, Water Resour. Res. 28, 2353). Without censoring this is least squares.
+Maximum likelihood is biased in small samples, and more so where readings are censored. The bias of first order follows from
+expected derivatives of the likelihood (Cox and Snell, 1968, J. R. Stat. Soc. B 30, 248, equation 20) and is taken off (Cohn,
+1988, USGS Open-File Report 88-350; Cohn et al., 1992, Water Resour. Res. 28, 2353). Without censoring this is least squares.
 """
 
 from __future__ import annotations

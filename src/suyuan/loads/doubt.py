@@ -45,13 +45,17 @@ class Errors(Protocol):
 
 @dataclass(frozen=True)
 class SurfaceErrors:
-    """Errors of weighted regressions: `moved` (4, group, reading) by the readings, `log_sd` (day,) of single days."""
+    """Errors of weighted regressions: `moved` (4, group, reading) by the readings, `log_sd` (day,) of single days.
+
+    `errors` (4, group) are the standard errors by the readings.
+    """
 
     daily: Daily
     samples: Samples
     estimates: Array
     groups: tuple[Group, ...]
     moved: Array
+    errors: Array
     log_sd: Array
 
     @classmethod
@@ -65,15 +69,15 @@ class SurfaceErrors:
         moved = influences(surface, samples, daily=daily, windows=windows, weights=weights)
         log_sd = surface.at(surface.log_sd, log_q=daily.log_q, year=daily.year)
         shape = (len(sums), len(groups), len(samples))
-        return cls(daily, samples, estimates, groups, moved.reshape(shape), log_sd)
+        errors = standard_errors(moved, samples).reshape(shape[:2])
+        return cls(daily, samples, estimates, groups, moved.reshape(shape), errors=errors, log_sd=log_sd)
 
     def of_means(self, g: int) -> Sequence[float]:
         """Return standard errors: of the readings, and for what truly passed also of the days between them."""
         rows = self.groups[g].rows
-        of_readings = standard_errors(self.moved[:, g], self.samples)
         day = self.daily.date[rows].astype(float)
         of_days = [daily_error(self.estimates[k, rows], self.log_sd[rows], day=day) for k in (0, 1)]
-        return [float(one) for one in np.hypot(of_readings, [*of_days, 0.0, 0.0])]
+        return [float(one) for one in np.hypot(self.errors[:, g], [*of_days, 0.0, 0.0])]
 
     def of_ratio(self, k: int, *, first: int, last: int) -> float:
         """Return the standard error of the ln of a ratio, errors that both years share taken off."""

@@ -38,7 +38,7 @@ def weigh(  # noqa: PLR0913, PLR0917  (a kernel takes arrays)
     """Put the weight of each reading at (year, log_q) into `weights` (reading,) and return how many are above 0.
 
     `samples` as in gather; `windows` holds the half widths in years (`in_years` is used), in ln Q and in season [years], and
-    the least number of readings and of those known exactly that they must hold. Reading `left_out` has no weight.
+    the least number of readings and of those known exactly that they must hold. Reading `left_out` has no weight; the number of readings leaves out none.
     """
     in_flow, in_season = windows[1], windows[2]
     count = 0
@@ -100,7 +100,7 @@ def local_fits(
 
     `years`, `log_qs` (place,); `samples` (4, reading); `edges` first and last year of the record, towards which windows in time
     are widened so that they keep their whole width, NaN for windows that are cut there; `left_out` (place,) the reading that a
-    fit must not know, -1 for none.
+    fit must not know, the number of readings for none.
     """
     found = np.empty((len(years), 3))
     weights, at, factor = np.empty(samples.shape[1]), np.empty(6), np.empty((6, 6))
@@ -134,7 +134,7 @@ def local_influences(years: Array, log_qs: Array, samples: Array, edges: Array, 
     for place in range(len(years)):
         year, log_q = years[place], log_qs[place]
         wide = reach(year, edges, windows[0])
-        count = weigh(year, log_q, samples, windows, wide, -1, weights)
+        count = weigh(year, log_q, samples, windows, wide, count_all, weights)
         rows, low, high, near, of = gather(year, log_q, samples, weights, count)
         if math.isnan(fit_censored(rows, low, high, near, at, factor)):
             continue

@@ -24,6 +24,9 @@ BLOCK_DAYS = 200.0
 DAY_TO_DAY = 0.9
 """Correlation of the errors of one day and the next (Zhang and Hirsch, 2019, Water Resour. Res. 55, 9705)."""
 
+READINGS_AT_ONCE = 200
+"""Readings whose dependence on others is summed at once."""
+
 PLACES_AT_ONCE = 256
 """Places of the surface whose influences are held in memory at once."""
 
@@ -50,10 +53,18 @@ def influences(
 
 
 def standard_errors(moved: Array, samples: Samples) -> Array:
-    """Return the standard error of each statistic from its slopes in the readings' weights (statistic, reading)."""
+    """Return the standard error of each statistic from its slopes in the readings' weights (statistic, reading).
+
+    Readings are in order of time.
+    """
     day = samples.date.astype("datetime64[D]").astype(float)
-    near = np.maximum(1.0 - np.abs(day[:, None] - day[None, :]) / BLOCK_DAYS, 0.0)
-    return np.asarray(np.sqrt(np.maximum(((moved @ near) * moved).sum(axis=1), 0.0)))
+    variance = np.zeros(len(moved))
+    for start in range(0, len(day), READINGS_AT_ONCE):
+        own = slice(start, start + READINGS_AT_ONCE)
+        reach = slice(*np.searchsorted(day, [day[own][0] - BLOCK_DAYS, day[own][-1] + BLOCK_DAYS]))
+        near = np.maximum(1.0 - np.abs(day[reach, None] - day[None, own]) / BLOCK_DAYS, 0.0)
+        variance += ((moved[:, reach] @ near) * moved[:, own]).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def daily_error(values: Array, log_sd: Array, *, day: Array) -> float:

@@ -103,7 +103,7 @@ def fit_places(samples: Samples, daily: Daily, *, windows: Windows, places: tupl
         samples.logs,
         edges_of(daily, windows),
         windows.array,
-        np.full(len(places[0]), -1),
+        np.full(len(places[0]), len(samples)),
     )
     return _determined(found, places)
 
