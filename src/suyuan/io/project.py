@@ -27,7 +27,7 @@ SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "observations", "fingerprints"),
+    "files": ("network", "flow", "observations", "fingerprints", "discharge"),
     "trace": ("determinand", "since", "until", "nobody", "unlisted"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
@@ -46,6 +46,7 @@ class Files:
     flow: Path | None = None
     observations: tuple[Path, ...] = ()
     fingerprints: Path | None = None
+    discharge: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -210,17 +211,15 @@ class _Finder:
                 self.fault(
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
-            flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
-            return Files(folder, flow[0], named.get("observations", ()), prints[0])
-        for key in ("network", "flow", "fingerprints"):
+            return _files(folder, named)
+        for key in ("network", "flow", "fingerprints", "discharge"):
             if len(named.get(key, ())) > 1:
                 self.fault(
                     key,
                     f"{key} names {len(named[key])} files",
                     remedy="name one; only observations may be a list",
                 )
-        flow, prints = named.get("flow") or (None,), named.get("fingerprints") or (None,)
-        return Files(named["network"][0], flow[0], named.get("observations", ()), prints[0])
+        return _files(named["network"][0], named)
 
     def _paths(self, value: Any, folder: Path, *, key: str) -> tuple[Path, ...]:
         names = value if isinstance(value, list) else [value]
@@ -295,3 +294,11 @@ class _Finder:
             elif known:
                 rates[known] = float(rate)
         return rates
+
+
+def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
+    """Return the first path of each kind, and all observations."""
+    flow, prints, discharge = (
+        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge")
+    )
+    return Files(network, flow, named.get("observations", ()), prints, discharge)

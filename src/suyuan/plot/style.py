@@ -51,6 +51,13 @@ WORDS_ZH = {
     "not flagged": "未标记",
     "suspect": "可疑",
     "fail": "无效",
+    "daily estimate": "每日估计",
+    "estimate": "估计",
+    "flow-normalised": "流量归一化",
+    "concentration": "浓度",
+    "load": "通量",
+    "discharge": "流量",
+    "95 % interval": "95 % 区间",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
