@@ -38,7 +38,8 @@ def weigh(  # noqa: PLR0913, PLR0917  (a kernel takes arrays)
     """Put the weight of each reading at (year, log_q) into `weights` (reading,) and return how many are above 0.
 
     `samples` as in gather; `windows` holds the half widths in years (`in_years` is used), in ln Q and in season [years], and
-    the least number of readings and of those known exactly that they must hold. Reading `left_out` has no weight; the number of readings leaves out none.
+    the least number of readings and of those known exactly that they must hold. Reading `left_out` has no
+    weight; the number of readings leaves out none.
     """
     in_flow, in_season = windows[1], windows[2]
     count = 0

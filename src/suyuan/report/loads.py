@@ -69,17 +69,18 @@ def figure(value: float) -> str:
     """Return a number to three digits, without an exponent.
 
     >>> figure(0.012345), figure(98765.4), figure(2.0)
-    ('0.0123', '98,800', '2')
+    ('0.0123', '98,800', '2.00')
     """
     rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 100.0 else f"{rounded:.12f}".rstrip("0").rstrip(".")
+    decimals = 2 - int(np.floor(np.log10(abs(rounded)))) if rounded else 0
+    return f"{rounded:,.{max(decimals, 0)}f}"
 
 
 def bounded(value: Bounded) -> str:
     """Return a value with its interval.
 
     >>> bounded(Bounded(1.0, 0.5, 2.0))
-    '1 (0.5–2)'
+    '1.00 (0.500–2.00)'
     """
     return f"{figure(value.value)} ({figure(value.low)}–{figure(value.high)})"
 
@@ -171,8 +172,8 @@ def _method_words(loads: Loads) -> Words:
     number = loads.rating.number
     return Words(
         f"方法：负荷率定曲线，LOADEST 模型 {number}，校正最大似然（AMLE，Cohn 等 1992）；区间假定每日误差互相独立，可能偏窄。",
-        f"Method: rating curve of the load, LOADEST model {number}, by adjusted maximum likelihood (AMLE, Cohn et al. 1992); intervals "
-        "take errors of days to be independent and may be too narrow.",
+        f"Method: rating curve of the load, LOADEST model {number}, by adjusted maximum likelihood (AMLE, Cohn et al. 1992); "
+        "intervals take errors of days to be independent and may be too narrow.",
     )
 
 
@@ -195,8 +196,8 @@ def _trend_words(loads: Loads) -> list[Words]:
         return [
             Words(
                 "所选模型没有时间项（按 AIC，读数不支持趋势，或不足两年），不判断趋势。",
-                "The chosen model has no term in time (by AIC the readings do not speak for a trend, or span less than two years): "
-                "no trend is told.",
+                "The chosen model has no term in time (by AIC the readings do not speak for a trend, or span less than two "
+                "years): no trend is told.",
             )
         ]
     return [Words("整年不足两个，不判断趋势。", "There are not two whole years: no trend is told.")]
@@ -225,8 +226,8 @@ def _unsampled_words(loads: Loads) -> list[Words]:
     return [
         Words(
             f"{share:.0%} 的通量出现在流量超过 {figure(most)} m3/s 的日子，而这样的流量从未有读数：是外推，请在高流量时采样。",
-            f"{share:.0%} of the load passed on days with more than {figure(most)} m3/s, where no reading was ever taken: that is "
-            "extrapolated; sample high flows.",
+            f"{share:.0%} of the load passed on days with more than {figure(most)} m3/s, where no reading was ever taken: "
+            "that is extrapolated; sample high flows.",
         )
     ]
 

@@ -123,7 +123,7 @@ def loads_page(loads: Loads, info: LoadsInfo) -> str:
             yearly_means(loads),
             Words(
                 "点为当年估计及其 95 % 区间；蓝线去掉了年际丰枯，带为其 95 % 区间。",
-                "Dots: what passed in the year, with its 95 % interval; blue: wet and dry years taken out, with its 95 % interval.",
+                "Dots: what passed in the year, with its 95 % interval; blue: wet and dry years taken out.",
             ),
         ),
         _surface_figure(loads),
@@ -157,7 +157,7 @@ def _surface_figure(loads: Loads) -> tuple[Words, Any, Words]:
         name = Words("浓度随时间和流量的变化", "Concentration over time and discharge")
         caption = Words(
             "颜色为某日某流量下的平均浓度；黑线之间是该月份历年流量的 5 % 至 95 %，线外是外推；红点是有读数的日子。",
-            "Colour: mean concentration at a flow and time; between the black lines lie 5 to 95 % of the discharges of that month, "
-            "beyond them it is extrapolated; red: days with readings.",
+            "Colour: mean concentration at a flow and time; between the black lines lie 5 to 95 % of the discharges of that "
+            "month, beyond them it is extrapolated; red: days with readings.",
         )
     return name, surface_of(loads), caption
