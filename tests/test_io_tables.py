@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suyuan.io import fingerprints, flow_table, network, observations, project
+from suyuan.io import discharge, fingerprints, flow_table, network, observations, project
 from suyuan.io.tables import Column
 from suyuan.substances import determinands
 
@@ -23,6 +23,7 @@ def rows(page: str) -> list[str]:
         ("observations", observations.COLUMNS),
         ("fingerprints", fingerprints.COLUMNS),
         ("flow", flow_table.COLUMNS),
+        ("discharge", discharge.COLUMNS),
         ("network", tuple(column for layer in network.LAYERS.values() for column in layer)),
     ],
 )

@@ -434,7 +434,7 @@ def test_days_shared_by_both_years_do_not_make_a_trend():
     samples = sampled(daily, every=10)
     for errors in (
         SurfaceErrors.of(
-            fit_surface(samples, daily, windows=Windows()), samples, daily=daily, windows=Windows()
+            fit_surface(samples, daily, windows=Windows()), samples, daily=daily, windows=Windows(), scale=1.0
         ),
         RatingErrors.of(fit_rating(samples, 7), daily),
     ):

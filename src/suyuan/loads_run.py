@@ -157,7 +157,7 @@ def _daily(given: _Given) -> Daily:
             "[files] (columns date, station, discharge)"
         )
         raise InputError(where, what, remedy)
-    return Daily.of(days.date, days.value)
+    return Daily.of(days.date, days.value, where=where)
 
 
 def _tabled(given: _Given, path: Path) -> DailyMean:

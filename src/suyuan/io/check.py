@@ -16,6 +16,7 @@ from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField
 from suyuan.io import cross_checks
 from suyuan.io.cross_checks import Found, Readings
+from suyuan.io.discharge import read_discharge
 from suyuan.io.fingerprints import COLUMNS as FINGERPRINT_COLUMNS
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow, unmatched
@@ -23,6 +24,7 @@ from suyuan.io.network import read_network, unused_parts
 from suyuan.io.observations import COLUMNS, joined, readings_in
 from suyuan.io.project import SETTINGS, Project, project_and_faults
 from suyuan.io.tables import read_table
+from suyuan.loads.record import Daily
 from suyuan.network import Network
 
 T = TypeVar("T")
@@ -77,6 +79,7 @@ def check(folder: str | Path) -> Check:
     readings = _readings(project, network, faults=faults, unread=unread)
     flow = _flow(project, faults)
     prints = _fingerprints(project, faults)
+    _check_discharge(project, faults)
     found = [
         Found(notes=unread),
         _alone(project),
@@ -126,6 +129,13 @@ def _flow(project: Project, faults: list[Fault]) -> FlowField | None:
 def _fingerprints(project: Project, faults: list[Fault]) -> Fingerprints | None:
     path = project.files.fingerprints
     return _tried(faults, partial(read_fingerprints, path)) if path else None
+
+
+def _check_discharge(project: Project, faults: list[Fault]) -> None:
+    path = project.files.discharge
+    stations = _tried(faults, partial(read_discharge, path, project.zone)) if path else None
+    for days in (stations or {}).values():
+        _tried(faults, partial(Daily.of, days.date, days.value, where=path.name if path else ""))
 
 
 def _alone(project: Project) -> Found:

@@ -59,14 +59,16 @@ class SurfaceErrors:
     log_sd: Array
 
     @classmethod
-    def of(cls, surface: Surface, samples: Samples, *, daily: Daily, windows: Windows) -> SurfaceErrors:
-        """Return the daily estimates of a surface and how they hang on the readings."""
+    def of(
+        cls, surface: Surface, samples: Samples, *, daily: Daily, windows: Windows, scale: float
+    ) -> SurfaceErrors:
+        """Return the daily estimates of a surface and how they hang on the readings; `scale` widens the errors (optimism)."""
         sums = surface_sums(surface, daily)
         estimates = np.array([one @ surface.concentration.ravel() for one in sums])
         groups = (*years_of(daily.date), *months_of(daily.date))
         means = _means(groups, len(daily))
         weights = sparse.csr_array(sparse.vstack([means @ one for one in sums]))
-        moved = influences(surface, samples, daily=daily, windows=windows, weights=weights)
+        moved = scale * influences(surface, samples, daily=daily, windows=windows, weights=weights)
         log_sd = surface.at(surface.log_sd, log_q=daily.log_q, year=daily.year)
         shape = (len(sums), len(groups), len(samples))
         errors = standard_errors(moved, samples).reshape(shape[:2])

@@ -55,8 +55,9 @@ class Daily:
     year: Array
 
     @classmethod
-    def of(cls, date: Dates, discharge: Array) -> Daily:
-        """Return the discharge of days; raises InputError where a day stands twice or carries no water.
+    def of(cls, date: Dates, discharge: Array, *, where: str = "discharge") -> Daily:
+        """Return the discharge of days; raises InputError, which names `where`, if a day stands twice or carries no
+        water.
 
         >>> Daily.of(np.array(["2024-07-01"], "datetime64[D]"), np.array([3.0])).year.round(4).tolist()
         [2024.4986]
@@ -70,13 +71,11 @@ class Daily:
                 "these models take the logarithm of flow that runs one way: leave those days out, or measure the load "
                 "across the section"
             )
-            raise InputError("discharge", what, remedy)
+            raise InputError(where, what, remedy)
         twice = np.flatnonzero(np.diff(date) <= np.timedelta64(0, "D"))
         if len(twice):
             remedy = "give one row a day, sorted"
-            raise InputError(
-                "discharge", f"{date[twice[0] + 1]} does not come after {date[twice[0]]}", remedy
-            )
+            raise InputError(where, f"{date[twice[0] + 1]} does not come after {date[twice[0]]}", remedy)
         return cls(date, np.asarray(discharge, float), decimal_year(date))
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from suyuan.loads.local import local_influences
 from suyuan.loads.record import Daily, Samples
-from suyuan.loads.wrtds import Surface, Windows, edges_of
+from suyuan.loads.wrtds import Surface, Windows, edges_of, fit_places
 
 Array = NDArray[np.float64]
 
@@ -52,10 +52,23 @@ def influences(
     return found
 
 
+def optimism(samples: Samples, daily: Daily, *, windows: Windows, left_out: Array) -> float:
+    """Return by how much readings lie further from fits that do not know them than from those that do, 1 or more.
+
+    Slopes are made of residuals of fits that know the reading, which are too small; the jackknife has those of fits without it.
+    `left_out` (reading, 3) as from cross_validation.
+    """
+    known = samples.is_known
+    fitted = fit_places(samples, daily, windows=windows, places=(samples.log_q, samples.year))
+    log_c = np.log(samples.high[known])
+    own, others = (float(((log_c - fit[known, 0]) ** 2).sum()) for fit in (fitted, left_out))
+    return max(float(np.sqrt(others / own)), 1.0)
+
+
 def standard_errors(moved: Array, samples: Samples) -> Array:
     """Return the standard error of each statistic from its slopes in the readings' weights (statistic, reading).
 
-    Readings are in order of time.
+    Readings are in order of time. Never less than if readings were independent: with few blocks the window's sum errs low.
     """
     day = samples.date.astype("datetime64[D]").astype(float)
     variance = np.zeros(len(moved))
@@ -64,7 +77,7 @@ def standard_errors(moved: Array, samples: Samples) -> Array:
         reach = slice(*np.searchsorted(day, [day[own][0] - BLOCK_DAYS, day[own][-1] + BLOCK_DAYS]))
         near = np.maximum(1.0 - np.abs(day[reach, None] - day[None, own]) / BLOCK_DAYS, 0.0)
         variance += ((moved[:, reach] @ near) * moved[:, own]).sum(axis=1)
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+    return np.asarray(np.sqrt(np.maximum(variance, (moved**2).sum(axis=1))))
 
 
 def daily_error(values: Array, log_sd: Array, *, day: Array) -> float:
