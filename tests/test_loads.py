@@ -22,7 +22,7 @@ from benchmarks.section_loads import agrees
 from suyuan.errors import InputError
 from suyuan.loads import Daily, Samples, Windows, rating_loads, weighted_loads
 from suyuan.loads.adjusted import _expected, fit_adjusted
-from suyuan.loads.doubt import RatingErrors, SurfaceErrors
+from suyuan.loads.doubt import rating_errors, surface_errors
 from suyuan.loads.likelihood import between, fit_censored
 from suyuan.loads.local import local_influences
 from suyuan.loads.periods import change, months_of, years_of
@@ -368,8 +368,9 @@ def test_the_total_normalised_over_all_years_is_that_of_a_rating_without_trend()
     one_each = np.bincount(calendar_day(daily.date))
     even = np.isin(calendar_day(daily.date), np.flatnonzero(one_each == 4))
     daily = Daily.of(daily.date[even], daily.discharge[even])
-    rating = fit_rating(sampled(daily), 1)
-    found = RatingErrors.of(rating, daily).estimates
+    samples = sampled(daily)
+    rating = fit_rating(samples, 1)
+    found = rating_errors(rating, samples, daily=daily).estimates
     assert found[3].sum() == pytest.approx(found[1].sum(), rel=1e-9)
 
 
@@ -433,10 +434,10 @@ def test_days_shared_by_both_years_do_not_make_a_trend():
     daily = river(years=6)
     samples = sampled(daily, every=10)
     for errors in (
-        SurfaceErrors.of(
+        surface_errors(
             fit_surface(samples, daily, windows=Windows()), samples, daily=daily, windows=Windows(), scale=1.0
         ),
-        RatingErrors.of(fit_rating(samples, 7), daily),
+        rating_errors(fit_rating(samples, 7), samples, daily=daily),
     ):
         assert errors.of_ratio(3, first=2, last=2) == pytest.approx(0.0, abs=1e-12)
         assert errors.of_ratio(3, first=0, last=5) > 0.0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from suyuan.errors import InputError
-from suyuan.loads.likelihood import fit_censored
+from suyuan.loads.likelihood import fit_censored, fit_slopes
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,8 @@ class Adjusted:
     """A regression of logs on p regressors: what maximum likelihood says, and its bias and spread as shares of sigma.
 
     `coefficients` (p,) and `sigma` are of maximum likelihood, `coefficient_bias` (p,) and `sigma_bias` their bias over sigma,
-    `spread` (p + 1, p + 1) the covariance of coefficients and sigma over sigma^2. `log_likelihood` is that of ln values.
+    `spread` (p + 1, p + 1) the covariance of coefficients and sigma over sigma^2. `log_likelihood` is that of ln values, `moved`
+    (p + 1, reading) how coefficients and sigma move with the log of each reading's weight.
     """
 
     coefficients: Array
@@ -33,7 +34,7 @@ class Adjusted:
     sigma_bias: float
     spread: Array
     log_likelihood: float
-    readings: int
+    moved: Array
 
     @property
     def variance_bias(self) -> float:
@@ -68,7 +69,7 @@ class Adjusted:
     @property
     def sppc(self) -> float:
         """Schwarz's criterion, the variance counted as a parameter."""
-        return float(-2.0 * self.log_likelihood + np.log(self.readings) * len(self.spread))
+        return float(-2.0 * self.log_likelihood + np.log(self.moved.shape[1]) * len(self.spread))
 
 
 def fit_adjusted(design: Array, *, log_low: Array, log_high: Array, log_limit: Array) -> Adjusted:
@@ -86,7 +87,8 @@ def fit_adjusted(design: Array, *, log_low: Array, log_high: Array, log_limit: A
     """
     n, p = design.shape
     at, factor = np.zeros(p + 1), np.zeros((p + 1, p + 1))
-    value = fit_censored(np.ascontiguousarray(design), log_low, log_high, np.ones(n), at, factor)
+    design = np.ascontiguousarray(design)
+    value = fit_censored(design, log_low, log_high, np.ones(n), at, factor)
     if not np.isfinite(value):
         what = f"{n} readings do not determine {p} coefficients"
         remedy = "give readings of more flows, seasons or years, or choose a model with fewer terms"
@@ -102,7 +104,12 @@ def fit_adjusted(design: Array, *, log_low: Array, log_high: Array, log_limit: A
     at3 = np.ix_(kind, kind, kind)
     cubes = (slope - 0.5 * third)[at3]
     bias = spread @ np.einsum("kl,oj,ok,ol,jklo->j", spread, rows, rows, rows, cubes, optimize=True)
-    return Adjusted(coefficients, float(sigma), bias[:-1], float(bias[-1]), spread, float(value), n)
+    slopes = fit_slopes(
+        design, log_low, log_high, at, factor
+    ).T  # of gamma = beta / sigma and theta = 1 / sigma
+    of_sigma = -slopes[-1] * sigma**2
+    moved = np.vstack([slopes[:-1] * sigma + np.outer(coefficients / sigma, of_sigma), of_sigma])
+    return Adjusted(coefficients, float(sigma), bias[:-1], float(bias[-1]), spread, float(value), moved)
 
 
 def _expected(limit: Array) -> tuple[Array, Array, Array]:

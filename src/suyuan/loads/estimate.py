@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.loads.doubt import Errors, RatingErrors, SurfaceErrors
+from suyuan.loads.doubt import Errors, rating_errors, surface_errors
 from suyuan.loads.periods import Change, PeriodLoad, change
 from suyuan.loads.rating import Rating, fit_rating
 from suyuan.loads.record import KG_PER_DAY, Bounded, Daily, Samples
@@ -101,7 +101,7 @@ def weighted_loads(samples: Samples, daily: Daily, *, windows: Windows | None = 
     surface = fit_surface(samples, daily, windows=windows)
     left_out = cross_validation(samples, daily, windows=windows)
     scale = optimism(samples, daily, windows=windows, left_out=left_out)
-    errors = SurfaceErrors.of(surface, samples, daily=daily, windows=windows, scale=scale)
+    errors = surface_errors(surface, samples, daily=daily, windows=windows, scale=scale)
     fit = _fit_of(left_out[:, 2], left_out[:, 0], samples=samples)
     return _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
 
@@ -114,7 +114,11 @@ def rating_loads(samples: Samples, daily: Daily, *, number: int = 0) -> Loads:
     mean = design @ rating.fit.adjusted - np.log(to_load)
     fit = _fit_of(daily_loads(rating.fit, design) / to_load, mean, samples=samples)
     return _assembled(
-        samples, RatingErrors.of(rating, daily), fit=fit, has_trend=rating.has_trend, rating=rating
+        samples,
+        rating_errors(rating, samples, daily=daily),
+        fit=fit,
+        has_trend=rating.has_trend,
+        rating=rating,
     )
 
 

@@ -218,3 +218,21 @@ def fit_censored(rows: Array, low: Array, high: Array, weights: Array, at: Array
         if is_last:
             return value if solve_spd(factor, step) else math.nan
     return math.nan
+
+
+@kernel
+def fit_slopes(rows: Array, low: Array, high: Array, at: Array, factor: Array) -> Array:
+    """Return how (gamma, theta) of a fit moves with the log of each reading's weight, (reading, p + 1).
+
+    `at` and `factor` as left by fit_censored with weights of 1: the infinitesimal jackknife.
+    """
+    moved, unused = np.zeros((len(low), len(at))), np.empty((len(at), len(at)))
+    score = np.empty(len(at))
+    for o in range(len(low)):
+        for i in range(len(at)):
+            score[i] = 0.0
+        add_reading(o, rows, low, high, 1.0, at, score, unused)
+        back_substitute(factor, score)
+        for i in range(len(at)):
+            moved[o, i] = score[i]
+    return moved
