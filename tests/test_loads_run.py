@@ -358,7 +358,7 @@ def test_check_names_a_day_of_backward_flow_and_a_wrong_cell(tmp_path: Path):
     flow = _flow().astype({"discharge": str})
     flow.loc[100, "discharge"] = "-2.5"
     folder = _project(tmp_path / "check", _readings(), flow)
-    assert "discharge.csv: 1 days have a discharge that is not above 0" in _suyuan("check", folder).stderr
+    assert "discharge.csv: 1 days have a discharge that is not above 0" in _suyuan("check", folder).output
     flow.loc[100, "discharge"] = "many"
     _project(folder, _readings(), flow)
-    assert "discharge.csv, row 102: discharge 'many' is not a number" in _suyuan("check", folder).stderr
+    assert "discharge.csv, row 102: discharge 'many' is not a number" in _suyuan("check", folder).output

@@ -109,16 +109,14 @@ def daily_loads(fit: Adjusted, design: Array) -> Array:
     return np.asarray(np.exp(design @ series.centre) * total)
 
 
-def mean_load(fit: Adjusted, design: Array, *, factor: Array | None = None) -> Period:
+def mean_load(fit: Adjusted, design: Array) -> Period:
     """Return the mean load of the days of `design` (day, p), all pairs of days taken together, whose estimates err alike.
 
-    With `factor` (day,) the mean of each load times its factor. Errors of single days about the regression are taken to be
-    independent from day to day (Runkel et al., 2004).
+    Errors of single days about the regression are taken to be independent from day to day (Runkel et al., 2004).
     """
     days = len(design)
-    each = np.ones(days) if factor is None else factor
-    loads = daily_loads(fit, design) * each
-    of_estimates = float(each @ load_covariance(fit, design) @ each)
+    loads = daily_loads(fit, design)
+    of_estimates = float(load_covariance(fit, design).sum())
     of_days = float((loads**2).sum() * np.expm1(fit.variance))
     errors = (float(np.sqrt(max(one, 0.0))) / days for one in (of_estimates, of_estimates + of_days))
     return Period(days, float(loads.mean()), *errors)

@@ -146,7 +146,7 @@ def years_table(loads: Loads, lang: Lang) -> Table:
 def loads_notes(loads: Loads, info: LoadsInfo) -> list[Words]:
     """Return what must be known of the estimates."""
     return [
-        _method_words(loads),
+        *_method_words(loads),
         _readings_words(loads, info),
         *_trend_words(loads),
         *_gap_words(loads),
@@ -161,20 +161,25 @@ def loads_notes(loads: Loads, info: LoadsInfo) -> list[Words]:
     ]
 
 
-def _method_words(loads: Loads) -> Words:
-    if loads.rating is None:
-        return Words(
-            "方法：时间、流量、季节加权回归（WRTDS，Hirsch 等 2010），截尾读数按似然计；区间来自读数的影响函数（200 天内相关）"
-            "与每日误差。",
-            "Method: weighted regressions on time, discharge and season (WRTDS, Hirsch et al. 2010), readings below detection by "
-            "their likelihood; intervals from the influence of readings (dependent within 200 days) and from single days.",
-        )
-    number = loads.rating.number
-    return Words(
-        f"方法：负荷率定曲线，LOADEST 模型 {number}，校正最大似然（AMLE，Cohn 等 1992）；区间假定每日误差互相独立，可能偏窄。",
-        f"Method: rating curve of the load, LOADEST model {number}, by adjusted maximum likelihood (AMLE, Cohn et al. 1992); "
-        "intervals take errors of days to be independent and may be too narrow.",
+def _method_words(loads: Loads) -> list[Words]:
+    method = Words(
+        "方法：时间、流量、季节加权回归（WRTDS，Hirsch 等 2010），低于检出限的读数按似然计。",
+        "Method: weighted regressions on time, discharge and season (WRTDS, Hirsch et al. 2010), readings below detection "
+        "by their likelihood.",
     )
+    if loads.rating is not None:
+        number = loads.rating.number
+        method = Words(
+            f"方法：通量率定曲线，LOADEST 模型 {number}，校正最大似然（AMLE，Cohn 等 1992），低于检出限的读数按似然计。",
+            f"Method: rating curve of the load, LOADEST model {number}, by adjusted maximum likelihood (AMLE, Cohn et al. 1992), "
+            "readings below detection by their likelihood.",
+        )
+    intervals = Words(
+        "区间来自各读数的影响（200 天内相关）；当年实际通过量还计入每日误差（相邻日相关 0.9）。回归形式不对时区间偏窄。",
+        "Intervals come from the influence of each reading (dependent within 200 days); for what passed in a year also from "
+        "single days (correlated by 0.9 from day to day). They are too narrow where the form of the regression is wrong.",
+    )
+    return [method, intervals]
 
 
 def _readings_words(loads: Loads, info: LoadsInfo) -> Words:
