@@ -138,12 +138,15 @@ def _draw_surface(figure: Figure, axes: Axes, *, loads: Loads) -> None:
     axes.plot(year, band[1], color=INK, lw=0.6)
     axes.plot(loads.samples.year, np.exp(loads.samples.log_q), ".", ms=2.0, color=HOT[-1], label="observed")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(loads.daily.discharge.min(), loads.daily.discharge.max())
     axes.set_xlim(loads.daily.year[0], loads.daily.year[-1])
     axes.set_ylabel("discharge, m3/s")
 
 
 def _draw_rating(axes: Axes, loads: Loads) -> None:
+    from matplotlib.ticker import LogFormatter
+
     every = -(-len(loads.daily) // DRAWN)
     axes.plot(
         loads.daily.discharge[::every],
@@ -157,6 +160,9 @@ def _draw_rating(axes: Axes, loads: Loads) -> None:
     axes.plot(np.exp(samples.log_q[known]), samples.high[known], "o", ms=3.0, color=HOT[-1], label="observed")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.0, 0.4)))
     axes.set_xlabel("discharge, m3/s")
     axes.set_ylabel("concentration, mg/L")
 
