@@ -18,18 +18,20 @@ from scipy.stats import gamma, norm
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import section_loads
+from benchmarks.loads_coverage import lasting_noise
 from benchmarks.section_loads import agrees
 from suyuan.errors import InputError
 from suyuan.loads import Daily, Samples, Windows, rating_loads, weighted_loads
 from suyuan.loads.adjusted import _expected, fit_adjusted
+from suyuan.loads.carry import DAY_TO_DAY, carry, how_lasting
 from suyuan.loads.doubt import rating_errors, surface_errors
 from suyuan.loads.likelihood import between, fit_censored
 from suyuan.loads.local import local_influences
 from suyuan.loads.periods import change, months_of, years_of
 from suyuan.loads.rating import MODELS, centre_of, design_of, fit_rating, limits_in_force
-from suyuan.loads.record import Bounded, calendar_day, decimal_year
+from suyuan.loads.record import KG_PER_DAY, Bounded, calendar_day, decimal_year
 from suyuan.loads.unbiased import _Series, daily_loads, load_covariance, mean_load
-from suyuan.loads.wrtds import edges_of, fit_places, fit_surface, normalising_points
+from suyuan.loads.wrtds import cross_validation, edges_of, fit_places, fit_surface, normalising_points
 
 Array = NDArray[np.float64]
 
@@ -344,9 +346,15 @@ def test_normalising_a_flow_that_is_the_same_every_year_changes_nothing():
     date = days("2010-01-01", 6 * 365 + 2)
     daily = Daily.of(date, np.exp(1.0 + np.sin(calendar_day(date) / 58.0)))
     samples = sampled(daily, every=15)
-    for loads in (weighted_loads(samples, daily), rating_loads(samples, daily)):
-        np.testing.assert_allclose(loads.normalised_concentration, loads.concentration, rtol=1e-9)
-        np.testing.assert_allclose(loads.normalised_load, loads.load, rtol=1e-9)
+    windows = Windows()
+    surface = fit_surface(samples, daily, windows=windows)
+    left_out = cross_validation(samples, daily, windows=windows)
+    for errors in (
+        surface_errors(surface, samples, daily=daily, windows=windows, left_out=left_out),
+        rating_errors(fit_rating(samples, 7), samples, daily=daily),
+    ):
+        of_regression = errors.estimates[:2] / errors.carried.factor
+        np.testing.assert_allclose(errors.estimates[2:], of_regression, rtol=1e-9)
 
 
 def test_each_day_is_normalised_over_all_flows_of_its_date():
@@ -370,8 +378,9 @@ def test_the_total_normalised_over_all_years_is_that_of_a_rating_without_trend()
     daily = Daily.of(daily.date[even], daily.discharge[even])
     samples = sampled(daily)
     rating = fit_rating(samples, 1)
-    found = rating_errors(rating, samples, daily=daily).estimates
-    assert found[3].sum() == pytest.approx(found[1].sum(), rel=1e-9)
+    found = rating_errors(rating, samples, daily=daily)
+    of_regression = found.estimates[1] / found.carried.factor
+    assert found.estimates[3].sum() == pytest.approx(of_regression.sum(), rel=1e-9)
 
 
 def test_a_linear_truth_is_found_by_the_surface_where_there_are_readings():
@@ -433,9 +442,14 @@ def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
 def test_days_shared_by_both_years_do_not_make_a_trend():
     daily = river(years=6)
     samples = sampled(daily, every=10)
+    left_out = cross_validation(samples, daily, windows=Windows())
     for errors in (
         surface_errors(
-            fit_surface(samples, daily, windows=Windows()), samples, daily=daily, windows=Windows(), scale=1.0
+            fit_surface(samples, daily, windows=Windows()),
+            samples,
+            daily=daily,
+            windows=Windows(),
+            left_out=left_out,
         ),
         rating_errors(fit_rating(samples, 7), samples, daily=daily),
     ):
@@ -569,3 +583,60 @@ def test_loadest_examples_are_met_to_every_printed_digit():
 def test_digits_agree_when_the_value_rounds_to_them():
     assert agrees(0.94854034, "0.9485403")
     assert not agrees(0.94854036, "0.9485403")
+
+
+def test_a_day_that_was_read_is_as_read_and_with_readings_every_day_the_load_is_their_sum():
+    daily = river(years=4)
+    samples = sampled(daily, every=1)
+    for loads in (weighted_loads(samples, daily), rating_loads(samples, daily)):
+        own = np.isin(daily.date, samples.date)
+        np.testing.assert_allclose(loads.concentration[own], samples.high, rtol=1e-12)
+        year = loads.years[1]
+        of_year = samples.date.astype("datetime64[Y]").astype(str) == year.label
+        exact = (samples.high * np.exp(samples.log_q) * KG_PER_DAY)[of_year].mean()
+        assert year.load.value == pytest.approx(exact, rel=1e-9)
+        assert year.load.high - year.load.low < 1e-6 * exact
+        assert year.normalised_load.high - year.normalised_load.low > 0.01 * exact
+
+
+def test_between_readings_errors_are_those_of_an_autoregression_given_both():
+    """The bridge in closed form against the conditional normal distribution from the whole covariance matrix."""
+    daily = Daily.of(days("2020-01-01", 40), np.ones(40))
+    rows = np.array([5, 12, 13, 30])
+    rng = np.random.default_rng(1)
+    c = np.exp(rng.normal(size=4))
+    samples = Samples.of(daily.date[rows], low=c, high=c, daily=daily)
+    sd, mean = np.full(40, 0.7), rng.normal(size=40)
+    estimate = np.exp(mean + 0.5 * sd**2)
+    found = carry(samples, daily, estimate=estimate, log_mean=mean, log_sd=sd, lasting=DAY_TO_DAY)
+    lag = np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
+    whole = DAY_TO_DAY**lag
+    gain = whole[:, rows] @ np.linalg.inv(whole[np.ix_(rows, rows)])
+    left = whole - gain @ whole[rows]
+    error = gain @ ((np.log(c) - mean[rows]) / 0.7)
+    np.testing.assert_allclose(found.correlation(np.arange(40)), left, atol=1e-12)
+    np.testing.assert_allclose(found.share, gain.sum(axis=1), atol=1e-12)
+    exact = np.exp(mean + 0.7 * error + 0.5 * 0.49 * np.diag(left))
+    np.testing.assert_allclose(found.factor * estimate, exact, rtol=1e-10)
+
+
+def test_a_reading_below_detection_is_carried_to_no_other_day():
+    daily = Daily.of(days("2020-01-01", 9), np.ones(9))
+    samples = Samples.of(daily.date[4:5], low=np.zeros(1), high=np.ones(1), daily=daily)
+    found = carry(samples, daily, estimate=np.ones(9), log_mean=np.zeros(9), log_sd=np.ones(9), lasting=0.9)
+    np.testing.assert_allclose(found.factor, 1.0)
+    assert not found.share.any()
+
+
+@pytest.mark.parametrize(
+    ("truly", "every", "told"), [(0.0, 3, 0.0), (0.5, 1, 0.5), (0.9, 5, 0.9), (0.0, 40, 0.9)]
+)
+def test_how_long_errors_last_is_seen_where_readings_are_close_and_assumed_elsewhere(
+    truly: float, every: int, told: float
+):
+    """250 readings; those 40 days apart do not tell."""
+    daily = river(years=28)
+    error = lasting_noise(len(daily), truly, np.random.default_rng(3))
+    rows = np.arange(0, 250 * every, every)
+    samples = Samples.of(daily.date[rows], low=np.ones(250), high=np.ones(250), daily=daily)
+    assert how_lasting(samples, error[rows]) == pytest.approx(told, abs=0.13)

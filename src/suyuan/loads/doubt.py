@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from suyuan.loads.carry import Carried, carry, how_lasting
 from suyuan.loads.periods import Group, months_of, years_of
 from suyuan.loads.rating import Rating
 from suyuan.loads.record import KG_PER_DAY, Daily, Samples
-from suyuan.loads.spread import daily_error, influences, standard_errors
+from suyuan.loads.spread import daily_error, influences, optimism, standard_errors
 from suyuan.loads.unbiased import daily_loads
 from suyuan.loads.wrtds import Surface, Windows, normalising_points
 
@@ -25,7 +26,8 @@ class Errors:
     """Daily estimates of QUANTITIES (4, day), and how sure their means over groups of days are.
 
     `moved` (4, group, reading) is how the means move with the log of each reading's weight, `errors` (4, group) their standard
-    errors by the readings, `log_sd` (day,) by how much single days differ.
+    errors by the readings, `log_sd` (day,) by how much single days differ from their regression, `carried` what readings tell of
+    the days around them.
     """
 
     daily: Daily
@@ -35,19 +37,33 @@ class Errors:
     moved: Array
     errors: Array
     log_sd: Array
+    carried: Carried
 
     @classmethod
-    def of(cls, samples: Samples, daily: Daily, *, estimates: Array, moved: Array, log_sd: Array) -> Errors:
+    def of(
+        cls,
+        samples: Samples,
+        daily: Daily,
+        *,
+        estimates: Array,
+        moved: Array,
+        log_sd: Array,
+        carried: Carried,
+    ) -> Errors:
         """Return errors of estimates whose means over years, then months, move by `moved` (4 times group, reading)."""
         groups = groups_of(daily)
         errors = standard_errors(moved, samples).reshape(4, len(groups))
-        return cls(daily, samples, estimates, groups, moved.reshape(4, len(groups), -1), errors, log_sd)
+        return cls(
+            daily, samples, estimates, groups, moved.reshape(4, len(groups), -1), errors, log_sd, carried
+        )
 
     def of_means(self, g: int) -> Sequence[float]:
         """Return standard errors: of the readings, and for what truly passed also of the days between them."""
         rows = self.groups[g].rows
-        day = self.daily.date[rows].astype(float)
-        of_days = [daily_error(self.estimates[k, rows], self.log_sd[rows], day=day) for k in (0, 1)]
+        correlation = self.carried.correlation(rows)
+        of_days = [
+            daily_error(self.estimates[k, rows], self.log_sd[rows], correlation=correlation) for k in (0, 1)
+        ]
         return [float(one) for one in np.hypot(self.errors[:, g], [*of_days, 0.0, 0.0])]
 
     def of_ratio(self, k: int, *, first: int, last: int) -> float:
@@ -58,16 +74,25 @@ class Errors:
 
 
 def surface_errors(
-    surface: Surface, samples: Samples, *, daily: Daily, windows: Windows, scale: float
+    surface: Surface, samples: Samples, *, daily: Daily, windows: Windows, left_out: Array
 ) -> Errors:
-    """Return the daily estimates of a surface and how they hang on the readings; `scale` widens the errors (optimism)."""
+    """Return the daily estimates of a surface and how they hang on the readings; `left_out` as from cross_validation."""
     sums = surface_sums(surface, daily)
     estimates = np.array([one @ surface.concentration.ravel() for one in sums])
+    log_mean, log_sd = (
+        surface.at(values, log_q=daily.log_q, year=daily.year)
+        for values in (surface.log_mean, surface.log_sd)
+    )
+    lasting = how_lasting(samples, (samples.logs[3] - left_out[:, 0]) / left_out[:, 1])
+    carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
+    estimates[:2] *= carried.factor
+    left = sparse.diags_array(carried.factor * (1.0 - carried.share))
+    sums[:2] = [left @ one for one in sums[:2]]
     means = _means(groups_of(daily), len(daily))
     weights = sparse.csr_array(sparse.vstack([means @ one for one in sums]))
+    scale = optimism(samples, daily, windows=windows, left_out=left_out)
     moved = scale * influences(surface, samples, daily=daily, windows=windows, weights=weights)
-    log_sd = surface.at(surface.log_sd, log_q=daily.log_q, year=daily.year)
-    return Errors.of(samples, daily, estimates=estimates, moved=moved, log_sd=log_sd)
+    return Errors.of(samples, daily, estimates=estimates, moved=moved, log_sd=log_sd, carried=carried)
 
 
 def rating_errors(rating: Rating, samples: Samples, *, daily: Daily) -> Errors:
@@ -86,12 +111,18 @@ def rating_errors(rating: Rating, samples: Samples, *, daily: Daily) -> Errors:
         for i in range(rows.shape[1]):
             slopes[k, :, i] = np.bincount(day, each * rows[:, i]) / count
     slopes[:, :, -1] = estimates * fit.sigma
+    log_sd = np.full(len(daily), np.sqrt(fit.variance))
+    log_mean = own @ fit.adjusted - np.log(to_load)
+    residual = samples.logs[3] + samples.log_q + np.log(KG_PER_DAY)
+    residual = residual - rating.design(samples.log_q, samples.year) @ fit.adjusted
+    lasting = how_lasting(samples, residual)
+    carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
+    estimates[:2] *= carried.factor
+    slopes[:2] *= (carried.factor * (1.0 - carried.share))[:, None]
     scale = np.sqrt(fit.variance) / fit.sigma  # residuals of the fit are too small by this
     means = _means(groups_of(daily), len(daily))
     moved = scale * np.concatenate([(means @ slope) @ fit.moved for slope in slopes])
-    return Errors.of(
-        samples, daily, estimates=estimates, moved=moved, log_sd=np.full(len(daily), np.sqrt(fit.variance))
-    )
+    return Errors.of(samples, daily, estimates=estimates, moved=moved, log_sd=log_sd, carried=carried)
 
 
 def groups_of(daily: Daily) -> tuple[Group, ...]:

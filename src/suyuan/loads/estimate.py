@@ -12,7 +12,6 @@ from suyuan.loads.doubt import Errors, rating_errors, surface_errors
 from suyuan.loads.periods import Change, PeriodLoad, change
 from suyuan.loads.rating import Rating, fit_rating
 from suyuan.loads.record import KG_PER_DAY, Bounded, Daily, Samples
-from suyuan.loads.spread import optimism
 from suyuan.loads.unbiased import daily_loads
 from suyuan.loads.wrtds import Surface, Windows, cross_validation, fit_surface
 
@@ -100,8 +99,7 @@ def weighted_loads(samples: Samples, daily: Daily, *, windows: Windows | None = 
     windows = windows or windows_for(samples)
     surface = fit_surface(samples, daily, windows=windows)
     left_out = cross_validation(samples, daily, windows=windows)
-    scale = optimism(samples, daily, windows=windows, left_out=left_out)
-    errors = surface_errors(surface, samples, daily=daily, windows=windows, scale=scale)
+    errors = surface_errors(surface, samples, daily=daily, windows=windows, left_out=left_out)
     fit = _fit_of(left_out[:, 2], left_out[:, 0], samples=samples)
     return _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
 

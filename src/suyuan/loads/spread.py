@@ -21,9 +21,6 @@ Array = NDArray[np.float64]
 BLOCK_DAYS = 200.0
 """Readings further apart than this are taken to err independently."""
 
-DAY_TO_DAY = 0.9
-"""Correlation of the errors of one day and the next (Zhang and Hirsch, 2019, Water Resour. Res. 55, 9705)."""
-
 READINGS_AT_ONCE = 200
 """Readings whose dependence on others is summed at once."""
 
@@ -80,11 +77,10 @@ def standard_errors(moved: Array, samples: Samples) -> Array:
     return np.asarray(np.sqrt(np.maximum(variance, (moved**2).sum(axis=1))))
 
 
-def daily_error(values: Array, log_sd: Array, *, day: Array) -> float:
-    """Return the standard error of the mean of `values` (day,) from what each day differs from its regression.
+def daily_error(values: Array, log_sd: Array, *, correlation: Array) -> float:
+    """Return the standard error of the mean of `values` (day,) from what each day differs from its estimate.
 
-    Errors are lognormal with `log_sd` (day,), their logs correlated by DAY_TO_DAY from one `day` to the next.
+    Errors are lognormal with `log_sd` (day,), the `correlation` (day, day) of their logs 0 for days that were read.
     """
-    decay = DAY_TO_DAY ** np.abs(day[:, None] - day[None, :])
-    covariance = np.outer(values, values) * np.expm1(np.outer(log_sd, log_sd) * decay)
-    return float(np.sqrt(covariance.sum()) / len(values))
+    covariance = np.outer(values, values) * np.expm1(np.outer(log_sd, log_sd) * correlation)
+    return float(np.sqrt(max(covariance.sum(), 0.0)) / len(values))
