@@ -59,7 +59,17 @@ def test_an_unknown_determinand_names_its_neighbour():
 
 def test_what_does_not_keep_mass_is_not_traced():
     kept = {d.id for d in determinands().values() if not d.is_traceable}
-    assert kept == {"DO", "pH", "water_temp", "turbidity", "chl-a", "algal_density", "ORP", "transparency"}
+    assert kept == {
+        "DO",
+        "pH",
+        "water_temp",
+        "turbidity",
+        "chl-a",
+        "algal_density",
+        "ORP",
+        "transparency",
+        "discharge",
+    }
 
 
 def test_bounds_enclose_the_usual_and_every_unit_knows_itself():

@@ -34,8 +34,8 @@ class Bounded(NamedTuple):
 
         As LOADEST has it (Runkel et al., 2004, equation 15).
 
-        >>> Bounded.of_error(10.0, 0.0)
-        Bounded(value=10.0, low=10.0, high=10.0)
+        >>> [round(part, 6) for part in Bounded.of_error(10.0, 0.0)]
+        [10.0, 10.0, 10.0]
         """
         log_sd = np.sqrt(np.log1p((error / value) ** 2))
         middle = np.log(value) - 0.5 * log_sd**2

@@ -99,8 +99,8 @@ def daily_loads(fit: Adjusted, design: Array) -> Array:
     >>> y = np.log([1.0, 2.0, 4.0])
     >>> from suyuan.loads.adjusted import fit_adjusted
     >>> fit = fit_adjusted(np.ones((3, 1)), log_low=y, log_high=y, log_limit=np.full(3, -np.inf))
-    >>> daily_loads(fit, np.ones((1, 1))).round(3).tolist()  # 2 g(s^2 / 2) with Finney's g for n = 3
-    [2.356]
+    >>> daily_loads(fit, np.ones((1, 1))).round(3).tolist()  # less than 2 exp(s^2 / 2) = 2.543
+    [2.331]
     """
     series = _Series.of(fit)
     total = np.zeros(len(design))

@@ -175,9 +175,11 @@ def _method_words(loads: Loads) -> list[Words]:
             "readings below detection by their likelihood.",
         )
     intervals = Words(
-        "区间来自各读数的影响（200 天内相关）；当年实际通过量还计入每日误差（相邻日相关 0.9）。回归形式不对时区间偏窄。",
-        "Intervals come from the influence of each reading (dependent within 200 days); for what passed in a year also from "
-        "single days (correlated by 0.9 from day to day). They are too narrow where the form of the regression is wrong.",
+        "有读数的日子以读数为准，其余日子由前后读数的偏差修正。区间来自各读数的影响（200 天内相关）和未知的每日误差；"
+        "回归形式不对时偏窄。",
+        "Days with readings are as read; what readings differ from the regression is carried to the days around them. Intervals "
+        "come from the influence of each reading (dependent within 200 days) and from days not read; they are too narrow where the "
+        "form of the regression is wrong.",
     )
     return [method, intervals]
 

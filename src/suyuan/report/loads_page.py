@@ -11,6 +11,7 @@ from typing import Any
 from suyuan.io.atomic import result_folder
 from suyuan.loads import Loads
 from suyuan.loads.periods import QUANTITIES, PeriodLoad
+from suyuan.loads.rating import Rating
 from suyuan.plot import concentration_over_time, surface_of, yearly_means
 from suyuan.report.figures import inline, svg
 from suyuan.report.loads import HEADINGS, LoadsInfo, loads_headline, loads_notes, year_rows
@@ -41,26 +42,13 @@ def write_loads(loads: Loads, info: LoadsInfo, *, out: Path) -> tuple[Path, ...]
 
 def loads_dict(loads: Loads, info: LoadsInfo) -> dict[str, Any]:
     """Return plain numbers and texts, for JSON: years, months, trend, fit; concentrations in mg/L, loads in kg/d."""
-    rating = loads.rating
-    model = None
-    if rating is not None:
-        fit = rating.fit
-        model = {
-            "number": rating.number,
-            "flow_centre": rating.flow_centre,
-            "time_centre": rating.time_centre,
-            "coefficients": fit.adjusted.tolist(),
-            "standard_errors": fit.standard_errors.tolist(),
-            "variance": fit.variance,
-            "aic": fit.aic,
-        }
     return {
         "project": info.project,
         "invented": info.is_invented,
         "station": info.station,
         "determinand": info.determinand,
         "method": loads.method,
-        "model": model,
+        "model": _model(loads.rating),
         "readings": len(loads.samples),
         "below_detection": int((loads.samples.low == 0.0).sum()),
         "days": len(loads.daily),
@@ -82,6 +70,21 @@ def loads_dict(loads: Loads, info: LoadsInfo) -> dict[str, Any]:
         },
         "years": [_period(one) for one in loads.years],
         "months": [_period(one) for one in loads.months],
+    }
+
+
+def _model(rating: Rating | None) -> dict[str, Any] | None:
+    if rating is None:
+        return None
+    fit = rating.fit
+    return {
+        "number": rating.number,
+        "flow_centre": rating.flow_centre,
+        "time_centre": rating.time_centre,
+        "coefficients": fit.adjusted.tolist(),
+        "standard_errors": fit.standard_errors.tolist(),
+        "variance": fit.variance,
+        "aic": fit.aic,
     }
 
 
