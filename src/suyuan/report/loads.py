@@ -178,8 +178,8 @@ def _method_words(loads: Loads) -> list[Words]:
         "有读数的日子以读数为准，其余日子由前后读数的偏差修正。区间来自各读数的影响（200 天内相关）和未知的每日误差；"
         "回归形式不对时偏窄。",
         "Days with readings are as read; what readings differ from the regression is carried to the days around them. Intervals "
-        "come from the influence of each reading (dependent within 200 days) and from days not read; they are too narrow where the "
-        "form of the regression is wrong.",
+        "come from the influence of each reading (dependent within 200 days) and from days not read; they are too narrow "
+        "where the form of the regression is wrong.",
     )
     return [method, intervals]
 
