@@ -7,9 +7,9 @@ twice.
 from suyuan.plot.class_calendar import class_calendar as class_calendar
 from suyuan.plot.flagged import flagged_readings as flagged_readings
 from suyuan.plot.history import answers_moved as answers_moved
-from suyuan.plot.loads import concentration_over_time as concentration_over_time
-from suyuan.plot.loads import surface_of as surface_of
-from suyuan.plot.loads import yearly_means as yearly_means
+from suyuan.plot.load_years import concentration_over_time as concentration_over_time
+from suyuan.plot.load_years import surface_of as surface_of
+from suyuan.plot.load_years import yearly_means as yearly_means
 from suyuan.plot.network_map import drawn_lines as drawn_lines
 from suyuan.plot.network_map import network_map as network_map
 from suyuan.plot.network_map import point_at as point_at
