@@ -1,2 +1,1 @@
 """Why a section moved: two waters that mix, parts of a change that add up, what enters and leaves a town."""
-

@@ -25,6 +25,9 @@ EVIDENCE = (*CONSERVATIVE, "pH", "water_temp", "ORP", "transparency")
 READINGS_A_COLUMN = 10
 """A driver's effect is looked for only where there are so many readings for each, those before it included."""
 
+DAYS_A_COLUMN = 7
+"""And so many days with readings: weather lasts for days, and what five of them have in common is chance."""
+
 MOST_GAPS = 0.2
 """Share of readings without the driver from which it is no driver; below it gaps are filled with the side's mean."""
 
@@ -46,8 +49,8 @@ class Drivers:
     """What else is known at the times of a station's table, each (time,), None where it is not.
 
     `hour` is the hour of the day on the project's clock and `block` the number of its day. `flow` [m3/s] is positive as the
-    water runs on the whole; `rain` [mm] is what fell before, less by e with every day. `upstream` and `releases` are by determinand.
-    `lacking` says of a part's code why there is no such data.
+    water runs on the whole; `rain` [mm] is what fell before, less by e with every day. `upstream` and `releases` are by
+    determinand. `lacking` says of a part's code why there is no such data.
     """
 
     hour: Array
@@ -72,12 +75,18 @@ class Laid:
 
 
 def laid_out(
-    table: StationTable, drivers: Drivers, *, determinand: str, mixing: Mixing, rows: Mask, sides: tuple[Mask, Mask]
+    table: StationTable,
+    drivers: Drivers,
+    *,
+    determinand: str,
+    mixing: Mixing,
+    rows: Mask,
+    sides: tuple[Mask, Mask],
 ) -> Laid:
     """Return the design for the rows (time,) of a determinand, and for which parts there are data.
 
     Drivers come in the order temperature, flow, rain, upstream, life in the water, time of day, season, as long as
-    READINGS_A_COLUMN readings are there for each. Fewer could not tell a driver from chance.
+    READINGS_A_COLUMN readings and DAYS_A_COLUMN days are there for each. Fewer could not tell a driver from chance.
     """
     absent: dict[str, Note] = dict(drivers.lacking)
     fraction = _fraction(mixing, determinand, rows=rows, sides=sides, absent=absent)
@@ -91,7 +100,8 @@ def laid_out(
     else:
         absent["saturation"] = absent["respiration"] = Note("not_oxygen")
     offered = _offered(table, drivers, determinand=determinand, mixing=mixing, temperature=temperature)
-    columns, groups, names = _chosen(offered, rows, sides=sides, absent=absent)
+    days = len(np.unique(drivers.block[rows]))
+    columns, groups, names = _chosen(offered, rows, sides=sides, days=days, absent=absent)
     raw = np.column_stack(columns) if columns else np.empty((len(table), 0))
     mean, sd = raw[rows].mean(axis=0), raw[rows].std(axis=0)
     released = drivers.releases.get(determinand)
@@ -99,7 +109,11 @@ def laid_out(
     mixes = fraction is not None
     share = fraction if fraction is not None else np.zeros(len(table))
     design = Design(scale, share, (raw - mean) / sd, tuple(groups), added, mixes).where(rows)
-    present = (*(["mixing"] if mixes else []), *dict.fromkeys(groups), *(["saturation"] if (scale != 1.0).any() else []))
+    present = (
+        *(["mixing"] if mixes else []),
+        *dict.fromkeys(groups),
+        *(["saturation"] if (scale != 1.0).any() else []),
+    )
     where = names.index("rain") if "rain" in names else -1
     dry = float(-mean[where] / sd[where]) if where >= 0 else float("nan")
     return Laid(design, present, {c: n for c, n in absent.items() if c not in present}, where, dry)
@@ -121,7 +135,8 @@ def _fraction(
 def _is_known(value: Array, rows: Mask, *, sides: tuple[Mask, Mask]) -> bool:
     """Return whether a driver is known at nearly all rows and on both sides."""
     return all(
-        np.isfinite(value[mask]).mean() >= 1.0 - MOST_GAPS for mask in (rows, rows & sides[0], rows & sides[1])
+        np.isfinite(value[mask]).mean() >= 1.0 - MOST_GAPS
+        for mask in (rows, rows & sides[0], rows & sides[1])
     )
 
 
@@ -169,7 +184,12 @@ def _life(table: StationTable, mixing: Mixing) -> Array:
 
 
 def _chosen(
-    offered: list[tuple[str, str, list[Array]]], rows: Mask, *, sides: tuple[Mask, Mask], absent: dict[str, Note]
+    offered: list[tuple[str, str, list[Array]]],
+    rows: Mask,
+    *,
+    sides: tuple[Mask, Mask],
+    days: int,
+    absent: dict[str, Note],
 ) -> tuple[list[Array], list[str], list[str]]:
     """Return the columns that the readings suffice for, the part and the name of each; notes why others are out."""
     columns: list[Array] = []
@@ -178,15 +198,16 @@ def _chosen(
     said: dict[str, Note] = {}
     readings = int(rows.sum())
     for name, part, group in offered:
-        needed = READINGS_A_COLUMN * (len(columns) + len(group))
+        needed = len(columns) + len(group)
         if not all(_is_known(one, rows, sides=sides) for one in group):
             said.setdefault(part, Note("gaps", (name,)))
             continue
         whole = [_filled(one, rows, sides=sides) for one in group]
         if any(np.ptp(one[rows]) <= 1e-9 * (1.0 + np.abs(one[rows]).max()) for one in whole):
             said.setdefault(part, Note("still", (name,)))
-        elif readings < needed:
-            said.setdefault(part, Note("few_for_driver", (name, str(readings), str(needed))))
+        elif readings < READINGS_A_COLUMN * needed or days < DAYS_A_COLUMN * needed:
+            least = (str(READINGS_A_COLUMN * needed), str(DAYS_A_COLUMN * needed))
+            said.setdefault(part, Note("few_for_driver", (name, str(readings), str(days), *least)))
         else:
             columns += whole
             groups += [part] * len(whole)

@@ -175,11 +175,21 @@ def explain(
     if not found:
         raise _too_few(table.station, "", counts=(0, 0))
     if not determinands:
-        found.sort(key=lambda one: -one.size)
+        found.sort(key=lambda one: -_worth_telling(one, mixing, periods=periods))
     notes = _notes(table, mixing, periods=periods, few=few)
     return Explanation(
         table.station, periods, table, mixing, tuple(found), notes, *_reversal(mixing, drivers)
     )
+
+
+def _worth_telling(change: Change, mixing: Mixing, *, periods: Periods) -> float:
+    """Return by what changes are ordered: their size; within one period, where all are large by choice of the thirds, how much of
+    them mixing tells, or where nothing mixes how much they are of the level."""
+    if periods.against is not None:
+        return change.size
+    if mixing.is_found:
+        return abs(change.part("mixing").value) / max(abs(change.change), 1e-12)
+    return abs(change.change) / max(change.before, 1e-12)
 
 
 def _too_few(station: str, name: str, *, counts: tuple[int, int]) -> InputError:
@@ -236,7 +246,9 @@ def _change(
     released = drivers.releases.get(determinand)
     within = None if released is None else replace(released, added=released.added[:, rows])
     done = parted(sides, laid.design, present=laid.present, releases=within, rng=rng)
-    notes = _absent(laid, released=released, is_mostly=is_mostly, flagged=int((flagged & (before | after)).sum()))
+    notes = _absent(
+        laid, released=released, is_mostly=is_mostly, flagged=int((flagged & (before | after)).sum())
+    )
     above = drivers.upstream.get(determinand)
     return Change(
         determinand, done.before, done.after,
@@ -287,7 +299,9 @@ def _dry(done: Parted, laid: Laid, *, sides: Sides) -> Instead:
 
     def mean(response: Response) -> float:
         acted = response.expected(wet) - wet.release
-        return float(np.mean(value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column))))
+        return float(
+            np.mean(value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column)))
+        )
 
     low, high = np.quantile([mean(response) for response in done.responses], (0.05, 0.95))
     return Instead("rain", mean(done.response), float(low), float(high))

@@ -1,8 +1,8 @@
 """Two waters that mix: a straight line through what mixing keeps, the share of each water, and what follows the line.
 
-Where a canal holds now more of the one water and now more of another, everything that mixing keeps lies on a straight line between
-the two waters (Christophersen and Hooper, 1992, Water Resources Research 28, two end members). Conductivity gives the line's measure;
-nutrients bear witness. What does not lie on the line comes from elsewhere, or from the analyser.
+Where a canal holds now more of the one water and now more of another, everything that mixing keeps lies on a straight line
+between the two waters (Christophersen and Hooper, 1992, Water Resources Research 28, two end members). Conductivity gives the
+line's measure; nutrients bear witness. What does not lie on the line comes from elsewhere, or from the analyser.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ FEWEST = 12
 
 LEAST_SHARE = 0.5
 """Share of its variance that a determinand must owe to the line to be called a follower."""
+
+STRANGER = 0.2
+"""Share of its variance up to which a determinand has nothing to do with the line."""
 
 LEAST_P = 0.01
 """Significance that a follower must reach, in its readings and again in their changes."""
@@ -71,7 +74,8 @@ class Mixing:
 
     `low` and `high` (tracer,) are the tracers in the two waters, the first tracer higher in the second; `low_band` and
     `high_band` (tracer, 2) their 90 % intervals: the waters lie at least as far apart as the readings. `fraction` (time,) is
-    the share of the second water, 0 to 1 over the rows used, NaN without the tracers; `fraction_sd` holds what is not known of the ends.
+    the share of the second water, 0 to 1 over the rows used, NaN without the tracers; `fraction_sd` holds what is not known
+    of the ends.
     `note` says why no mixing was found, where none was.
     """
 
@@ -90,6 +94,12 @@ class Mixing:
     def witnesses(self) -> tuple[Follower, ...]:
         """The followers that carry mass."""
         return tuple(f for f in self.followers if f.follows and carries(f.determinand))
+
+    @property
+    def residual(self) -> tuple[str, ...]:
+        """Determinands that carry mass and do not go with the mixture at all: what moves them comes from elsewhere."""
+        apart = (f for f in self.followers if not f.follows and f.share < STRANGER)
+        return tuple(f.determinand for f in apart if carries(f.determinand)) if self.is_found else ()
 
     def follower(self, determinand: str) -> Follower | None:
         """Return how a determinand goes with the mixture, None where it has too few readings."""
@@ -153,7 +163,9 @@ def lag_one(x: Array) -> float:
     return float((moved[1:] * moved[:-1]).sum() / max(float((moved**2).sum()), 1e-300))
 
 
-def mixing_of(table: StationTable, *, rng: np.random.Generator, rows: NDArray[np.bool_] | None = None) -> Mixing:
+def mixing_of(
+    table: StationTable, *, rng: np.random.Generator, rows: NDArray[np.bool_] | None = None
+) -> Mixing:
     """Return whether two waters mix at a station in these rows (time,), all if None.
 
     Two waters are found where the measure moves, and at least WITNESSES determinands that carry mass go with it: the line
@@ -176,17 +188,23 @@ def mixing_of(table: StationTable, *, rng: np.random.Generator, rows: NDArray[np
     middle, direction = straight_line(value[used], sd)
     position = _position(value, middle, direction=direction, sd=sd)
     followers = _followers(table, position, rows=used, tracers=tracers)
-    return _settled(tracers, value, position=position, used=used, line=(middle, direction), found=(followers, rng))
+    return _settled(tracers, position, used=used, line=(middle, direction), found=(followers, rng))
 
 
 def _tracers(table: StationTable, rows: NDArray[np.bool_]) -> tuple[str, ...]:
     """Return the conservative tracers to use: the first there is, and those read at most of its times."""
-    there = {name: rows & np.isfinite(table.good(name)) for name in CONSERVATIVE if name in table.determinands}
+    there = {
+        name: rows & np.isfinite(table.good(name)) for name in CONSERVATIVE if name in table.determinands
+    }
     there = {name: mask for name, mask in there.items() if mask.sum() >= FEWEST}
     if not there:
         return ()
     first = next(iter(there))
-    others = [name for name in there if name != first and (there[name] & there[first]).sum() >= 0.7 * there[first].sum()]
+    others = [
+        name
+        for name in there
+        if name != first and (there[name] & there[first]).sum() >= 0.7 * there[first].sum()
+    ]
     return (first, *others)
 
 
@@ -219,7 +237,7 @@ def _hidden(table: StationTable, name: str) -> NDArray[np.bool_]:
     return doubtful if 2 * (doubtful & there).sum() < there.sum() else np.zeros(len(table), bool)
 
 
-def _follower(name: str, fraction: Array, value: Array) -> Follower:  # noqa: N803
+def _follower(name: str, fraction: Array, value: Array) -> Follower:
     design = np.stack([1.0 - fraction, fraction], axis=1)
     (low, high), _ = nnls(design, value)
     residual = value - design @ np.array([low, high])
@@ -230,14 +248,15 @@ def _follower(name: str, fraction: Array, value: Array) -> Follower:  # noqa: N8
     worst = max(p, change_p)
     follows = share >= LEAST_SHARE and worst < LEAST_P and r * change > 0.0
     sds = np.sqrt(np.diag(spread))
-    return Follower(name, float(low), float(high), float(sds[0]), float(sds[1]), share, worst, len(value), follows)
+    return Follower(
+        name, float(low), float(high), float(sds[0]), float(sds[1]), share, worst, len(value), follows
+    )
 
 
 def _settled(
     tracers: tuple[str, ...],
-    value: Array,
-    *,
     position: Array,
+    *,
     used: NDArray[np.bool_],
     line: tuple[Array, Array],
     found: tuple[tuple[Follower, ...], np.random.Generator],
@@ -253,7 +272,11 @@ def _settled(
     low, high = middle + direction * first, middle + direction * last
     bands = [np.quantile(middle + direction * ends[:, k : k + 1], (0.05, 0.95), axis=0).T for k in (0, 1)]
     witnesses = sum(one.follows and carries(one.determinand) for one in followers)
-    note = Note("") if witnesses >= WITNESSES else Note("no_witnesses", (tracers[0], str(witnesses), str(WITNESSES)))
+    note = (
+        Note("")
+        if witnesses >= WITNESSES
+        else Note("no_witnesses", (tracers[0], str(witnesses), str(WITNESSES)))
+    )
     return Mixing(
         tracers, low, high, bands[0], bands[1],
         fraction=(position - first) / (last - first),

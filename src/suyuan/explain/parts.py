@@ -83,7 +83,12 @@ class Parted:
 
 
 def parted(
-    sides: Sides, design: Design, *, present: Sequence[str], releases: Releases | None, rng: np.random.Generator
+    sides: Sides,
+    design: Design,
+    *,
+    present: Sequence[str],
+    releases: Releases | None,
+    rng: np.random.Generator,
 ) -> Parted:
     """Return the parts of the change of the mean from one side to the other.
 
@@ -105,7 +110,17 @@ def parted(
         draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
         responses.append(again)
     means = [_mean(sides.value, side, weights=ones) for side in (sides.before, sides.after)]
-    return Parted(*means, parts, draws, without, undone, response, tuple(responses), response.expected(design))
+    return Parted(
+        means[0],
+        means[1],
+        parts,
+        draws=draws,
+        without=without,
+        without_draws=undone,
+        response=response,
+        responses=tuple(responses),
+        expected=response.expected(design),
+    )
 
 
 def _with_release(design: Design, added: Array) -> Design:
@@ -144,7 +159,9 @@ def _parts(
     if design.release.any():
         without[CODES.index("release")] = good - added[0]
     change = good - _mean(sides.value, before, weights=weights)
-    whole = _mean(sides.value, sides.after, weights=weights) - _mean(sides.value, sides.before, weights=weights)
+    whole = _mean(sides.value, sides.after, weights=weights) - _mean(
+        sides.value, sides.before, weights=weights
+    )
     found[CODES.index("analyser")] = whole - change
     found[CODES.index("unexplained")] = change - found[: CODES.index("analyser")].sum()
     return found, without
@@ -161,6 +178,8 @@ def _resampled(sides: Sides, rng: np.random.Generator) -> Array:
         for one in np.unique(side):
             rows = np.flatnonzero(side == one)
             blocks, index = np.unique(sides.block[rows], return_inverse=True)
-            weights[rows] = np.bincount(rng.integers(len(blocks), size=len(blocks)), minlength=len(blocks))[index]
+            weights[rows] = np.bincount(rng.integers(len(blocks), size=len(blocks)), minlength=len(blocks))[
+                index
+            ]
         if all((weights * sides.is_good)[rows].any() for rows in (sides.after, sides.before)):
             return weights

@@ -91,7 +91,11 @@ def fitted(
     found = begin or Response(max(level, 0.0), max(level, 0.0), np.zeros(design.modifiers.shape[1]))
     for _ in range(rounds):
         after = _step(value, design, weights=weights, found=found)
-        moved = abs(after.low - found.low) + abs(after.high - found.high) + np.abs(after.effect - found.effect).sum()
+        moved = (
+            abs(after.low - found.low)
+            + abs(after.high - found.high)
+            + np.abs(after.effect - found.effect).sum()
+        )
         found = after
         if moved < 1e-12 * (1.0 + abs(level)):
             break

@@ -112,7 +112,9 @@ def at_times(time: Times, of_time: Times, value: Array, *, within_s: float) -> A
     array([ 2., nan])
     """
     there = np.isfinite(value)
-    x, known, y = (part.astype(float) for part in (time.astype("datetime64[s]"), of_time[there], value[there]))
+    x, known, y = (
+        part.astype(float) for part in (time.astype("datetime64[s]"), of_time[there], value[there])
+    )
     if not len(known):
         return np.full(len(time), np.nan)
     right = np.clip(np.searchsorted(known, x), 0, len(known) - 1)

@@ -1,0 +1,81 @@
+"""The verb `explain`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suyuan.cli.options import AsJson, Folder, Language, Seed, language
+from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.verbs import app
+from suyuan.errors import InputError
+
+if TYPE_CHECKING:
+    from suyuan.explain_run import Explained
+    from suyuan.report import Lang
+
+
+@app.command()
+def explain(  # noqa: PLR0913  (a verb's arguments are its options)
+    folder: Folder,
+    station: Annotated[str, typer.Argument(help="The section: id or name.")] = "",
+    *,
+    since: Annotated[
+        str, typer.Option(help="First time of the period, or a day; seven days if left out.")
+    ] = "",
+    until: Annotated[str, typer.Option(help="Last time, or a day with all its hours.")] = "",
+    against: Annotated[
+        str, typer.Option(help="SINCE..UNTIL to hold it against; the same length just before if left out.")
+    ] = "",
+    determinand: Annotated[
+        list[str] | None, typer.Option(help="Only this determinand; may be repeated.")
+    ] = None,
+    upstream: Annotated[str, typer.Option(help="The station above, where no network and flow tell.")] = "",
+    rain: Annotated[Path | None, typer.Option(help="A table of rain: time, rain_mm.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the page and tables go; nothing is written if left out.")
+    ] = None,
+    as_json: AsJson = False,
+    seed: Seed = 1,
+    lang: Language = "",
+) -> None:
+    """Say why a section moved: the parts of its change, which add up, with bands."""
+    from suyuan.explain_run import ExplainAsk, explain_folder, write_page
+
+    spoken = language(lang)
+    if not station:
+        raise InputError("STATION", "no station is named", "write suyuan explain FOLDER STATION")
+    ask = ExplainAsk(
+        station, since, until, against, tuple(determinand or ()), upstream=upstream, rain=rain, seed=seed
+    )
+    with progress_bar() as progress:
+        explained = explain_folder(folder, ask, now=this_moment(), progress=progress)
+        files = () if out is None else write_page(explained, lang=spoken, made=this_moment(), out=out)
+    if as_json:
+        typer.echo(json.dumps(explained.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    _show(explained, spoken)
+    for path in files:
+        typer.echo(f"open {path}")
+
+
+def _show(explained: Explained, lang: Lang) -> None:
+    """Print the sentence, the parts of the leading change, all changes, the mixture, what would have been, the notes."""
+    from suyuan.report import explain as say
+
+    found = explained.explanation
+    declare(explained.is_invented)
+    typer.echo(say.explain_headline(found, explained.name, zone=explained.zone)._asdict()[lang])
+    console().print(
+        say.words_table(say.PART_HEADINGS, say.part_rows(found.leading), lang=lang, right={1, 3, 4})
+    )
+    if len(found.changes) > 1:
+        console().print(
+            say.words_table(say.CHANGE_HEADINGS, say.change_rows(found), lang=lang, right={1, 2, 3})
+        )
+    typer.echo(say.mixing_words(found)._asdict()[lang])
+    for words in (*say.instead_words(found.leading), *say.explain_notes(found)):
+        typer.echo(words._asdict()[lang])
