@@ -14,6 +14,7 @@ from suyuan.cli.verbs import app
 from suyuan.errors import InputError
 
 if TYPE_CHECKING:
+    from suyuan.between_run import BetweenAsk
     from suyuan.explain_run import Explained
     from suyuan.report import Lang
 
@@ -34,6 +35,10 @@ def explain(  # noqa: PLR0913  (a verb's arguments are its options)
         list[str] | None, typer.Option(help="Only this determinand; may be repeated.")
     ] = None,
     upstream: Annotated[str, typer.Option(help="The station above, where no network and flow tell.")] = "",
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="IN OUT: stations where water enters and leaves a town; several with commas."),
+    ] = None,
     rain: Annotated[Path | None, typer.Option(help="A table of rain: time, rain_mm.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the page and tables go; nothing is written if left out.")
@@ -42,10 +47,18 @@ def explain(  # noqa: PLR0913  (a verb's arguments are its options)
     seed: Seed = 1,
     lang: Language = "",
 ) -> None:
-    """Say why a section moved: the parts of its change, which add up, with bands."""
+    """Say why a section moved, the parts of its change adding up; or what enters and leaves a town."""
+    from suyuan.between_run import BetweenAsk
     from suyuan.explain_run import ExplainAsk, explain_folder, write_page
 
     spoken = language(lang)
+    if between is not None:
+        if station or against or upstream or rain is not None:
+            what = "a balance takes no STATION, --against, --upstream or --rain"
+            raise InputError("--between", what, "leave them out")
+        asked = BetweenAsk(*between, since, until, tuple(determinand or ()), seed=seed)
+        _between(folder, asked, out=out, as_json=as_json, lang=spoken)
+        return
     if not station:
         raise InputError("STATION", "no station is named", "write suyuan explain FOLDER STATION")
     ask = ExplainAsk(
@@ -58,6 +71,30 @@ def explain(  # noqa: PLR0913  (a verb's arguments are its options)
         typer.echo(json.dumps(explained.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
         return
     _show(explained, spoken)
+    for path in files:
+        typer.echo(f"open {path}")
+
+
+def _between(folder: Path, ask: BetweenAsk, *, out: Path | None, as_json: bool, lang: Lang) -> None:
+    """Balance what enters and leaves, and show it."""
+    from suyuan.between_run import balance_folder, write_balance
+    from suyuan.report import between as say
+    from suyuan.report.explain import words_table
+
+    with progress_bar() as progress:
+        found = balance_folder(folder, ask, now=this_moment(), progress=progress)
+        files = () if out is None else write_balance(found, lang=lang, made=this_moment(), out=out)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    declare(found.is_invented)
+    typer.echo(say.between_headline(found.balances, found.info, zone=found.zone)._asdict()[lang])
+    console().print(words_table(say.HEADINGS, say.balance_rows(found.balances), lang=lang, right={5}))
+    console().print(
+        words_table(say.STATION_HEADINGS, say.station_rows(found.balances), lang=lang, right={4, 5, 6})
+    )
+    for words in say.between_notes(found.balances, found.info):
+        typer.echo(words._asdict()[lang])
     for path in files:
         typer.echo(f"open {path}")
 

@@ -43,7 +43,7 @@ def waterfall(change: Change) -> Figure:
     """Return the waterfall of one change: from the earlier mean, part by part with its 90 % band, to the later mean."""
     from matplotlib.figure import Figure
 
-    parts = [part for part in change.parts if part.is_possible]
+    parts = [part for part in change.parts if part.is_possible and (part.value or part.low or part.high)]
     rows = len(parts) + 2
     figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * rows))
     high = 0.9 + 0.34 * rows
@@ -51,9 +51,10 @@ def waterfall(change: Change) -> Figure:
     ends = [change.before]
     for part in parts:
         ends.append(ends[-1] + part.value)
-    low, top = min(ends), max(ends)
+    edges = [ends[k] + end for k, part in enumerate(parts) for end in (part.low, part.high)]
+    low, top = min([*ends, *edges]), max([*ends, *edges])
     room = max(top - low, 1e-9)
-    axes.hlines([0, rows - 1], low - 0.25 * room, [change.before, change.after], color=LEVEL, lw=7)
+    axes.hlines([0, rows - 1], low - 0.2 * room, [change.before, change.after], color=LEVEL, lw=7)
     for row, part in enumerate(parts, start=1):
         colour = OPEN if part.code == "unexplained" else UP if part.value >= 0.0 else DOWN
         axes.hlines(row, ends[row - 1], ends[row], color=colour, lw=11)
@@ -65,7 +66,7 @@ def waterfall(change: Change) -> Figure:
         axes.text(value + 0.015 * room, row, f"{value:.3g}", va="center", fontsize=8, color=INK)
     axes.set_yticks(range(rows), ["before", *(NAMES[part.code] for part in parts), "after"])
     axes.set_ylim(rows - 0.4, -0.6)
-    axes.set_xlim(low - 0.25 * room, top + 0.3 * room)
+    axes.set_xlim(low - 0.2 * room, top + 0.15 * room)
     axes.set_title(_label(change.determinand), loc="left")
     axes.tick_params(labelsize=8, length=0)
     axes.grid(axis="x", color="#e4e7eb", lw=0.6)

@@ -215,14 +215,15 @@ def _reversal_words(found: Explanation) -> Words:
     )
 
 
-def part_rows(change: Change) -> list[tuple[Words, ...]]:
-    """Return the parts of a change, a row each, then the sum."""
+def part_rows(change: Change, *, with_impossible: bool = True) -> list[tuple[Words, ...]]:
+    """Return the parts of a change, a row each, then the sum; parts that are not possible with why, unless left out."""
     level = _level(change)
     rows = []
     for part in change.parts:
         remark = note_sentence(part.note) if not part.is_possible else _remark(change, part.code)
         if not part.is_possible:
-            rows.append((PARTS[part.code], *[Words("–", "–")] * 4, remark))
+            if with_impossible:
+                rows.append((PARTS[part.code], *[Words("–", "–")] * 4, remark))
             continue
         share = part.value / change.change if change.change else float("nan")
         cells = (

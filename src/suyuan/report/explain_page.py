@@ -138,7 +138,7 @@ def _change_block(change: Change, rank: int) -> Block:
             "Each part is averaged over every order of removal (Shapley); they add up to the change. Thin lines: 90 % bands.",
         ),
         headings=PART_HEADINGS,
-        rows=part_rows(change),
+        rows=part_rows(change, with_impossible=rank == 0),
     )
 
 
