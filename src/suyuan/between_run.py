@@ -84,7 +84,7 @@ def balance_folder(folder: Path, ask: BetweenAsk, *, now: datetime, progress: Pr
     places = [[network.station(name) for name in side] for side in sides]
     progress("the water between", 0.2)
     region = region_between(network, flow, inlets=places[0], outlets=places[1])
-    tables = {name: station_table(given.screened((name,)), (name,)) for side in sides for name in side}
+    tables = {name: _table(given, name) for side in sides for name in side}
     names = _determinands(tables, asked)
     cut = _cut(given, flow, ask=ask, now=now, tables=tables)
     progress("loads", 0.4)
@@ -99,6 +99,7 @@ def balance_folder(folder: Path, ask: BetweenAsk, *, now: datetime, progress: Pr
         volume=float(region.volume(flow)[cut[0] : cut[1] + 1].mean()),
         others=region.others,
         bypassed=region.bypassed,
+        suspect={name: sum(int(t.doubtful(name).sum()) for t in tables.values()) for name in names},
     )
     return Between(project.name, given.zone, info, balances, project.is_invented)
 
@@ -109,6 +110,12 @@ def write_balance(found: Between, *, lang: Lang, made: datetime, out: Path) -> t
     return write_between(
         found.balances, found.info, zone=found.zone, page=page, whole=found.to_dict(), out=out
     )
+
+
+def _table(given: Given, station: str) -> StationTable:
+    """Return the readings of a station but those that cannot be: suspect ones may be peaks, and a load must have its peaks."""
+    seen = given.screened((station,))
+    return station_table(seen.where(seen.is_usable), (station,))
 
 
 def _sides(given: Given, ask: BetweenAsk) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -190,16 +197,16 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
     crossings = []
     for k, place in enumerate([*town.places[0], *town.places[1]]):
         table = town.tables[place.id]
-        good = np.isfinite(table.good(name))
+        good = np.isfinite(table.column(name))
         count = int((good & (table.time >= inside[0]) & (table.time <= inside[1])).sum())
         if count < FEWEST:
             span = f"between {clocked(inside[0], zone)} and {clocked(inside[1], zone)}"
-            what = f"{name} has {count} readings that are not flagged {span}"
+            what = f"{name} has {count} readings that can be {span}"
             remedy = f"at least {FEWEST} are needed: ask about a longer window, or leave the determinand out"
             raise InputError(f"station {place.id}", what, remedy)
         inward = town.region.inward[k] if k < len(town.places[0]) else -town.region.inward[k]
         discharge = inward * discharge_at(town.network, town.flow, station=place)[1][first:end]
-        crossings.append(Crossing(place.id, discharge, table.time[good], table.good(name)[good]))
+        crossings.append(Crossing(place.id, discharge, table.time[good], table.column(name)[good]))
     ins = len(town.places[0])
     volume = town.region.volume(town.flow)[first : end + 1]
     found = balance_between(

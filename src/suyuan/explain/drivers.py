@@ -85,7 +85,7 @@ def laid_out(
 ) -> Laid:
     """Return the design for the rows (time,) of a determinand, and for which parts there are data.
 
-    Drivers come in the order temperature, flow, rain, upstream, life in the water, time of day, season, as long as
+    Drivers come in the order upstream, temperature, flow, rain, life in the water, time of day, season, as long as
     READINGS_A_COLUMN readings and DAYS_A_COLUMN days are there for each. Fewer could not tell a driver from chance.
     """
     absent: dict[str, Note] = dict(drivers.lacking)
@@ -156,16 +156,17 @@ def _offered(
 ) -> list[tuple[str, str, list[Array]]]:
     """Return what could drive the determinand: name, part, columns (time,) that come together."""
     is_oxygen = determinand == OXYGEN
-    offered: list[tuple[str, str, list[Array]]] = [("temperature", "season", [temperature])]
+    offered: list[tuple[str, str, list[Array]]] = []
+    above = drivers.upstream.get(determinand)
+    if above is not None:
+        least = max(float(np.nanquantile(above.value, 0.05)), 1e-6)
+        offered.append(("upstream", "upstream", [np.log(np.maximum(above.value, least))]))
+    offered.append(("temperature", "season", [temperature]))
     if drivers.flow is not None:
         usual = max(float(np.nanmedian(np.abs(drivers.flow))), 1e-9)
         offered.append(("flow", "flow", [np.arcsinh(drivers.flow / usual)]))
     if drivers.rain is not None:
         offered.append(("rain", "flow", [np.log1p(drivers.rain)]))
-    above = drivers.upstream.get(determinand)
-    if above is not None:
-        least = max(float(np.nanquantile(above.value, 0.05)), 1e-6)
-        offered.append(("upstream", "upstream", [np.log(np.maximum(above.value, least))]))
     if is_oxygen:
         offered.append(("life", "respiration", [_life(table, mixing)]))
     turn = 2.0 * np.pi * drivers.hour / 24.0

@@ -283,8 +283,9 @@ def _part(done: Parted, k: int, *, note: Note) -> Part:
 def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
     """Return the mean of the period without each part, and without any rain where rain is a driver."""
     found = []
+    removable = (*laid.present, *(["release"] if laid.design.release.any() else []))
     for k, code in enumerate(CODES):
-        if np.isfinite(done.without[k]) and code in (*laid.present, "release"):
+        if code in removable:
             low, high = np.quantile(done.without_draws[:, k], (0.05, 0.95))
             found.append(Instead(code, float(done.without[k]), float(low), float(high)))
     if laid.rain_column >= 0:

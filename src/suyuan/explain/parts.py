@@ -67,8 +67,8 @@ class Releases:
 class Parted:
     """A change and its parts in the order of CODES, with draws (draw, part) around them.
 
-    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, NaN for parts that are not
-    removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,) what the response makes.
+    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN for parts
+    that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,) what the response makes.
     """
 
     before: float
@@ -106,7 +106,7 @@ def parted(
     for k in range(DRAWS):
         weights = _resampled(sides, rng)
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
-        again = fitted(sides.value, design, weights=weights * learn, begin=response, rounds=REFITS)
+        again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
         draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
         responses.append(again)
     means = [_mean(sides.value, side, weights=ones) for side in (sides.before, sides.after)]
@@ -156,8 +156,7 @@ def _parts(
         without[CODES.index(code)] = good + values[(len(values) - 1) ^ (1 << k)] - values[-1]
     added = [_mean(design.release, rows, weights=weights) for rows in (after, before)]
     found[CODES.index("release")] = added[0] - added[1]
-    if design.release.any():
-        without[CODES.index("release")] = good - added[0]
+    without[CODES.index("release")] = good - added[0]
     change = good - _mean(sides.value, before, weights=weights)
     whole = _mean(sides.value, sides.after, weights=weights) - _mean(
         sides.value, sides.before, weights=weights

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ COLUMNS = (
 class BetweenInfo:
     """What balances do not know themselves: what the stations are called, the shortest and longest travel time [h] (NaN where
     no water of an inlet comes to an outlet), the mean volume between [m3], nodes where other water comes and goes, stations
-    that water can pass around."""
+    that water can pass around, suspect readings used by determinand."""
 
     inlets: tuple[str, ...]
     outlets: tuple[str, ...]
@@ -66,6 +66,7 @@ class BetweenInfo:
     volume: float
     others: tuple[str, ...] = ()
     bypassed: tuple[str, ...] = ()
+    suspect: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_between(
@@ -196,6 +197,14 @@ def between_notes(balances: Sequence[Balance], info: BetweenInfo) -> list[Words]
             "moves the net by what the last column says.",
         )
     )
+    flagged = ", ".join(f"{name} {count}" for name, count in info.suspect.items() if count)
+    if flagged:
+        said.append(
+            Words(
+                f"用到的可疑读数：{flagged}；可能是真的陡峰，因此不去掉（见 suyuan qc）。",
+                f"Suspect readings that were used: {flagged}; they may be true peaks and stay in (see suyuan qc).",
+            )
+        )
     return said
 
 
@@ -283,6 +292,7 @@ def balance_dict(balances: Sequence[Balance], info: BetweenInfo, *, zone: tzinfo
         "volume_m3": info.volume,
         "other_nodes": list(info.others),
         "bypassed": list(info.bypassed),
+        "suspect_readings": dict(info.suspect),
         "balances": [_one_dict(one) for one in balances],
     }
     clean: dict[str, Any] = without_nan(whole)

@@ -42,7 +42,13 @@ CHANGE_HEADINGS = (
     Words("主要原因", "mostly"),
     Words("读数", "readings"),
 )
-RAIN = Words("没有下雨", "no rain")
+INSTEAD = {
+    "rain": Words("假如没有下雨", "Had it not rained"),
+    "mixing": Words("假如两种水的比例和先前一样", "Had the shares of the two waters been as before"),
+    "upstream": Words("假如上游来水和先前一样", "Had the water from upstream been as before"),
+    "flow": Words("假如流量和降雨和先前一样", "Had flow and rain been as before"),
+    "release": Words("假如已溯源的排口没有排放", "Had the traced outfalls released nothing"),
+}
 
 LINKED = 0.01
 """Probability by chance below which the mixture is said to go with the flow."""
@@ -293,23 +299,17 @@ def _follower_row(one: Follower) -> tuple[Words, ...]:
 
 def instead_words(change: Change) -> list[Words]:
     """Return what the period's mean would have been, a sentence each."""
-    return [
-        _instead_sentence(change, one)
-        for one in change.instead
-        if one.code in ("rain", "mixing", "upstream", "release")
-    ]
+    return [_instead_sentence(change, one) for one in change.instead if one.code in INSTEAD]
 
 
 def _instead_sentence(change: Change, one: Instead) -> Words:
     level, unit = _level(change), unit_of(change.determinand)
     numbers = f"{shown(one.value, level)}{unit}"
     band = f"{shown(one.low, level)}–{shown(one.high, level)}"
-    name = RAIN if one.code == "rain" else PARTS[one.code]
-    if_zh = "假如没有下雨" if one.code == "rain" else f"假如{name.zh}和先前一样"
-    if_en = "Had it not rained" if one.code == "rain" else f"Had {name.en} been as before"
+    condition = INSTEAD[one.code]
     return Words(
-        f"{if_zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {shown(change.after, level)}。",
-        f"{if_en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {shown(change.after, level)}.",
+        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {shown(change.after, level)}。",
+        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {shown(change.after, level)}.",
     )
 
 

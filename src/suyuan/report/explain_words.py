@@ -13,7 +13,7 @@ PARTS = {
     "saturation": Words("水温改变饱和溶解氧", "oxygen saturation (temperature)"),
     "respiration": Words("水中生物产氧和耗氧", "oxygen made and used in the water"),
     "release": Words("已溯源排口的排放", "releases of traced outfalls"),
-    "analyser": Words("仪器故障（质控标记）", "analyser faults (flagged readings)"),
+    "analyser": Words("被标记的读数（仪器故障或陡峰）", "flagged readings (analyser fault or sharp peak)"),
     "unexplained": Words("未能解释", "unexplained"),
 }
 """Names of parts in the order of the waterfall."""
