@@ -67,8 +67,9 @@ class Releases:
 class Parted:
     """A change and its parts in the order of CODES, with draws (draw, part) around them.
 
-    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN for parts
-    that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,) what the response makes.
+    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN
+    for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,)
+    what the response makes.
     """
 
     before: float

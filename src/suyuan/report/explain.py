@@ -306,10 +306,10 @@ def _instead_sentence(change: Change, one: Instead) -> Words:
     level, unit = _level(change), unit_of(change.determinand)
     numbers = f"{shown(one.value, level)}{unit}"
     band = f"{shown(one.low, level)}–{shown(one.high, level)}"
-    condition = INSTEAD[one.code]
+    condition, was = INSTEAD[one.code], shown(change.after, level)
     return Words(
-        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {shown(change.after, level)}。",
-        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {shown(change.after, level)}.",
+        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {was}。",
+        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {was}.",
     )
 
 
