@@ -146,9 +146,9 @@ def episode_notes(found: Sequence[Found], info: EpisodesInfo) -> list[Words]:
         Words(
             f"过程：读数超出基线（两周滑动中位数加日变化）{LOW:.0f} 个稳健标准差起止，至少达到 {HIGH:.0f} 个，"
             f"至少 {LEAST_READINGS} 个读数；溶解氧和透明度看低于基线的。",
-            f"An episode begins and ends {LOW:.0f} robust standard deviations above the baseline (running median of two weeks, and "
-            f"the course of the day), reaches {HIGH:.0f}, and holds {LEAST_READINGS} readings or more; of oxygen and transparency "
-            "what lies below counts.",
+            f"An episode begins and ends {LOW:.0f} robust standard deviations above the baseline (running median of two weeks, "
+            f"and the course of the day), reaches {HIGH:.0f}, and holds {LEAST_READINGS} readings or more; of oxygen and "
+            "transparency what lies below counts.",
         ),
         Words(
             "误报率在本站读数上实测：上下倒置后找到的数目；雨水稀释、藻类增氧等真实的反向变化也会算进去，因此偏大。",
