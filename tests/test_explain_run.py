@@ -228,7 +228,7 @@ def test_travel_is_volume_over_discharge_and_only_downstream():
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of a canal with flow, thirty days of hourly flow, and the result of a trace that suspects O1 of a day's release."""
+    """A canal with forty days of hourly flow, and the result of a trace that is sure of two days' release from O1."""
     folder = tmp_path_factory.mktemp("traced")
     network = network_of_two()
     write_network(network, folder / "network.gpkg")
@@ -245,8 +245,9 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "flow.nc",
     )
     rng = np.random.default_rng(1)
-    day = np.arange(ROWS) // 6
-    value = 0.5 + rng.normal(0.0, 0.01, ROWS) + np.where(day == 35, 1.0, 0.0)
+    hour = np.arange(ROWS) * 4.0 - 35 * 24.0  # since the release began
+    bump = np.where((hour >= 0.0) & (hour <= 48.0), 0.6 * np.sin(np.pi * hour / 48.0) ** 2, 0.0)
+    value = 0.5 + rng.normal(0.0, 0.05, ROWS) + bump
     project_with(folder, {"NH3-N": value}, station="down")
     (folder / "suyuan.toml").write_text(
         '[project]\nname = "canal"\ntimezone = "Asia/Shanghai"\n[files]\nnetwork = "network.gpkg"\nflow = "flow.nc"\n'
@@ -264,9 +265,11 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "candidates": [one],
     }
     (results / "trace.json").write_text(json.dumps(whole), "utf-8")
+    rate = 3.0 * np.sin(np.pi * (np.arange(48) + 0.5) / 48.0) ** 2  # g/s into 5 m3/s: up to 0.6 mg/L
     rows = [
-        f"2024-08-05T{hour:02}:00:00+08:00,O1,3.5,5.0,7.2" for hour in range(24)
-    ]  # 5 g/s into 5 m3/s: 1 mg/L
+        f"2024-08-{5 + k // 24:02}T{k % 24:02}:00:00+08:00,O1,{0.7 * q:.4f},{q:.4f},{1.4 * q:.4f}"
+        for k, q in enumerate(rate)
+    ]
     (results / "release.csv").write_text("time,candidate,q05,q50,q95\n" + "\n".join(rows) + "\n", "utf-8")
     return folder
 
@@ -277,10 +280,9 @@ def test_the_release_of_a_traced_outfall_is_named_and_has_its_size(traced: Path)
     change = json.loads(done.stdout)["changes"][0]
     part = next(one for one in change["parts"] if one["part"] == "release")
     assert change["releases"] == ["O1"]
-    assert part["value"] == pytest.approx(
-        0.5, abs=0.07
-    )  # 1 mg/L on one of two days, but for the front between readings
-    assert change["change"] == pytest.approx(0.5, abs=0.02)
+    assert part["value"] == pytest.approx(0.3, abs=0.02)  # the mean of 0.6 sin2
+    assert part["low"] < 0.3 < part["high"]
+    assert change["change"] == pytest.approx(0.3, abs=0.06)
 
 
 def test_a_trace_of_another_time_is_not_blamed(traced: Path):
