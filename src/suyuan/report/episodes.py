@@ -93,10 +93,11 @@ def episodes_headline(found: Sequence[Found], watched: Sequence[Watched]) -> Wor
     months = sum(one.months for one in watched)
     every, false = sum(len(one.episodes) for one in watched), sum(one.false_alarms for one in watched)
     rate, own = false / max(months, 1e-9), every / max(months, 1e-9)
+    count = f"{len(found)} episode{'' if len(found) == 1 else 's'}"
     return Words(
         f"{len(watched)} 个序列、{months:.0f} 个站月的读数：列出 {len(found)} 个超基线过程。全部读数每个序列每月 {own:.2f} 个；"
         f"把读数倒过来用同样办法找到 {rate:.2f} 个，这就是误报的多少。",
-        f"{len(found)} episodes listed, from {len(watched)} series and {months:.0f} station-months. In all readings there are "
+        f"{count} listed, from {len(watched)} series and {months:.0f} station-months. In all readings there are "
         f"{own:.2f} a month and series; upside down the same search finds {rate:.2f}, which is how many are false alarms.",
     )
 
