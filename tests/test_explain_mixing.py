@@ -170,7 +170,7 @@ def test_a_sample_shown_again_counts_once():
 def test_values_are_not_carried_over_long_gaps():
     time = np.array(["2024-07-01T00", "2024-07-03T00"], "datetime64[s]")
     asked = np.array(["2024-07-02T00", "2024-07-01T03"], "datetime64[s]")
-    found = at_times(asked, time, np.array([1.0, 3.0]), within_s=4 * 3600.0)
+    found = at_times(asked, time, value=np.array([1.0, 3.0]), within_s=4 * 3600.0)
     assert np.isnan(found[0])
     assert found[1] == 1.0
 

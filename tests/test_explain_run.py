@@ -106,7 +106,7 @@ def test_rain_from_a_table_is_a_driver_and_had_it_not_rained_is_told(tmp_path: P
     )
     times = np.datetime64("2024-07-01T00:00") + np.arange(ROWS) * np.timedelta64(4, "h")
     daily = np.where(np.arange(ROWS) % 6 == 0, fallen, 0.0)
-    value = 0.5 * np.exp(0.2 * np.log1p(wetness(times, times, daily))) + rng.normal(0.0, 0.005, ROWS)
+    value = 0.5 * np.exp(0.2 * np.log1p(wetness(times, times, rain_mm=daily))) + rng.normal(0.0, 0.005, ROWS)
     folder = project_with(tmp_path / "p", {"NH3-N": value})
     written = [f"{str(t).replace('T', ' ')},{mm}" for t, mm in zip(times, daily, strict=True)]
     (tmp_path / "rain.csv").write_text("时间,雨量\n" + "\n".join(written) + "\n", "utf-8")

@@ -95,7 +95,7 @@ def balance_folder(folder: Path, ask: BetweenAsk, *, now: datetime, progress: Pr
     info = BetweenInfo(
         tuple(given.called(name) for name in sides[0]),
         tuple(given.called(name) for name in sides[1]),
-        travel=_travel(network, flow, places),
+        travel=_travel(network, flow, places=places),
         volume=float(region.volume(flow)[cut[0] : cut[1] + 1].mean()),
         others=region.others,
         bypassed=region.bypassed,
@@ -218,7 +218,7 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
     return found
 
 
-def _travel(network: Network, flow: BalancedFlow, places: list[list[Station]]) -> tuple[float, float]:
+def _travel(network: Network, flow: BalancedFlow, *, places: list[list[Station]]) -> tuple[float, float]:
     """Return the shortest and the longest time from an inlet to an outlet that its water reaches [h], NaN where none does."""
     hours = [
         found[inlet.id]

@@ -202,7 +202,7 @@ def _found(
     mass, command = None, ""
     known = determinand(episode.determinand)
     if known.is_traceable and flow is not None:
-        mass = _mass_kg(given, flow, episode) if known.unit == "mg/L" else None
+        mass = _mass_kg(given, flow, episode=episode) if known.unit == "mg/L" else None
         since, until = max(window[0] - BEFORE, flow.start), window[1] + AFTER
         end = flow.start + np.timedelta64(int(flow.edges[-1]), "s")
         if since < window[1] <= end:
@@ -211,14 +211,14 @@ def _found(
     return Found(episode, mass, command)
 
 
-def _mass_kg(given: Given, flow: BalancedFlow, episode: Episode) -> float | None:
+def _mass_kg(given: Given, flow: BalancedFlow, *, episode: Episode) -> float | None:
     """Return what an episode carried above its baseline [kg], whichever way it ran: its size times the mean discharge."""
     assert given.network is not None
     place = given.network.station(episode.station)
     time, value = discharge_at(given.network, flow, station=place)
     steps = max(int(episode.hours), 1)
     hours = episode.start + (np.arange(steps + 1) * (episode.hours / steps) * 3600.0).astype("timedelta64[s]")
-    there = at_times(hours, time, np.abs(value), within_s=FLOW_WITHIN_S)
+    there = at_times(hours, time, value=np.abs(value), within_s=FLOW_WITHIN_S)
     if not np.isfinite(there).all():
         return None
     return float(episode.size * there.mean() * 3.6)

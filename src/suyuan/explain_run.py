@@ -97,7 +97,7 @@ def explain_folder(folder: Path, ask: ExplainAsk, *, now: datetime, progress: Pr
                 f"there are: {', '.join(whole.determinands)}",
             )
     periods = _periods(given, whole, ask=ask, now=now, asked=asked)
-    table = _between(whole, periods.first, periods.last)
+    table = _between(whole, periods.first, last=periods.last)
     progress("what else is known", 0.1)
     drivers = _drivers(given, folder=Path(folder), table=table, ask=ask, station=station)
     progress("parting the change", 0.3)
@@ -117,7 +117,7 @@ def write_page(explained: Explained, *, lang: Lang, made: datetime, out: Path) -
     )
 
 
-def _between(table: StationTable, first: np.datetime64, last: np.datetime64) -> StationTable:
+def _between(table: StationTable, first: np.datetime64, *, last: np.datetime64) -> StationTable:
     rows = (table.time >= first) & (table.time <= last)
     return StationTable(
         table.station,
@@ -172,7 +172,7 @@ def _drivers(given: Given, *, folder: Path, table: StationTable, ask: ExplainAsk
     rain = None
     if ask.rain is not None:
         of_time, fallen = read_rain(ask.rain, given.zone)
-        rain = wetness(table.time, of_time, fallen)
+        rain = wetness(table.time, of_time, rain_mm=fallen)
         rain[(table.time < of_time[0]) | (table.time > of_time[-1] + np.timedelta64(86400, "s"))] = np.nan
     if discharge is None and rain is None:
         lacking["flow"] = Note("no_flow_no_rain")
@@ -203,7 +203,7 @@ def _discharge(given: Given, flow: BalancedFlow, *, place: Station, time: Times)
     assert given.network is not None
     of_time, value = discharge_at(given.network, flow, station=place)
     sign = 1.0 if value.mean() >= 0.0 else -1.0
-    return at_times(time, of_time, sign * value, within_s=FLOW_WITHIN_S)
+    return at_times(time, of_time, value=sign * value, within_s=FLOW_WITHIN_S)
 
 
 def _upstream(
@@ -217,7 +217,9 @@ def _upstream(
             raise InputError("--upstream", what, "name a station above it")
         theirs = station_table(given.screened((above,)), (above,))
         return {
-            name: _lagged(table, theirs, name) for name in theirs.determinands if name in table.determinands
+            name: _lagged(table, theirs, name=name)
+            for name in theirs.determinands
+            if name in table.determinands
         }
     if flow is None or place is None or given.network is None:
         return {}
@@ -238,10 +240,10 @@ def _upstream(
 def _arriving(table: StationTable, above: StationTable, *, name: str, lag_h: float) -> Array:
     """Return the readings of a station above as they come `lag_h` later, at the times of the table."""
     later = above.time + np.timedelta64(round(lag_h * 3600.0), "s")
-    return at_times(table.time, later, above.good(name), within_s=ABOVE_WITHIN_S)
+    return at_times(table.time, later, value=above.good(name), within_s=ABOVE_WITHIN_S)
 
 
-def _lagged(table: StationTable, above: StationTable, name: str) -> Upstream:
+def _lagged(table: StationTable, above: StationTable, *, name: str) -> Upstream:
     """Return the readings of a station above at the lag at which the two go together best."""
     own, best = table.good(name), (-np.inf, 0.0)
     for lag in LAGS_H:

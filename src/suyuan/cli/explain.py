@@ -15,8 +15,11 @@ from suyuan.errors import InputError
 
 if TYPE_CHECKING:
     from suyuan.between_run import BetweenAsk
-    from suyuan.explain_run import Explained
+    from suyuan.explain_run import ExplainAsk, Explained
     from suyuan.report import Lang
+
+
+NO_PERIODS = "a balance takes no STATION, --against, --upstream or --rain"
 
 
 @app.command()
@@ -49,28 +52,32 @@ def explain(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Say why a section moved, the parts of its change adding up; or what enters and leaves a town."""
     from suyuan.between_run import BetweenAsk
-    from suyuan.explain_run import ExplainAsk, explain_folder, write_page
+    from suyuan.explain_run import ExplainAsk
 
-    spoken = language(lang)
+    spoken, names = language(lang), tuple(determinand or ())
     if between is not None:
         if station or against or upstream or rain is not None:
-            what = "a balance takes no STATION, --against, --upstream or --rain"
-            raise InputError("--between", what, "leave them out")
-        asked = BetweenAsk(*between, since, until, tuple(determinand or ()), seed=seed)
+            raise InputError("--between", NO_PERIODS, "leave them out")
+        asked = BetweenAsk(*between, since, until, names, seed=seed)
         _between(folder, asked, out=out, as_json=as_json, lang=spoken)
         return
     if not station:
         raise InputError("STATION", "no station is named", "write suyuan explain FOLDER STATION")
-    ask = ExplainAsk(
-        station, since, until, against, tuple(determinand or ()), upstream=upstream, rain=rain, seed=seed
-    )
+    ask = ExplainAsk(station, since, until, against, names, upstream=upstream, rain=rain, seed=seed)
+    _explain(folder, ask, out=out, as_json=as_json, lang=spoken)
+
+
+def _explain(folder: Path, ask: ExplainAsk, *, out: Path | None, as_json: bool, lang: Lang) -> None:
+    """Explain why a section moved, and show it."""
+    from suyuan.explain_run import explain_folder, write_page
+
     with progress_bar() as progress:
         explained = explain_folder(folder, ask, now=this_moment(), progress=progress)
-        files = () if out is None else write_page(explained, lang=spoken, made=this_moment(), out=out)
+        files = () if out is None else write_page(explained, lang=lang, made=this_moment(), out=out)
     if as_json:
         typer.echo(json.dumps(explained.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
         return
-    _show(explained, spoken)
+    _show(explained, lang)
     for path in files:
         typer.echo(f"open {path}")
 

@@ -104,24 +104,23 @@ def balance_between(
     numbers, feels in full (`per_cent`).
     """
     seconds = np.diff(edges)
-    middle = start + np.round(0.5 * (edges[1:] + edges[:-1])).astype("timedelta64[s]")
     every = [*sides[0], *sides[1]]
     inside = [_within(one, start, edges=edges) for one in every]
-    made = [_concentration(one, middle) for one in inside]
+    made = [_concentration(one, start, edges=edges) for one in inside]
     loads = np.stack([one.discharge * value * KG_D for one, (value, _) in zip(every, made, strict=True)])
     ins = len(sides[0])
     span_d = float(edges[-1] - edges[0]) / DAY_S
     stored = _stored(inside, start=start, edges=edges, volume=volume) / span_d
     block_s = max([DAY_S, *(2.0 * _step(one) for one in inside)])
     drawn, blocks = _drawn(every, loads, seconds=seconds, block_s=block_s, rng=rng)
-    means = loads @ seconds / seconds.sum()
+    share = seconds / seconds.sum()
+    means = loads @ share
     passed = [
-        Passed(
-            one.station, float(means[k]), *_band(drawn[k]), float(one.discharge @ seconds / seconds.sum()),
-            len(inside[k].time), float(made[k][1] @ seconds / seconds.sum()),
+        _passed(
+            one, drawn[k], load=float(means[k]), readings=len(inside[k].time), gaps=made[k][1], share=share
         )
         for k, one in enumerate(every)
-    ]  # fmt: skip
+    ]
     net = means[ins:].sum() - means[:ins].sum() + stored
     nets = drawn[ins:].sum(axis=0) - drawn[:ins].sum(axis=0) + stored
     moved = np.array([p.discharge for p in passed])
@@ -135,6 +134,13 @@ def balance_between(
         per_cent=0.01 * max(abs(entering[0]), abs(leaving[0])),
         start=start, edges=edges, entered=loads[:ins].sum(axis=0), left=loads[ins:].sum(axis=0),
     )  # fmt: skip
+
+
+def _passed(one: Crossing, draws: Array, *, load: float, readings: int, gaps: Array, share: Array) -> Passed:
+    """Return what passed a station; `share` (bin,) is that of each bin in the window."""
+    return Passed(
+        one.station, load, *_band(draws), float(one.discharge @ share), readings, float(gaps @ share)
+    )
 
 
 def _band(draws: Array) -> tuple[float, float]:
@@ -161,9 +167,10 @@ def _step(one: Crossing) -> float:
     return float(np.median(np.diff(one.time) / np.timedelta64(1, "s"))) if len(one.time) > 1 else DAY_S
 
 
-def _concentration(one: Crossing, middle: Times) -> tuple[Array, Array]:
+def _concentration(one: Crossing, start: np.datetime64, *, edges: Array) -> tuple[Array, Array]:
     """Return the concentration in each bin and whether it lies in a gap, both (bin,)."""
-    value = at_times(middle, one.time, one.value, within_s=max(GAP_S, 3.0 * _step(one)) / 2.0)
+    middle = start + np.round(0.5 * (edges[1:] + edges[:-1])).astype("timedelta64[s]")
+    value = at_times(middle, one.time, value=one.value, within_s=max(GAP_S, 3.0 * _step(one)) / 2.0)
     gap = ~np.isfinite(value)
     for way in (one.discharge >= 0.0, one.discharge < 0.0):
         known = way & ~gap
@@ -180,7 +187,7 @@ def _stored(inside: Sequence[Crossing], *, start: np.datetime64, edges: Array, v
     ends = start + np.round(edges[[0, -1]]).astype("timedelta64[s]")
     held = []
     for when, water in zip(ends, volume[[0, -1]], strict=True):
-        value = [at_times(np.array([when]), one.time, one.value, within_s=1e12)[0] for one in inside]
+        value = [at_times(np.array([when]), one.time, value=one.value, within_s=1e12)[0] for one in inside]
         held.append(float(np.mean(value)) * float(water) / 1000.0)
     return held[1] - held[0]
 

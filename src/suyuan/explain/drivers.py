@@ -90,7 +90,7 @@ def laid_out(
     """
     absent: dict[str, Note] = dict(drivers.lacking)
     fraction = _fraction(mixing, determinand, rows=rows, sides=sides, absent=absent)
-    temperature = at_times(table.time, table.time, table.good("water_temp"), within_s=FILL_S)
+    temperature = at_times(table.time, table.time, value=table.good("water_temp"), within_s=FILL_S)
     scale = np.ones(len(table))
     is_oxygen = determinand == OXYGEN
     if is_oxygen and _is_known(temperature, rows, sides=sides):
@@ -179,7 +179,7 @@ def _offered(
 
 def _life(table: StationTable, mixing: Mixing) -> Array:
     """Return acidity less what the mixture explains of it (time,): algae that make oxygen take up carbon dioxide."""
-    acidity = at_times(table.time, table.time, table.good("pH"), within_s=FILL_S)
+    acidity = at_times(table.time, table.time, value=table.good("pH"), within_s=FILL_S)
     line = mixing.follower("pH") if mixing.is_found else None
     return acidity if line is None else acidity - line.low - (line.high - line.low) * mixing.fraction
 

@@ -204,11 +204,11 @@ def _too_few(station: str, name: str, *, counts: tuple[int, int]) -> InputError:
 def readings_of(table: StationTable, determinand: str, *, periods: Periods) -> tuple[int, int]:
     """Return how many readings lie on the earlier and on the later side of a change."""
     value = table.column(determinand)
-    before, after = _sides(table, value, periods)
+    before, after = _sides(table, value, periods=periods)
     return int(before.sum()), int(after.sum())
 
 
-def _sides(table: StationTable, value: Array, periods: Periods) -> tuple[Mask, Mask]:
+def _sides(table: StationTable, value: Array, *, periods: Periods) -> tuple[Mask, Mask]:
     """Return which rows (time,) are on the earlier and which on the later side."""
     there = np.isfinite(value)
     inside = there & (table.time >= periods.since) & (table.time <= periods.until)
@@ -234,7 +234,7 @@ def _change(
 ) -> Change:
     value = table.column(determinand)
     rows = np.isfinite(value)
-    before, after = _sides(table, value, periods)
+    before, after = _sides(table, value, periods=periods)
     flagged = rows & table.doubtful(determinand)
     good = rows & ~flagged
     is_mostly = any(2 * (good & side).sum() < side.sum() for side in (before, after)) or (

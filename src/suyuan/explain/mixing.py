@@ -226,7 +226,7 @@ def _followers(
         value = table.column(name)
         kept = rows & np.isfinite(value) & ~_hidden(table, name)
         if name not in tracers and kept.sum() >= FEWEST:
-            found.append(_follower(name, (position[kept] - start) / width, value[kept]))
+            found.append(_follower(name, (position[kept] - start) / width, value=value[kept]))
     return tuple(sorted(found, key=lambda one: -one.share))
 
 
@@ -237,7 +237,7 @@ def _hidden(table: StationTable, name: str) -> NDArray[np.bool_]:
     return doubtful if 2 * (doubtful & there).sum() < there.sum() else np.zeros(len(table), bool)
 
 
-def _follower(name: str, fraction: Array, value: Array) -> Follower:
+def _follower(name: str, fraction: Array, *, value: Array) -> Follower:
     design = np.stack([1.0 - fraction, fraction], axis=1)
     (low, high), _ = nnls(design, value)
     residual = value - design @ np.array([low, high])

@@ -132,7 +132,7 @@ def _mean(value: Array, rows: Mask, *, weights: Array) -> float:
     return float(np.average(value[rows], weights=weights[rows]))
 
 
-def _factors(design: Design, response: Response, present: Sequence[str]) -> Array:
+def _factors(design: Design, response: Response, *, present: Sequence[str]) -> Array:
     """Return what each present part multiplies by (part, time); their product is what is expected without releases."""
     made = {"mixing": response.waters(design), "saturation": design.scale}
     known = [made[code] if code in made else response.acted(design, code) for code in present]
@@ -146,7 +146,7 @@ def _parts(
 ) -> tuple[Array, Array]:
     """Return the parts in the order of CODES, and the later mean without each."""
     after, before = sides.after & sides.is_good, sides.before & sides.is_good
-    factors = _factors(design, response, present)
+    factors = _factors(design, response, present=present)
     ours, theirs = (products(factors[:, rows], weights[rows]) for rows in (after, before))
     values = ours * theirs[::-1]  # a set on the later side, all others on the earlier
     shares = shapley(values)

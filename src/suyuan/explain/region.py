@@ -49,7 +49,7 @@ def region_between(
     stations = [*inlets, *outlets]
     pieces = _pieces(network, stations)
     sides = np.array([pieces.sides(k) for k in range(len(stations))])
-    mean = _mean_discharge(network, flow, stations)
+    mean = _mean_discharge(network, flow, stations=stations)
     inside = set(sides[: len(inlets)].ravel().tolist()) & set(sides[len(inlets) :].ravel().tolist())
     if not inside:
         what = "no water lies between the stations named"
@@ -76,7 +76,7 @@ def region_between(
     return Region(inward, pieces.share(chosen, len(network.reaches)), others, tuple(bypassed))
 
 
-def _mean_discharge(network: Network, flow: BalancedFlow, stations: Sequence[Station]) -> Array:
+def _mean_discharge(network: Network, flow: BalancedFlow, *, stations: Sequence[Station]) -> Array:
     reach = [network.reach_index(s.reach) for s in stations]
     return np.asarray(0.5 * (flow.discharge_start + flow.discharge_end).mean(axis=0)[reach])
 

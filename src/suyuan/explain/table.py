@@ -102,13 +102,14 @@ def _repeats(value: Array, determinands: tuple[str, ...]) -> Mask:
     return repeats
 
 
-def at_times(time: Times, of_time: Times, value: Array, *, within_s: float) -> Array:
+def at_times(time: Times, of_time: Times, *, value: Array, within_s: float) -> Array:
     """Return values at other times (time,), linear between neighbours that are no farther apart than twice `within_s`.
 
     Elsewhere the nearest value if it is within `within_s`, else NaN.
 
     >>> hour = np.array(["2024-07-20T00", "2024-07-20T04"], "datetime64[s]")
-    >>> at_times(np.array(["2024-07-20T01", "2024-07-21T00"], "datetime64[s]"), hour, np.array([1.0, 5.0]), within_s=7200.0)
+    >>> at_times(np.array(["2024-07-20T01", "2024-07-21T00"], "datetime64[s]"), hour,
+    ...          value=np.array([1.0, 5.0]), within_s=7200.0)
     array([ 2., nan])
     """
     there = np.isfinite(value)

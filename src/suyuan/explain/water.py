@@ -37,11 +37,11 @@ def discharge_at(network: Network, flow: BalancedFlow, *, station: Station) -> t
     return flow.start + np.round(middle).astype("timedelta64[s]"), np.asarray(value)
 
 
-def wetness(time: Times, of_time: Times, rain_mm: Array) -> Array:
+def wetness(time: Times, of_time: Times, *, rain_mm: Array) -> Array:
     """Return the rain [mm] that fell before each time (time,), counted less by e with every RAIN_LASTS_S.
 
     >>> noon = np.array(["2024-07-20T12", "2024-07-21T12"], "datetime64[s]")
-    >>> wetness(noon, noon[:1], np.array([10.0])).round(2).tolist()
+    >>> wetness(noon, noon[:1], rain_mm=np.array([10.0])).round(2).tolist()
     [10.0, 3.68]
     """
     age = (time[:, None] - of_time[None, :]) / np.timedelta64(1, "s")

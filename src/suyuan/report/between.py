@@ -146,11 +146,11 @@ def station_rows(balances: Sequence[Balance]) -> list[tuple[Words, ...]]:
     rows = []
     for one in balances:
         for side, passed in ((Words("进", "in"), one.inlets), (Words("出", "out"), one.outlets)):
-            rows += [_station_row(one.determinand, side, place) for place in passed]
+            rows += [_station_row(one.determinand, side, place=place) for place in passed]
     return rows
 
 
-def _station_row(name: str, side: Words, place: Passed) -> tuple[Words, ...]:
+def _station_row(name: str, side: Words, *, place: Passed) -> tuple[Words, ...]:
     level = abs(place.load)
     cells = (
         f"{shown(place.load, level)} ({shown(place.low, level)} .. {shown(place.high, level)})",

@@ -89,7 +89,7 @@ def explain_headline(found: Explanation, name: str, *, zone: tzinfo) -> Words:
     """Return the one sentence: what moved by how much, why, what is left, and what does not go with it."""
     change = found.leading
     moved = _moved_words(change, found.periods, zone=zone)
-    causes = [_cause(change, code, found.mixing) for code in _leading_parts(change)]
+    causes = [_cause(change, code, mixing=found.mixing) for code in _leading_parts(change)]
     rest = change.part("unexplained")
     level, unit = _level(change), unit_of(change.determinand)
     band = f"{signed(rest.low, level)} .. {signed(rest.high, level)}"
@@ -138,7 +138,7 @@ def _moved_words(change: Change, periods: Periods, *, zone: tzinfo) -> Words:
     )
 
 
-def _cause(change: Change, code: str, mixing: Mixing) -> Words:
+def _cause(change: Change, code: str, *, mixing: Mixing) -> Words:
     part, level = change.part(code), _level(change)
     unit, name = unit_of(change.determinand), PARTS[code]
     number = f"{signed(part.value, level)}{unit}"
