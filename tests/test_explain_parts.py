@@ -16,6 +16,7 @@ from suyuan.explain import Periods, explain, shapley
 from suyuan.explain.parts import CODES, Releases
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
+from suyuan.report.explain import mixing_words
 
 FINITE = st.floats(-100.0, 100.0)
 ROWS = 180  # thirty days
@@ -225,6 +226,20 @@ def test_within_one_period_the_highest_third_is_held_against_the_lowest():
     assert change.readings == (12, 12)
     assert change.change == pytest.approx(ordered[-12:].mean() - ordered[:12].mean())
     assert change.part("mixing").value == pytest.approx(change.change, abs=1e-9)
+
+
+def test_a_mixture_that_goes_with_water_running_back_is_a_reversal():
+    """Twelve hours down with the first water, twelve back with the second."""
+    back = (np.arange(ROWS) // 3) % 2 == 1
+    share = np.where(back, 0.9, 0.1) + np.random.default_rng(1).uniform(-0.1, 0.1, ROWS)
+    columns = {"EC": 500.0 + 400.0 * share, "TN": 2.0 + 3.0 * share, "TP": 0.1 + 0.2 * share}
+    found = told(columns, flow=np.where(back, -2.0, 3.0))
+    assert found.reversal == pytest.approx(0.5)
+    assert found.goes_with_flow < 0.01
+    assert mixing_words(found).en.endswith("the water ran back, and the mixture goes with it: a reversal.")
+    apart = told(columns, flow=np.random.default_rng(2).normal(1.0, 2.0, ROWS))
+    assert "does not go with the flow" in mixing_words(apart).en
+    assert "is not known" in mixing_words(told(columns)).en
 
 
 def test_too_few_readings_are_counted():

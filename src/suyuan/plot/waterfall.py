@@ -98,6 +98,11 @@ def mixing_diagram(found: Explanation, *, most: int = 9) -> Figure:
         flagged = table.doubtful(name) | table.doubtful(tracer)
         axes.plot(x[~flagged], y[~flagged], ".", ms=4, color=INK, label="readings")
         axes.plot(x[flagged], y[flagged], "x", ms=4, color=FLAGGED, label="flagged")
+        for bound, values in ((axes.set_xlim, x[~flagged]), (axes.set_ylim, y[~flagged])):
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            bound(
+                low - 0.08 * (high - low) - 1e-9, high + 0.08 * (high - low) + 1e-9
+            )  # faults may lie outside
         one = mixing.follower(name)
         if one is not None and mixing.is_found:
             look = {"color": WATER, "lw": 1.4} if one.follows else {"color": OPEN, "lw": 1.0, "ls": "--"}

@@ -102,7 +102,7 @@ def between_headline(balances: Sequence[Balance], info: BetweenInfo, *, zone: tz
 
 def _net_words(one: Balance) -> Words:
     value, low, high = one.net
-    level = abs(value)
+    level = max(abs(low), abs(high))
     band = f"{shown(low, level)} .. {shown(high, level)}"
     name = one.determinand
     if low > 0.0:
