@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 START = np.datetime64("2024-06-30T16:00:00")
 STEP_H = 4
 
+RECORD = Path(__file__).parents[2] / "shared/data/china_auto_4h_2021_04/yangtze_delta_2021-04-01_05.csv"
+
 UNITS = {"EC": "uS/cm", "chloride": "mg/L", "pH": "1", "water_temp": "degC", "turbidity": "NTU"}
 
 
@@ -50,3 +52,12 @@ def project_with(folder: Path, columns: dict[str, Array], *, station: str = "桥
         "utf-8",
     )
     return folder
+
+
+def rows_of(stations: tuple[str, ...], file: Path) -> Path:
+    """Write the rows of some sections of RECORD to a file of the same form, and return it."""
+    lines = RECORD.read_text("utf-8-sig").splitlines()
+    place = lines[0].split(",").index("station")
+    kept = [line for line in lines[1:] if line.split(",")[place] in stations]
+    file.write_text("\n".join([lines[0], *kept]) + "\n", "utf-8")
+    return file

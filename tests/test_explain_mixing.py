@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from explain_tables import table_of
+from explain_tables import RECORD, rows_of, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -175,21 +173,21 @@ def test_values_are_not_carried_over_long_gaps():
     assert found[1] == 1.0
 
 
-RECORD = Path(__file__).parents[2] / "shared/data/china_auto_4h_2021_04/yangtze_delta_2021-04-01_05.csv"
-
 NO_MIXING = ("五牧", "望亭上游", "殷村港桥", "陈东港", "洪巷桥", "大浦港桥")
 """Sections that the record's own description names, of the same days: canals and lake mouths that move in other ways."""
 
 
 @pytest.fixture(scope="module")
 def delta(tmp_path_factory: pytest.TempPathFactory):
-    """Readings of every section of the record, flagged, as a project holds them."""
+    """Readings of 姚巷桥 and of the sections of NO_MIXING, as a project holds them."""
     if not RECORD.is_file():
         pytest.skip("china_auto_4h_2021_04 is not beside the repository (../shared/data)")
     from datetime import UTC, datetime
 
     folder = tmp_path_factory.mktemp("delta")
-    import_readings(RECORD, folder, now=datetime(2024, 1, 1, tzinfo=UTC))
+    import_readings(
+        rows_of(("姚巷桥", *NO_MIXING), folder / RECORD.name), folder, now=datetime(2024, 1, 1, tzinfo=UTC)
+    )
     return read_observations((folder / "readings.csv",), timezone=timezone_of("Asia/Shanghai"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from explain_tables import project_with
+from explain_tables import RECORD, project_with, rows_of
 from networks import flow_of
 from typer.testing import CliRunner, Result
 
@@ -20,7 +20,6 @@ from suyuan.io.flow import write_flow
 from suyuan.io.network_writer import write_network
 from suyuan.network import Network, Node, Outfall, Reach, Station
 
-RECORD = Path(__file__).parents[2] / "shared/data/china_auto_4h_2021_04/yangtze_delta_2021-04-01_05.csv"
 ROWS = 240  # forty days
 
 
@@ -308,7 +307,7 @@ def test_a_broken_trace_is_refused(traced: Path, tmp_path: Path):
     not RECORD.is_file(), reason="china_auto_4h_2021_04 is not beside the repository (../shared/data)"
 )
 def test_yaoxiang_bridge_in_april_2021_is_two_waters_and_nobody_is_accused(tmp_path: Path):
-    suyuan("import", "readings", RECORD, "--to", tmp_path)
+    suyuan("import", "readings", rows_of(("姚巷桥",), tmp_path / RECORD.name), "--to", tmp_path)
     asked = ("explain", tmp_path, "姚巷桥", "--since", "2021-04-01", "--until", "2021-04-05")
     found = json.loads(suyuan(*asked, "--json").stdout)
     assert found["mixing"]["found"]
