@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from suyuan.cli import about, demo, history, loads, next_samples, place, project, qc, section, trace
+from suyuan.cli import (
+    about,
+    demo,
+    episodes,
+    explain,
+    history,
+    loads,
+    next_samples,
+    place,
+    project,
+    qc,
+    section,
+    trace,
+)
 from suyuan.cli.verbs import app
 
 __all__ = [
     "about",
     "app",
     "demo",
+    "episodes",
+    "explain",
     "history",
     "loads",
     "next_samples",

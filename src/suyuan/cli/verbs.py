@@ -15,18 +15,8 @@ from typer.core import TyperGroup
 from suyuan.errors import InputError
 
 ORDER = (
-    "check",
-    "new",
-    "import",
-    "qc",
-    "assess",
-    "loads",
-    "trace",
-    "history",
-    "next",
-    "place",
-    "demo",
-    "version",
+    *("check", "new", "import", "qc", "assess", "explain", "episodes", "loads"),
+    *("trace", "history", "next", "place", "demo", "version"),
 )
 """The verbs as the help lists them."""
 

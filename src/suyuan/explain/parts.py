@@ -1,0 +1,185 @@
+"""The parts of a change between two sets of readings, which add up to it exactly, with their bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.explain.response import Design, Response, fitted
+from suyuan.explain.shapley import products, shapley
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+CODES = (
+    *("mixing", "upstream", "flow", "season", "saturation", "respiration"),
+    *("release", "analyser", "unexplained"),
+)
+"""Parts in the order of the waterfall."""
+
+ACTING = CODES[:6]
+"""Parts that act on each other and are averaged over the order of their removal; the others are plain sums."""
+
+DRAWS = 200
+REFITS = 4
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Readings of the two sides of a change.
+
+    `value` (time,); `after` and `before` (time,) say which side a reading is on, neither for those that only teach the
+    response; `is_good` (time,) is not flagged; `block` (time,) numbers the days that are drawn together.
+    """
+
+    value: Array
+    after: Mask
+    before: Mask
+    is_good: Mask
+    block: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Releases:
+    """What traced releases add at the station: `added` (release, time) if each did release, with its probability and the
+    standard deviation of the logarithm of its mass, both (release,)."""
+
+    names: tuple[str, ...]
+    added: Array
+    probability: Array
+    log_sd: Array
+
+    @property
+    def expected(self) -> Array:
+        """What is added on average (time,)."""
+        return np.asarray(self.probability @ self.added)
+
+    def drawn(self, rng: np.random.Generator) -> Array:
+        """Return one possible truth (time,)."""
+        is_so = rng.uniform(size=len(self.names)) < self.probability
+        return np.asarray((is_so * np.exp(rng.normal(0.0, 1.0, len(self.names)) * self.log_sd)) @ self.added)
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A change and its parts in the order of CODES, with draws (draw, part) around them.
+
+    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN
+    for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,)
+    what the response makes.
+    """
+
+    before: float
+    after: float
+    parts: Array
+    draws: Array
+    without: Array
+    without_draws: Array
+    response: Response
+    responses: tuple[Response, ...]
+    expected: Array
+
+
+def parted(
+    sides: Sides,
+    design: Design,
+    *,
+    present: Sequence[str],
+    releases: Releases | None,
+    rng: np.random.Generator,
+) -> Parted:
+    """Return the parts of the change of the mean from one side to the other.
+
+    `present` are the codes of ACTING for which there are data. The response is learnt from the good readings of all rows.
+    Its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`). What
+    flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
+    rounding. Draws resample days on each side and refit.
+    """
+    ones = np.ones(len(sides.value))
+    learn = sides.is_good.astype(float)
+    response = fitted(sides.value, design, weights=learn)
+    parts, without = _parts(sides, design, response=response, present=present, weights=ones)
+    draws, undone = np.empty((DRAWS, len(CODES))), np.empty((DRAWS, len(CODES)))
+    responses = []
+    for k in range(DRAWS):
+        weights = _resampled(sides, rng)
+        drawn = design if releases is None else _with_release(design, releases.drawn(rng))
+        again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
+        draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
+        responses.append(again)
+    means = [_mean(sides.value, side, weights=ones) for side in (sides.before, sides.after)]
+    return Parted(
+        means[0],
+        means[1],
+        parts,
+        draws=draws,
+        without=without,
+        without_draws=undone,
+        response=response,
+        responses=tuple(responses),
+        expected=response.expected(design),
+    )
+
+
+def _with_release(design: Design, added: Array) -> Design:
+    return Design(design.scale, design.fraction, design.modifiers, design.group, added, design.mixes)
+
+
+def _mean(value: Array, rows: Mask, *, weights: Array) -> float:
+    return float(np.average(value[rows], weights=weights[rows]))
+
+
+def _factors(design: Design, response: Response, *, present: Sequence[str]) -> Array:
+    """Return what each present part multiplies by (part, time); their product is what is expected without releases."""
+    made = {"mixing": response.waters(design), "saturation": design.scale}
+    known = [made[code] if code in made else response.acted(design, code) for code in present]
+    if "mixing" not in present:
+        known.append(response.waters(design))  # the same on both sides
+    return np.stack(known) if known else np.ones((1, len(design)))
+
+
+def _parts(
+    sides: Sides, design: Design, *, response: Response, present: Sequence[str], weights: Array
+) -> tuple[Array, Array]:
+    """Return the parts in the order of CODES, and the later mean without each."""
+    after, before = sides.after & sides.is_good, sides.before & sides.is_good
+    factors = _factors(design, response, present=present)
+    ours, theirs = (products(factors[:, rows], weights[rows]) for rows in (after, before))
+    values = ours * theirs[::-1]  # a set on the later side, all others on the earlier
+    shares = shapley(values)
+    found, without = np.zeros(len(CODES)), np.full(len(CODES), np.nan)
+    good = _mean(sides.value, after, weights=weights)
+    for k, code in enumerate(present):
+        found[CODES.index(code)] = shares[k]
+        without[CODES.index(code)] = good + values[(len(values) - 1) ^ (1 << k)] - values[-1]
+    added = [_mean(design.release, rows, weights=weights) for rows in (after, before)]
+    found[CODES.index("release")] = added[0] - added[1]
+    without[CODES.index("release")] = good - added[0]
+    change = good - _mean(sides.value, before, weights=weights)
+    whole = _mean(sides.value, sides.after, weights=weights) - _mean(
+        sides.value, sides.before, weights=weights
+    )
+    found[CODES.index("analyser")] = whole - change
+    found[CODES.index("unexplained")] = change - found[: CODES.index("analyser")].sum()
+    return found, without
+
+
+def _resampled(sides: Sides, rng: np.random.Generator) -> Array:
+    """Return how often each reading counts (time,) when the days of each side are drawn with replacement.
+
+    A draw without a good reading on one side is drawn again.
+    """
+    side = sides.after.astype(int) + 2 * sides.before
+    while True:
+        weights = np.zeros(len(side))
+        for one in np.unique(side):
+            rows = np.flatnonzero(side == one)
+            blocks, index = np.unique(sides.block[rows], return_inverse=True)
+            weights[rows] = np.bincount(rng.integers(len(blocks), size=len(blocks)), minlength=len(blocks))[
+                index
+            ]
+        if all((weights * sides.is_good)[rows].any() for rows in (sides.after, sides.before)):
+            return weights
