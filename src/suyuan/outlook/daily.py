@@ -16,20 +16,22 @@ from suyuan.outlook.scale import Scale, scale_of
 Array = NDArray[np.float64]
 
 
+PILED = 0.05
+"""Share of days at one lowest mean from which that is where the instrument ends, not the water."""
+
+
 @dataclass(frozen=True)
 class Daily:
     """Means by calendar day of a zone.
 
     `first` is the first day (datetime64[D]); `mean` (day,) what may be averaged (hydrogen ions for pH), NaN on days without a
-    reading; `count` (day,) how many readings made it. `floor` is the lowest mean that a forecast may reach: half the
-    detection limit where readings pile up there, else 0.
+    reading; `count` (day,) how many readings made it.
     """
 
     determinand: str
     first: np.datetime64
     mean: Array
     count: NDArray[np.int64]
-    floor: float
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -49,14 +51,26 @@ class Daily:
         """The calendar days (day,)."""
         return np.asarray(self.first + np.arange(len(self.mean)))
 
+    @property
+    def floor(self) -> float:
+        """The lowest mean where days pile up at it (half the detection limit of ammonia), 0 where they do not: no forecast
+        goes below.
+        """
+        known = self.mean[np.isfinite(self.mean)]
+        if self.scale.kind != "log" or len(known) == 0:
+            return 0.0
+        lowest = float(known.min())
+        return lowest if np.mean(known == lowest) >= PILED else 0.0
+
+    @property
+    def floor_level(self) -> float:
+        """The forecast variable of the floor, minus infinity without one."""
+        return float(np.log(self.floor)) if self.floor > 0.0 else -np.inf
+
     def until(self, day: np.datetime64) -> Daily:
         """Return the days up to `day`, included."""
         n = int((day - self.first) / np.timedelta64(1, "D")) + 1
-        return Daily(self.determinand, self.first, self.mean[:n], self.count[:n], self.floor)
-
-
-PILED = 0.05
-"""Share of readings at one lowest value from which that value is where the instrument ends, not the water."""
+        return Daily(self.determinand, self.first, self.mean[:n], self.count[:n])
 
 
 def daily_of(
@@ -88,13 +102,6 @@ def daily_of(
         count = np.bincount(index[own], minlength=n)
         total = np.bincount(index[own], weights=scale_of(name).averaged(value), minlength=n)
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        found[name] = Daily(name, first, mean, count.astype(np.int64), _floor(value, scale_of(name)))
+        found[name] = Daily(name, first, mean, count.astype(np.int64))
     return found
 
-
-def _floor(value: Array, scale: Scale) -> float:
-    """Return the lowest value where readings pile up at it, 0 where they do not."""
-    if scale.kind != "log" or len(value) == 0:
-        return 0.0
-    lowest = float(value.min())
-    return lowest if np.mean(value == lowest) >= PILED else 0.0

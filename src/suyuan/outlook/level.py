@@ -7,6 +7,7 @@ innovation exceeds CLIP standard deviations moves the state by no more than that
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +81,22 @@ def season(days: NDArray[np.datetime64]) -> Array:
 
 
 @kernel
-def _follow(z, columns, numbers, clip, state, covariance, moved):  # type: ignore[no-untyped-def]
-    """Fill state, covariance and moved; return minus the log-likelihood (Huber's beyond `clip`)."""
+def below_limit(b):  # type: ignore[no-untyped-def]
+    """Return log P(u <= b), mean and variance of a standard normal u below b (Johnson et al. 1994, 13.10.1)."""
+    b = max(b, -8.0)
+    chance = 0.5 * math.erfc(-b / math.sqrt(2.0))
+    mean = -math.exp(-0.5 * b * b) / math.sqrt(2.0 * math.pi) / chance
+    return math.log(chance), mean, 1.0 + b * mean - mean * mean
+
+
+@kernel
+def _follow(z, columns, numbers, settings, state, covariance, moved):  # type: ignore[no-untyped-def]
+    """Fill state, covariance and moved; return minus the log-likelihood (Huber's beyond the clip).
+
+    `settings` are the clip and the floor: a day at it says that the level is no higher, and moves the state as far as that
+    is expected to be.
+    """
+    clip, floor = settings[0], settings[1]
     days, fixed = columns.shape
     n = fixed + 2
     fast_sd, fast, slow_sd, slow = numbers[0], numbers[1], numbers[2], numbers[3]
@@ -116,31 +131,40 @@ def _follow(z, columns, numbers, clip, state, covariance, moved):  # type: ignor
                 variance += h[j] * ph[j]
             sd = np.sqrt(variance)
             u = (z[t] - expected) / sd
-            kept = min(max(u, -clip), clip)
-            loss += np.log(sd) + kept * u - 0.5 * kept * kept
+            kept, certain = min(max(u, -clip), clip), 1.0
+            if z[t] <= floor:
+                chance, kept, spread = below_limit(u)
+                loss -= chance
+                certain = 1.0 - spread
+            else:
+                loss += np.log(sd) + kept * u - 0.5 * kept * kept
             moved[t] = kept * sd
             for j in range(n):
                 x[j] += ph[j] * kept / sd
                 for k in range(n):
-                    p[j, k] -= ph[j] * ph[k] / variance
+                    p[j, k] -= ph[j] * ph[k] / variance * certain
         state[t] = x
         covariance[t] = p
     return loss
 
 
-def follow(level: Array, days: NDArray[np.datetime64], *, motion: Motion) -> Followed:
-    """Return the state after each day of a level (day,), NaN where there is no reading."""
+def follow(
+    level: Array, days: NDArray[np.datetime64], *, motion: Motion, floor: float = -np.inf
+) -> Followed:
+    """Return the state after each day of a level (day,), NaN where there is no reading; a level at `floor` is known to be no
+    higher, and no more.
+    """
     n = FIXED + 2
     state, covariance, moved = (
         np.empty((len(level), n)),
         np.empty((len(level), n, n)),
         np.empty(len(level)),
     )
-    loss = _follow(level, season(days), motion.as_array(), CLIP, state, covariance, moved)
+    loss = _follow(level, season(days), motion.as_array(), _settings(floor), state, covariance, moved)
     return Followed(motion, state, covariance, moved, float(loss))
 
 
-def motion_of(level: Array, days: NDArray[np.datetime64], *, near: Motion | None = None) -> Motion:
+def motion_of(level: Array, days: NDArray[np.datetime64], *, near: Motion | None = None, floor: float = -np.inf) -> Motion:
     """Return the motion that a record (day,) shows: most probable given the readings and PRIOR.
 
     With few readings it is that of PRIOR about their median. `near` is a motion to start the search from.
@@ -156,16 +180,22 @@ def motion_of(level: Array, days: NDArray[np.datetime64], *, near: Motion | None
     middle = float(np.median(known))
     level, days = level[has[0] :], days[has[0] :]
     columns, n = season(days), FIXED + 2
+    settings = _settings(floor)
     room = np.empty((len(level), n)), np.empty((len(level), n, n)), np.empty(len(level))
 
     def loss(given: Array) -> float:
         numbers = _motion(given, middle, sd=sd).as_array()
         prior = 0.5 * float((((given - PRIOR) / PRIOR_SD) ** 2).sum())
-        return float(_follow(level, columns, numbers, CLIP, *room)) + prior
+        return float(_follow(level, columns, numbers, settings, *room)) + prior
 
     start = PRIOR if near is None else _given(near)
     best = minimize(loss, start, method="L-BFGS-B", options={"maxiter": 40, "ftol": 1e-5})
     return _motion(best.x, middle, sd=sd)
+
+
+def _settings(floor: float) -> Array:
+    """Return what the kernel takes: the clip, and the floor with room for rounding."""
+    return np.array([CLIP, floor + 1e-9])
 
 
 def _given(motion: Motion) -> Array:

@@ -55,7 +55,7 @@ class Rolled:
     @property
     def errors(self) -> Array:
         """The standardised errors (day, horizon) of all forecasts whose day has a reading, NaN elsewhere."""
-        return np.asarray((self.came - self.mean) / self.sd)
+        return standard_errors(self.came, self.mean, sd=self.sd, floor=self.daily.floor_level)
 
     @property
     def came(self) -> Array:
@@ -112,16 +112,35 @@ def roll(dailies: Mapping[str, Daily], name: str, *, refits: Sequence[Refit]) ->
     return Rolled(daily, mean, sd, tuple(refits), row_refit)
 
 
+def standard_errors(came: Array, mean: Array, *, sd: Array, floor: float) -> Array:
+    """Return (came - mean) / sd; where the level that came is the floor, the error in the middle of those that it may be.
+
+    A level foretold at the floor that came at the floor may have erred by anything below 0, half of it by less than -0.67:
+
+    >>> one = np.array([1.0])
+    >>> standard_errors(one, one, sd=one, floor=1.0).round(2).tolist()
+    [-0.67]
+    """
+    from scipy.special import ndtr, ndtri
+
+    found = (came - mean) / sd
+    censored = came <= floor + 1e-9
+    found[censored] = ndtri(np.maximum(ndtr(found[censored]) / 2.0, 1e-15))
+    return np.asarray(found)
+
+
 def _help(daily: Daily, refit: Refit, *, mean: Array, sd: Array) -> Array:
     """Return what to add to the forecasts (day, horizon) for what other determinands say, learnt before the refit."""
     name, start = daily.determinand, refit.start
     others = [one for other, one in refit.followed.items() if other != name]
     signals = signals_of(refit.followed[name], others, learnt=start)
     level = daily.level[:start]
+    daily = daily.until(daily.days[start - 1])
     found = np.zeros_like(mean)
     for k, h in enumerate(HORIZONS[:HELPED]):
         error = np.full(start, np.nan)
-        error[: start - h] = (level[h:] - mean[: start - h, k]) / sd[: start - h, k]
+        rows = slice(0, start - h)
+        error[rows] = standard_errors(level[h:], mean[rows, k], sd=sd[rows, k], floor=daily.floor_level)
         error[~np.isfinite(level)] = np.nan
         found[:, k] = help_of(signals[:start], error, horizon=int(h)).correction(signals) * sd[:, k]
     return found
@@ -130,8 +149,10 @@ def _help(daily: Daily, refit: Refit, *, mean: Array, sd: Array) -> Array:
 def _follow(daily: Daily, before: Followed | None, *, start: int, end: int) -> Followed:
     """Return a determinand followed to row `end` with the motion learnt before row `start`."""
     near = None if before is None else before.motion
-    motion = motion_of(daily.level[:start], daily.days[:start], near=near)
-    return follow(daily.level[:end], daily.days[:end], motion=motion)
+    level, days = daily.level[:end], daily.days[:end]
+    floor = daily.until(days[start - 1]).floor_level
+    motion = motion_of(level[:start], days[:start], near=near, floor=floor)
+    return follow(level, days, motion=motion, floor=floor)
 
 
 def _known(daily: Daily, row: int) -> int:
