@@ -51,6 +51,11 @@ WORDS_ZH = {
     "not flagged": "未标记",
     "suspect": "可疑",
     "fail": "无效",
+    "limit": "限值",
+    "daily mean": "日均值",
+    "mean so far": "至今均值",
+    "mean of the month": "月均值",
+    "80 % interval": "80 % 区间",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 
