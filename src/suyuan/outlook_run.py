@@ -171,7 +171,9 @@ def forecast_folder(
         what = f"nothing at '{asked.section.station}' has enough of a past ({', '.join(short)})"
         raise InputError("readings", what, "import more of its past")
     project = asked.given.project
-    return Foretold(project.name, project.zone, asked.section, tuple(found), tuple(short), project.is_invented)
+    return Foretold(
+        project.name, project.zone, asked.section, tuple(found), tuple(short), project.is_invented
+    )
 
 
 def _asked(folder: Path, ask: OutlookAsk, *, now: datetime) -> _Asked:
@@ -234,9 +236,7 @@ def _instant(day: np.datetime64, zone: tzinfo) -> np.datetime64:
     return moment(f"{day}T00:00", zone, where="--at")
 
 
-def _beyond(
-    asked: _Asked, name: str
-) -> tuple[Callable[[float], bool] | None, tuple[float, float] | None]:
+def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, tuple[float, float] | None]:
     """Return whether a daily mean lies beyond the target class, and the bounds of that class; None without either."""
     target = target_of(asked.section, asked.rules)
     items = [item for item in items_of(asked.section, asked.rules) if item.determinand == name]
@@ -266,9 +266,7 @@ def _discharge(asked: _Asked) -> float:
     return abs(float((both * width).sum() / width.sum() / 2.0)) or float("nan")
 
 
-def _notes(
-    asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[str]
-) -> tuple[Note, ...]:
+def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[str]) -> tuple[Note, ...]:
     days = int((month.today - month.first) / np.timedelta64(1, "D")) + 1
     notes = [*water_assumed(asked.section)]
     few = [one for one in found if one.so_far.count < min(FEW_READINGS, 2 * days)]
@@ -278,7 +276,7 @@ def _notes(
         notes.append(Note("short_past", (", ".join(short),)))
     left_out = sum(one.so_far.left_out for one in found)
     if left_out:
-        notes.append(Note("left_out", (str(left_out),)))
+        notes.append(Note("flagged", (str(left_out),)))
     if np.isfinite(found[0].discharge):
         notes.append(Note("flow_recent", (f"{found[0].discharge:.3g}", str(FLOW_DAYS))))
     unscored = [one.item.id for one in found if one.score.months == 0]

@@ -5,4 +5,16 @@ from __future__ import annotations
 from suyuan.cli import about, demo, history, next_samples, outlook, place, project, qc, section, trace
 from suyuan.cli.verbs import app
 
-__all__ = ["about", "app", "demo", "history", "next_samples", "outlook", "place", "project", "qc", "section", "trace"]
+__all__ = [
+    "about",
+    "app",
+    "demo",
+    "history",
+    "next_samples",
+    "outlook",
+    "place",
+    "project",
+    "qc",
+    "section",
+    "trace",
+]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Station = Annotated[str, typer.Argument(help="The section: id or name.")]
 At = Annotated[str, typer.Option(help="Moment that is taken as now: only readings until then are used.")]
-Scheme = Annotated[str, typer.Option(help="A shipped scheme or a file of one; that of the project if left out.")]
+Scheme = Annotated[
+    str, typer.Option(help="A shipped scheme or a file of one; that of the project if left out.")
+]
 Out = Annotated[Path | None, typer.Option(help="Where page and JSON go; nothing is written if left out.")]
 
 
@@ -37,7 +39,8 @@ def budget(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Say how the month may end at a section: mean so far, what the rest may carry, the chance to miss the target."""
     from suyuan.outlook_run import OutlookAsk, budget_folder
-    from suyuan.report.outlook_page import PageInfo, write_budget
+    from suyuan.report.outlook_page import write_budget
+    from suyuan.report.section_page import PageInfo
 
     spoken = language(lang)
     with progress_bar() as progress:
@@ -70,7 +73,8 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Forecast the daily means of a station, with probabilities and with the skill that such forecasts had."""
     from suyuan.outlook_run import OutlookAsk, forecast_folder
-    from suyuan.report.outlook_page import PageInfo, write_forecasts
+    from suyuan.report.outlook_page import write_forecasts
+    from suyuan.report.section_page import PageInfo
 
     spoken = language(lang)
     with progress_bar() as progress:
@@ -81,7 +85,12 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
         made = this_moment().astimezone(found.zone)
         page = PageInfo(found.project, made, spoken, found.is_invented)
         files = write_forecasts(
-            found.forecasts, found.section.station, short=found.short, page=page, whole=found.to_dict(), out=out
+            found.forecasts,
+            found.section.station,
+            short=found.short,
+            page=page,
+            whole=found.to_dict(),
+            out=out,
         )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))

@@ -14,7 +14,21 @@ from typer.core import TyperGroup
 
 from suyuan.errors import InputError
 
-ORDER = ("check", "new", "import", "qc", "assess", "budget", "forecast", "trace", "history", "next", "place", "demo", "version")
+ORDER = (
+    "check",
+    "new",
+    "import",
+    "qc",
+    "assess",
+    "budget",
+    "forecast",
+    "trace",
+    "history",
+    "next",
+    "place",
+    "demo",
+    "version",
+)
 """The verbs as the help lists them."""
 
 

@@ -104,4 +104,3 @@ def daily_of(
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         found[name] = Daily(name, first, mean, count.astype(np.int64))
     return found
-

@@ -67,7 +67,12 @@ class Forecast:
 
 
 def forecast(
-    rolled: Rolled, station: str, *, days: int, is_beyond: Callable[[float], bool] | None, limit: tuple[float, float] | None
+    rolled: Rolled,
+    station: str,
+    *,
+    days: int,
+    is_beyond: Callable[[float], bool] | None,
+    limit: tuple[float, float] | None,
 ) -> Forecast:
     """Return the forecasts of the 1 to `days` days after the last one of the record, which must have a forecast."""
     if not 1 <= days <= MOST_DAYS:

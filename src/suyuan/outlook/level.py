@@ -90,54 +90,66 @@ def below_limit(b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _follow(z, columns, numbers, settings, state, covariance, moved):  # type: ignore[no-untyped-def]
-    """Fill state, covariance and moved; return minus the log-likelihood (Huber's beyond the clip).
+def _pass_day(x, p, numbers):  # type: ignore[no-untyped-def]
+    """Move state and covariance on by a day."""
+    n = len(x)
+    for j, sd, left in ((n - 2, numbers[0], numbers[1]), (n - 1, numbers[2], numbers[3])):
+        x[j] *= left
+        for k in range(n):
+            p[j, k] *= left
+            p[k, j] *= left
+        p[j, j] += sd**2 * (1.0 - left**2)
 
-    `settings` are the clip and the floor: a day at it says that the level is no higher, and moves the state as far as that
-    is expected to be.
+
+@kernel
+def _take(x, p, h, ph, numbers):  # type: ignore[no-untyped-def]
+    """Fill `ph` with the covariance of state and reading; return mean and variance of the reading."""
+    expected, variance = 0.0, numbers[4] ** 2
+    for j in range(len(x)):
+        ph[j] = 0.0
+        for k in range(len(x)):
+            ph[j] += p[j, k] * h[k]
+        expected += h[j] * x[j]
+        variance += h[j] * ph[j]
+    return expected, variance
+
+
+@kernel
+def _weigh(u, sd, clip, is_floor):  # type: ignore[no-untyped-def]
+    """Return how far a standardised surprise counts, how certain it is, and what it costs (Huber's loss beyond the clip)."""
+    if is_floor:
+        chance, mean, spread = below_limit(u)
+        return mean, 1.0 - spread, -chance
+    kept = min(max(u, -clip), clip)
+    return kept, 1.0, math.log(sd) + kept * u - 0.5 * kept * kept
+
+
+@kernel
+def _follow(z, columns, numbers, state, covariance, moved):  # type: ignore[no-untyped-def]
+    """Fill state, covariance and moved; return minus the log-likelihood.
+
+    `numbers` are those of the motion, the clip and the floor: a day at it says that the level is no higher, and moves the
+    state as far as that is expected to be.
     """
-    clip, floor = settings[0], settings[1]
     days, fixed = columns.shape
     n = fixed + 2
-    fast_sd, fast, slow_sd, slow = numbers[0], numbers[1], numbers[2], numbers[3]
     x, p, h, ph = np.zeros(n), np.zeros((n, n)), np.ones(n), np.zeros(n)
     x[0] = numbers[6]
     p[0, 0] = numbers[7] ** 2
     for j in range(1, fixed):
         p[j, j] = numbers[5] ** 2
-    p[n - 2, n - 2] = fast_sd**2
-    p[n - 1, n - 1] = slow_sd**2
+    p[n - 2, n - 2], p[n - 1, n - 1] = numbers[0] ** 2, numbers[2] ** 2
     loss = 0.0
     for t in range(days):
         if t > 0:
-            x[n - 2] *= fast
-            x[n - 1] *= slow
-            for j in range(n):
-                p[n - 2, j] *= fast
-                p[j, n - 2] *= fast
-                p[n - 1, j] *= slow
-                p[j, n - 1] *= slow
-            p[n - 2, n - 2] += fast_sd**2 * (1.0 - fast**2)
-            p[n - 1, n - 1] += slow_sd**2 * (1.0 - slow**2)
+            _pass_day(x, p, numbers)
         moved[t] = 0.0
         if not np.isnan(z[t]):
             h[:fixed] = columns[t]
-            expected, variance = 0.0, numbers[4] ** 2
-            for j in range(n):
-                ph[j] = 0.0
-                for k in range(n):
-                    ph[j] += p[j, k] * h[k]
-                expected += h[j] * x[j]
-                variance += h[j] * ph[j]
-            sd = np.sqrt(variance)
-            u = (z[t] - expected) / sd
-            kept, certain = min(max(u, -clip), clip), 1.0
-            if z[t] <= floor:
-                chance, kept, spread = below_limit(u)
-                loss -= chance
-                certain = 1.0 - spread
-            else:
-                loss += np.log(sd) + kept * u - 0.5 * kept * kept
+            expected, variance = _take(x, p, h, ph, numbers)
+            sd = math.sqrt(variance)
+            kept, certain, cost = _weigh((z[t] - expected) / sd, sd, numbers[8], z[t] <= numbers[9])
+            loss += cost
             moved[t] = kept * sd
             for j in range(n):
                 x[j] += ph[j] * kept / sd
@@ -148,9 +160,7 @@ def _follow(z, columns, numbers, settings, state, covariance, moved):  # type: i
     return loss
 
 
-def follow(
-    level: Array, days: NDArray[np.datetime64], *, motion: Motion, floor: float = -np.inf
-) -> Followed:
+def follow(level: Array, days: NDArray[np.datetime64], *, motion: Motion, floor: float = -np.inf) -> Followed:
     """Return the state after each day of a level (day,), NaN where there is no reading; a level at `floor` is known to be no
     higher, and no more.
     """
@@ -160,11 +170,14 @@ def follow(
         np.empty((len(level), n, n)),
         np.empty(len(level)),
     )
-    loss = _follow(level, season(days), motion.as_array(), _settings(floor), state, covariance, moved)
+    numbers = np.concatenate([motion.as_array(), _settings(floor)])
+    loss = _follow(level, season(days), numbers, state, covariance, moved)
     return Followed(motion, state, covariance, moved, float(loss))
 
 
-def motion_of(level: Array, days: NDArray[np.datetime64], *, near: Motion | None = None, floor: float = -np.inf) -> Motion:
+def motion_of(
+    level: Array, days: NDArray[np.datetime64], *, near: Motion | None = None, floor: float = -np.inf
+) -> Motion:
     """Return the motion that a record (day,) shows: most probable given the readings and PRIOR.
 
     With few readings it is that of PRIOR about their median. `near` is a motion to start the search from.
@@ -184,9 +197,9 @@ def motion_of(level: Array, days: NDArray[np.datetime64], *, near: Motion | None
     room = np.empty((len(level), n)), np.empty((len(level), n, n)), np.empty(len(level))
 
     def loss(given: Array) -> float:
-        numbers = _motion(given, middle, sd=sd).as_array()
+        numbers = np.concatenate([_motion(given, middle, sd=sd).as_array(), settings])
         prior = 0.5 * float((((given - PRIOR) / PRIOR_SD) ** 2).sum())
-        return float(_follow(level, columns, numbers, settings, *room)) + prior
+        return float(_follow(level, columns, numbers, *room)) + prior
 
     start = PRIOR if near is None else _given(near)
     best = minimize(loss, start, method="L-BFGS-B", options={"maxiter": 40, "ftol": 1e-5})

@@ -47,7 +47,9 @@ def _past_means(rolled: Rolled, row: int, *, days: int) -> Array:
     known = np.isfinite(errors)
     enough = known.mean(axis=1) >= FULL_ENOUGH
     errors, known = errors[enough], known[enough]
-    level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0)
+    level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(
+        known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0
+    )
     mean = _floored(rolled, row, level)
     return np.asarray((mean * known).sum(axis=1) / known.sum(axis=1))
 

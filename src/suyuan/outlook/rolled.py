@@ -75,13 +75,16 @@ class Rolled:
 
 
 def refits_of(
-    dailies: Mapping[str, Daily], *, progress: Callable[[float], None] = lambda _: None
+    dailies: Mapping[str, Daily],
+    *,
+    most: int = MOST_REFITS,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[Refit, ...]:
-    """Return what was known at the start of each of the last MOST_REFITS months; all series must have the same days."""
+    """Return what was known at the start of each of the last `most` months; all series must have the same days."""
     days = next(iter(dailies.values())).days
     months = days.astype("datetime64[M]")
     starts = [int(k) for k in np.flatnonzero(months[1:] != months[:-1]) + 1]
-    starts = [k for k in starts if _enough(dailies, k)][-MOST_REFITS:]
+    starts = [k for k in starts if _enough(dailies, k)][-most:]
     if not starts:
         starts = [len(days)] if _enough(dailies, len(days)) else []
     found: list[Refit] = []

@@ -68,7 +68,11 @@ def _draw_month(axes: Axes, one: ItemBudget, rolled: Rolled, *, budget: Budget) 
     errors = rolled.known_errors(row)
     level = [rolled.mean[row, h] + rolled.sd[row, h] * members_of(errors[:, h]) for h in range(left)]
     shown = daily.scale.read(np.maximum(daily.scale.mean(np.stack(level)), daily.floor))
-    _draw_fan(axes, daily.days[row] + np.arange(1, left + 1), np.quantile(shown, (0.05, 0.1, 0.5, 0.9, 0.95), axis=1))
+    _draw_fan(
+        axes,
+        daily.days[row] + np.arange(1, left + 1),
+        np.quantile(shown, (0.05, 0.1, 0.5, 0.9, 0.95), axis=1),
+    )
     for bound in one.limit:
         if bound is not None:
             axes.axhline(float(bound), color=LIMIT, lw=1.0, label="limit")
@@ -84,7 +88,9 @@ def _draw_month(axes: Axes, one: ItemBudget, rolled: Rolled, *, budget: Budget) 
 def _draw_forecast(axes: Axes, found: Forecast) -> None:
     past = slice(-PAST_DAYS, None)
     _draw_past(axes, found.daily.days[past], found.daily.scale.read(found.daily.mean[past]))
-    _draw_fan(axes, np.array([one.day for one in found.ahead]), np.array([one.quantiles for one in found.ahead]).T)
+    _draw_fan(
+        axes, np.array([one.day for one in found.ahead]), np.array([one.quantiles for one in found.ahead]).T
+    )
     low, high = axes.get_ylim()
     for bound in found.limit or ():
         if low - (high - low) < bound < high + (high - low):  # a limit far off would flatten the fan

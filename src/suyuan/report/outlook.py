@@ -103,7 +103,9 @@ def take_words(one: ItemBudget) -> Words:
         )
     bounds = _bounds(one)
     if one.item.statistic == "hydrogen_mean":
-        return Words(f"{name}：余下均值须在 {bounds} 之间。", f"{name}: the rest must average within {bounds}.")
+        return Words(
+            f"{name}：余下均值须在 {bounds} 之间。", f"{name}: the rest must average within {bounds}."
+        )
     change, kg = one.change, _loads(one)
     assert change is not None
     zh, en = ("不高于", "at most") if high is not None else ("不低于", "at least")
@@ -192,12 +194,18 @@ def _budget_row(one: ItemBudget) -> tuple[Words, ...]:
         _number(one.rest[1]),
     ]
     may = lost if one.is_lost else Words(_bounds(one), _bounds(one))
-    rest = ["-" if change is None else f"{_signed(one, change):+.0%}", "-" if kg is None else f"{kg[0]} / {kg[1]}", past]
+    rest = [
+        "-" if change is None else _change(one, change),
+        "-" if kg is None else f"{kg[0]} / {kg[1]}",
+        past,
+    ]
     return (*(Words(c, c) for c in cells), may, *(Words(c, c) for c in rest))
 
 
-def _signed(one: ItemBudget, change: float) -> float:
-    return -change if one.allowed[1] is not None else change
+def _change(one: ItemBudget, change: float) -> str:
+    """Return the change of the rest that ends at the limit, with its sign; room beyond its double is not worth a number."""
+    signed = -change if one.allowed[1] is not None else change
+    return f"{signed:+.0%}" if abs(signed) <= 1.0 else f"> {'+' if signed > 0 else '-'}100%"
 
 
 def _limit(one: ItemBudget) -> str:

@@ -29,7 +29,7 @@ from suyuan.report.outlook import (
 )
 from suyuan.report.page import shipped, template
 from suyuan.report.section import HANDS_OFF
-from suyuan.report.section_page import PageInfo as PageInfo
+from suyuan.report.section_page import PageInfo
 from suyuan.report.words import Words
 
 if TYPE_CHECKING:
