@@ -31,7 +31,7 @@ from suyuan.outlook.level import follow
 from suyuan.outlook.paths import rest_means
 from suyuan.outlook.rolled import Refit, refits_of, roll
 from suyuan.outlook.simple import simple_of
-from suyuan.outlook.spread import members_of
+from suyuan.outlook.spread import at_least, members_of
 from suyuan.qc import flag, screen
 from suyuan.scoring import crps_members, crps_normal
 from suyuan.standards.assessment import item_means
@@ -47,7 +47,7 @@ ITEMS = ("pH", "DO", "CODMn", "NH3-N", "TP")
 TARGETS = ("II", "III")
 HORIZONS = (1, 3, 7)
 LAKE_CELLS = ("DO", "TP", "algal_density")
-LINEAR = ("DO", "water_temp", "pH")
+LINEAR = ("DO", "water_temp", "EC", "pH")
 
 
 def bars() -> dict[str, dict]:
@@ -200,7 +200,16 @@ def _forecasts(station: str, dailies: dict, *, refits: tuple) -> list[tuple]:
             members = np.maximum(mean[:, None] + sd[:, None] * members_of(errors[:, h - 1]), floor)
             rivals = (simple.persistence[rows], simple.damped[rows], simple.climatology[rows])
             found.append(
-                (station, name, h, came[rows], np.maximum(mean, floor), rivals, members, simple.damped_sd)
+                (
+                    station,
+                    name,
+                    h,
+                    came[rows],
+                    at_least(mean, sd, floor=floor),
+                    rivals,
+                    members,
+                    simple.damped_sd,
+                )
             )
     return found
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LINEAR = ("water_temp", "DO", "saturation", "ORP")
-"""Determinands whose errors do not grow with their level."""
+LINEAR = ("water_temp", "DO", "EC", "saturation", "ORP")
+"""Determinands whose errors do not grow with their level; conductivity moves as waters mix, in proportion to their shares."""
 
 
 @dataclass(frozen=True)

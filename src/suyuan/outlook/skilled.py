@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from suyuan.outlook.rolled import Rolled
 from suyuan.outlook.simple import simple_of
-from suyuan.outlook.spread import members_of
+from suyuan.outlook.spread import at_least, members_of
 from suyuan.scoring import coverage, crps_members, crps_normal, skill
 
 Array = NDArray[np.float64]
@@ -89,7 +89,7 @@ def _cases(rolled: Rolled, horizon: int) -> tuple[Array, Array, Array, Array]:
         simple = simple_of(level, daily.days, learnt=refit.start, horizon=horizon)
         errors = members_of(rolled.known_errors(refit.start - 1)[:, k])
         mean, sd = rolled.mean[rows, k, None], rolled.sd[rows, k, None]
-        ours = np.maximum(np.hstack([mean, mean + sd * errors]), floor)
+        ours = np.hstack([at_least(mean, sd, floor=floor), np.maximum(mean + sd * errors, floor)])
         rivals = np.stack([simple.persistence[rows], simple.damped[rows], simple.climatology[rows]])
         found.append((came[rows], rivals, ours, np.full(len(rows), simple.damped_sd)))
     if not found:

@@ -13,6 +13,9 @@ MEMBERS = 99
 OWN_FROM = 30.0
 """So many past errors weigh as much as the normal distribution that is believed before them."""
 
+MOST_ERROR = 5.0
+"""Standardised errors beyond this are taken as this: the exponential of a fault is no concentration."""
+
 FEWEST_ERRORS = 10
 """With fewer past errors the normal distribution stands alone."""
 
@@ -33,7 +36,7 @@ def members_of(errors: Array) -> Array:
     """
     from scipy.special import ndtri
 
-    known = np.sort(errors[np.isfinite(errors)])
+    known = np.sort(np.clip(errors[np.isfinite(errors)], -MOST_ERROR, MOST_ERROR))
     normal = ndtri(chances())
     n = len(known)
     if n < FEWEST_ERRORS:
@@ -44,3 +47,19 @@ def members_of(errors: Array) -> Array:
     values, weights = values[order], weights[order]
     place = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
     return np.asarray(np.interp(chances(), place, values))
+
+
+def at_least(mean: Array, sd: Array, *, floor: float) -> Array:
+    """Return the expected value of max(z, floor) of normal z: what is expected to be read where the instrument ends at the floor.
+
+    Half of a standard normal about the floor lies below it, the other half 0.8 above:
+
+    >>> at_least(np.array([0.0]), np.array([1.0]), floor=0.0).round(4).tolist()
+    [0.3989]
+    """
+    from scipy.special import ndtr
+
+    if not np.isfinite(floor):
+        return mean
+    b = (mean - floor) / sd
+    return np.asarray(floor + sd * (np.exp(-0.5 * b**2) / np.sqrt(2.0 * np.pi) + b * ndtr(b)))
