@@ -96,6 +96,7 @@ def test_the_mean_level_is_weighed_by_readings_and_belief():
     assert found.state[-1, 0] == pytest.approx(2.0 * 3 / (3 + 0.25), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.floats(-6.0, 6.0))
 def test_what_lies_below_a_limit_is_a_normal_cut_off_there(b):
     chance, mean, variance = below_limit(b)
@@ -162,6 +163,7 @@ def test_a_helper_is_used_where_it_leads_and_left_alone_where_it_does_not():
     assert help_of(signal[: FEWEST - 1], error[: FEWEST - 1], horizon=1).share == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-4, 4), max_size=300))
 def test_members_are_ordered_and_finite_however_many_errors_there_were(errors):
     found = members_of(np.array([*errors, np.nan]))
@@ -293,7 +295,7 @@ def test_a_concentration_of_zero_has_no_logarithm():
     assert np.isnan(Scale("log").forecast(np.array([0.0, -1.0]))).all()
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(["TP", "NH3-N", "CODMn"]),
     st.floats(0.01, 3.0),

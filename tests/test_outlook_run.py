@@ -168,15 +168,13 @@ def test_readings_under_maintenance_are_not_in_the_mean_and_are_counted(folder: 
 
 
 def test_clock_changes_leave_every_reading_in_its_own_month(tmp_path: Path):
+    """In Paris clocks go from 2 to 3 h on 31 March 2024: April begins at 22 h UTC, not at 23 h."""
     settings = SETTINGS.replace("Asia/Shanghai", "Europe/Paris")
-    rows = [f"{row.split(',')[0]}Z,{row.split(',', 1)[1]}" for row in lines("甲桥", until="2024-03-20")]
-    found = budget_folder(
-        project(tmp_path, rows, settings), OutlookAsk("甲桥", at="2024-03-20"), now=NOW
-    ).budget
-    assert found.month.label == "2024-03"
-    assert (
-        found.items[0].so_far.count == 20 * 6 - 1
-    )  # 29 February 23 h is none of March; 20 March 23 h is 21 h of Paris... less one hour
+    rows = [f"{row.split(',')[0]}Z,{row.split(',', 1)[1]}" for row in lines("甲桥", until="2024-04-05")]
+    rows += [f"2024-03-31 {time}Z,甲桥,NH3-N,0.7,mg/L,," for time in ("21:59", "22:00")]
+    found = budget_folder(project(tmp_path, rows, settings), OutlookAsk("甲桥", "2024-04-05"), now=NOW).budget
+    assert (found.month.label, found.month.days_left) == ("2024-04", 25)
+    assert {one.item.id: one.so_far.count for one in found.items} == {"pH": 30, "NH3-N": 31}
 
 
 def test_too_short_a_past_is_refused(tmp_path: Path):
@@ -221,7 +219,7 @@ def test_where_nothing_beats_the_simple_forecasts_it_says_no_skill(tmp_path: Pat
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-08-21"))
     rows = [f"{day} 08:00,甲桥,TP,{np.exp(-2 + 0.3 * rng.standard_normal()):.4f},mg/L,," for day in days]
     found = forecast_folder(project(tmp_path, rows), OutlookAsk("甲桥", "2024-08-20"), now=NOW).forecasts[0]
-    assert not all(one.skill.has_skill for one in found.ahead)
+    assert not any(one.skill.has_skill for one in found.ahead)
     done = suyuan("forecast", tmp_path, "甲桥", "--at", "2024-08-20", "--lang", "en")
     assert "no skill (" in done.stdout
     assert "neither realtime classes nor an assessment" in done.stdout

@@ -104,6 +104,7 @@ def _skill_dict(one: Skill) -> dict[str, Any]:
         "days_scored": one.days,
         "has_skill": one.has_skill,
         "against": {name: _number(value) for name, value in one.against.items()},
+        "doubt": {name: _number(value) for name, value in one.doubt.items()},
         "crps": _number(one.crps),
         "covered_80": _number(one.covered_80),
         "covered_90": _number(one.covered_90),

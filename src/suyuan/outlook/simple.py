@@ -11,6 +11,9 @@ from suyuan.outlook.level import season
 
 Array = NDArray[np.float64]
 
+WHOLE_YEAR = 330
+"""Days that a record must span before it has a season: a part of a wave would make climatology a rival of straw."""
+
 FEWEST = 20
 """Pairs of days that a damping rate needs; with fewer the anomaly is taken to be gone."""
 
@@ -41,7 +44,8 @@ def simple_of(level: Array, days: NDArray[np.datetime64], *, learnt: int, horizo
     """
     columns, later = season(days), season(days + horizon)
     known = np.flatnonzero(np.isfinite(level[:learnt]))
-    weight = np.diag([1e-9, 0.1, 0.1])  # a tenth of a day: a record of some days must not invent a season
+    is_short = len(known) == 0 or known[-1] - known[0] < WHOLE_YEAR
+    weight = np.diag([1e-9, *((1e9, 1e9) if is_short else (0.1, 0.1))])
     x = columns[known]
     fitted = np.linalg.solve(x.T @ x + weight, x.T @ level[known])
     anomaly = level - columns @ fitted

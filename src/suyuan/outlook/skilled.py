@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 FEWEST_SCORED = 30
 """Forecasts that came due before anything is said of skill."""
 
+BEYOND_CHANCE = 1.645
+"""Standard errors by which a forecast must beat a rival to be said to have skill: chance does so once in twenty."""
+
 RIVALS = ("persistence", "damped", "climatology")
 
 
@@ -24,7 +27,8 @@ RIVALS = ("persistence", "damped", "climatology")
 class Skill:
     """Skill of the forecasts of one horizon on the station's own past, each made from the days before alone.
 
-    `against` gives 1 - (RMSE / RMSE of the rival)^2 by rival, on the scale of the forecast; `crps` 1 - CRPS / CRPS of damped
+    `against` gives 1 - (RMSE / RMSE of the rival)^2 by rival, on the scale of the forecast, `doubt` the standard error of
+    that (errors of overlapping horizons are not independent); `crps` 1 - CRPS / CRPS of damped
     persistence with normal errors; `covered_80` and `covered_90` the shares of days inside the intervals. NaN where none
     could be scored.
     """
@@ -32,6 +36,7 @@ class Skill:
     horizon: int
     days: int
     against: dict[str, float]
+    doubt: dict[str, float]
     crps: float
     covered_80: float
     covered_90: float
@@ -42,14 +47,11 @@ class Skill:
         return "" if self.days < FEWEST_SCORED else min(self.against, key=lambda name: self.against[name])
 
     @property
-    def least(self) -> float:
-        """The skill against the hardest rival, NaN where too few days were scored."""
-        return self.against[self.best_rival] if self.best_rival else float("nan")
-
-    @property
     def has_skill(self) -> bool:
-        """Whether the forecasts beat all three simple ones."""
-        return self.least > 0.0
+        """Whether the forecasts beat each of the three simple ones beyond chance."""
+        return self.days >= FEWEST_SCORED and all(
+            self.against[name] > BEYOND_CHANCE * self.doubt[name] for name in RIVALS
+        )
 
 
 def skill_of(rolled: Rolled, horizon: int) -> Skill:
@@ -57,13 +59,15 @@ def skill_of(rolled: Rolled, horizon: int) -> Skill:
     came, rivals, members, sd = _cases(rolled, horizon)
     none = float("nan")
     if len(came) == 0:
-        return Skill(horizon, 0, dict.fromkeys(RIVALS, none), none, none, none)
+        nothing = dict.fromkeys(RIVALS, none)
+        return Skill(horizon, 0, nothing, nothing, none, none, none)
     point = members[:, 0]
-    error = float(np.mean((point - came) ** 2))
-    against = {
-        name: skill(error, float(np.mean((rival - came) ** 2)))
-        for name, rival in zip(RIVALS, rivals, strict=True)
-    }
+    against, doubt = {}, {}
+    for name, rival in zip(RIVALS, rivals, strict=True):
+        ours, theirs = (point - came) ** 2, (rival - came) ** 2
+        against[name] = skill(float(ours.mean()), float(theirs.mean()))
+        independent = max(len(came) / horizon, 1.0)
+        doubt[name] = float((theirs - ours).std() / np.sqrt(independent) / max(theirs.mean(), 1e-300))
     spread = members[:, 1:]
     low, high = (np.quantile(spread, q, axis=1) for q in ((0.1, 0.05), (0.9, 0.95)))
     reference = float(crps_normal(came, rivals[1], sd=sd).mean())
@@ -71,6 +75,7 @@ def skill_of(rolled: Rolled, horizon: int) -> Skill:
         horizon,
         len(came),
         against,
+        doubt,
         skill(float(crps_members(came, spread).mean()), reference),
         coverage(came, low[0], high=high[0]),
         coverage(came, low[1], high=high[1]),

@@ -166,7 +166,9 @@ def verdict(one: Ahead) -> Words:
     if one.skill.has_skill:
         return Words("有技巧", "skill")
     rival = RIVALS[one.skill.best_rival]
-    return Words(f"{NO_SKILL.zh}（不优于{rival.zh}）", f"{NO_SKILL.en} ({rival.en} is no worse)")
+    return Words(
+        f"{NO_SKILL.zh}（并不可靠地优于{rival.zh}）", f"{NO_SKILL.en} ({rival.en} is as good, but for chance)"
+    )
 
 
 def short_words(short: Sequence[str]) -> tuple[Words, ...]:
