@@ -73,9 +73,7 @@ def _draw_month(axes: Axes, one: ItemBudget, rolled: Rolled, *, budget: Budget) 
         daily.days[row] + np.arange(1, left + 1),
         np.quantile(shown, (0.05, 0.1, 0.5, 0.9, 0.95), axis=1),
     )
-    for bound in one.limit:
-        if bound is not None:
-            axes.axhline(float(bound), color=LIMIT, lw=1.0, label="limit")
+    _draw_limits(axes, [float(bound) for bound in one.limit if bound is not None])
     end = daily.days[row] + left
     axes.errorbar(
         [end], [one.month[1]], [[one.month[1] - one.month[0]], [one.month[2] - one.month[1]]],
@@ -92,10 +90,14 @@ def _draw_forecast(axes: Axes, found: Forecast) -> None:
         axes, np.array([one.day for one in found.ahead]), np.array([one.quantiles for one in found.ahead]).T
     )
     low, high = axes.get_ylim()
-    for bound in found.limit or ():
-        if low - (high - low) < bound < high + (high - low):  # a limit far off would flatten the fan
-            axes.axhline(bound, color=LIMIT, lw=1.0, label="limit")
+    room = high - low  # a limit farther off would flatten the fan
+    _draw_limits(axes, [bound for bound in found.limit or () if low - room < bound < high + room])
     _titled(axes, found.determinand)
+
+
+def _draw_limits(axes: Axes, bounds: Sequence[float]) -> None:
+    for k, bound in enumerate(bounds):
+        axes.axhline(bound, color=LIMIT, lw=1.0, label="_again" if k else "limit")
 
 
 def _draw_past(axes: Axes, days: NDArray[np.datetime64], mean: Array) -> None:

@@ -34,7 +34,7 @@ BUDGET_HEADINGS = (
     Words("月末超过目标的概率", "chance to miss the target"),
     Words("余下预计", "rest expected"),
     Words("余下允许", "rest may be"),
-    Words("余下需变化", "rest must change by"),
+    Words("余下余量（负为不足）", "room of the rest (- is lack)"),
     Words("允许/预计通量 kg/d", "may carry / expected, kg/d"),
     Words("以往误差：本法/至今均值", "past error: ours / mean so far"),
 )
@@ -197,17 +197,20 @@ def _budget_row(one: ItemBudget) -> tuple[Words, ...]:
     ]
     may = lost if one.is_lost else Words(_bounds(one), _bounds(one))
     rest = [
-        "-" if change is None else _change(one, change),
+        "-" if change is None else _room(change),
         "-" if kg is None else f"{kg[0]} / {kg[1]}",
         past,
     ]
     return (*(Words(c, c) for c in cells), may, *(Words(c, c) for c in rest))
 
 
-def _change(one: ItemBudget, change: float) -> str:
-    """Return the change of the rest that ends at the limit, with its sign; room beyond its double is not worth a number."""
-    signed = -change if one.allowed[1] is not None else change
-    return f"{signed:+.0%}" if abs(signed) <= 1.0 else f"> {'+' if signed > 0 else '-'}100%"
+def _room(change: float) -> str:
+    """Return the room that the rest has before the limit, negative where it lacks; beyond its double it is not worth a number.
+
+    >>> _room(0.29), _room(-1.7)
+    ('-29%', '> +100%')
+    """
+    return f"{-change:+.0%}" if change >= -1.0 else "> +100%"
 
 
 def _limit(one: ItemBudget) -> str:
