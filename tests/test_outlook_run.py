@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 from suyuan.assess_run import AssessAsk, assess_folder
 from suyuan.cli import app
 from suyuan.errors import InputError
+from suyuan.flow import FlowField
 from suyuan.io.import_readings import import_readings
-from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder
+from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder, mean_discharge
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "taihu_auto_4h"
@@ -246,6 +247,26 @@ def test_the_forecast_page_holds_the_past_and_the_fan(folder: Path, tmp_path: Pa
     page = (tmp_path / "out" / "forecast.html").read_text("utf-8")
     assert "skill on the past" in page
     assert "以往技巧" in page
+
+
+def flow_of(discharge: list[float]) -> FlowField:
+    """Return daily flow of one reach from 1 August 2024."""
+    column = np.array(discharge)[:, None]
+    edges = 86400.0 * np.arange(len(discharge) + 1)
+    return FlowField(
+        np.datetime64("2024-08-01T00:00:00"), edges, ("R",), column, column, np.ones_like(column)
+    )
+
+
+def test_loads_are_at_the_discharge_of_the_week_before():
+    flow = flow_of([9.0] * 10 + [-2.0] * 7 + [50.0] * 5)
+    assert mean_discharge(flow, "R", at=np.datetime64("2024-08-17T12:00:00")) == pytest.approx(2.0)
+
+
+def test_where_water_goes_to_and_fro_or_flow_is_not_known_there_are_no_loads():
+    swinging = flow_of([3.0, -2.0, 2.5, -3.0] * 4)
+    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2024-08-16T12:00:00")))
+    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2025-01-01T00:00:00")))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the Taihu record is not at ../shared/data")

@@ -12,6 +12,7 @@ import numpy as np
 
 from suyuan.clock import clocked, local
 from suyuan.errors import InputError, nearest
+from suyuan.flow import FlowField
 from suyuan.given import Given, moment, read_given
 from suyuan.io.flow import read_flow
 from suyuan.io.schemes import read_scheme
@@ -30,6 +31,9 @@ from suyuan.substances import determinand
 
 FLOW_DAYS = 7
 """Days of discharge that are averaged for loads, up to the moment of the question."""
+
+LEAST_ONWARD = 0.5
+"""Share of the water moved that must get on for a load at the mean discharge to mean anything."""
 
 Progress = Callable[[str, float], None]
 
@@ -248,22 +252,28 @@ def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, t
 
 
 def _discharge(asked: _Asked) -> float:
-    """Return the mean discharge [m3/s] at the section over the last FLOW_DAYS of flow up to the question, NaN where it is not
-    known or does not run one way on the whole.
-    """
+    """Return the mean discharge [m3/s] at the section before the question, NaN where it is not known."""
     given = asked.given
     if given.network is None or given.project.files.flow is None:
         return float("nan")
     flow = read_flow(given.project.files.flow, timezone=given.zone, network=given.network)
-    reach = given.network.station(asked.section.station).reach
+    return mean_discharge(flow, given.network.station(asked.section.station).reach, at=asked.at)
+
+
+def mean_discharge(flow: FlowField, reach: str, *, at: np.datetime64) -> float:
+    """Return the discharge [m3/s] of a reach, whichever way it runs, averaged over the FLOW_DAYS before a moment.
+
+    NaN where none of these days is in the flow, or where water goes to and fro so much that less than half of it gets on.
+    """
     starts = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
-    recent = (starts <= asked.at) & (starts > asked.at - np.timedelta64(FLOW_DAYS, "D"))
+    recent = (starts <= at) & (starts > at - np.timedelta64(FLOW_DAYS, "D"))
     if not recent.any():
         return float("nan")
     column = flow.reaches.index(reach)
-    both = flow.discharge_start[recent, column] + flow.discharge_end[recent, column]
+    discharge = (flow.discharge_start[recent, column] + flow.discharge_end[recent, column]) / 2.0
     width = np.diff(flow.edges)[recent]
-    return abs(float((both * width).sum() / width.sum() / 2.0)) or float("nan")
+    net, moved = (float((q * width).sum() / width.sum()) for q in (discharge, np.abs(discharge)))
+    return abs(net) if abs(net) >= LEAST_ONWARD * moved > 0.0 else float("nan")
 
 
 def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[str]) -> tuple[Note, ...]:
