@@ -108,46 +108,38 @@ def budget_folder(
     asked = _asked(folder, ask, now=now)
     month = _month(asked)
     section, rules = asked.section, asked.rules
+    target = _target(section, rules)
+    inside = flag(asked.own).where(asked.own.time >= _instant(month.first, asked.given.zone))
+    items = items_of(section, rules)
+    means = item_means(inside, items)
+    refits, dailies = _learnt(asked, progress)
+    here = [item for item in items if item.id in means]
+    pasts = {item.id: _rolled(dailies, item, refits=refits) for item in here}
+    rolled = {name: past for name, past in pasts.items() if past is not None}
+    if not rolled:
+        what = f"no item of '{section.station}' has readings in {month.label} and enough of a past"
+        raise InputError("readings", what, "import more of its past, or take another month with --at")
+    rng, discharge, left = np.random.default_rng(ask.seed), _discharge(asked), month.days_left
+    found = []
+    for item in (item for item in here if item.id in rolled):
+        past, so_far = rolled[item.id], means[item.id]
+        one = item_budget(item, past, so_far=so_far, section=(section, target), days_left=left, rng=rng)
+        found.append(replace(one, discharge=discharge))
+    missing = tuple(item.id for item in items if item.id not in means)
+    notes = _notes(asked, month, found=found, short=[name for name in pasts if name not in rolled])
+    made = Budget(section, rules, month, tuple(found), missing, notes)
+    project = asked.given.project
+    return Budgeted(project.name, project.zone, made, rolled, project.is_invented)
+
+
+def _target(section: Section, rules: Scheme) -> int:
+    """Return the index of a section's target class; raises InputError where it has none."""
     target = target_of(section, rules)
     if target is None:
         what = f"'{section.station}' has no target class, so there is nothing to keep"
         remedy = f'write target_class in the layer stations, or under [sections."{section.station}"]'
         raise InputError(f"section {section.station}", what, remedy)
-    since = _instant(month.first, asked.given.zone)
-    inside = flag(asked.own).where(asked.own.time >= since)
-    items = items_of(section, rules)
-    means = item_means(inside, items)
-    refits, dailies = _learnt(asked, progress)
-    rng = np.random.default_rng(ask.seed)
-    discharge = _discharge(asked)
-    found: list[ItemBudget] = []
-    rolled: dict[str, Rolled] = {}
-    short: list[str] = []
-    for item in items:
-        if item.id not in means:
-            continue
-        past = _rolled(dailies, item, refits=refits)
-        if past is None:
-            short.append(item.id)
-            continue
-        rolled[item.id] = past
-        one = item_budget(
-            item,
-            past,
-            so_far=means[item.id],
-            section=(section, target),
-            days_left=month.days_left,
-            rng=rng,
-        )
-        found.append(replace(one, discharge=discharge))
-    if not found:
-        what = f"no item of '{section.station}' has readings in {month.label} and enough of a past"
-        raise InputError("readings", what, "import more of its past, or take another month with --at")
-    missing = tuple(item.id for item in items if item.id not in means)
-    notes = _notes(asked, month, found=found, short=short)
-    made = Budget(section, rules, month, tuple(found), missing, notes)
-    project = asked.given.project
-    return Budgeted(project.name, project.zone, made, rolled, project.is_invented)
+    return target
 
 
 def forecast_folder(

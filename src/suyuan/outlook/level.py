@@ -236,7 +236,7 @@ def ahead(
         design = _design(days, int(h), motion=motion)
         mean[:, k] = np.einsum("tj,tj->t", design, followed.state)
         known = np.einsum("tj,tjk,tk->t", design, followed.covariance, design)
-        sd[:, k] = np.sqrt(known + _grown(motion, int(h), int(h)) + motion.noise_sd**2)
+        sd[:, k] = np.sqrt(known + _grown(motion, int(h), second=int(h)) + motion.noise_sd**2)
     return mean, sd
 
 
@@ -249,7 +249,7 @@ def path_covariance(
     shared = designs @ followed.covariance[row] @ designs.T
     first, second = np.meshgrid(horizons, horizons, indexing="ij")
     noise = np.eye(len(horizons)) * motion.noise_sd**2
-    return np.asarray(shared + _grown(motion, first, second) + noise)
+    return np.asarray(shared + _grown(motion, first, second=second) + noise)
 
 
 def _design(days: NDArray[np.datetime64], h: int, *, motion: Motion) -> Array:
@@ -258,7 +258,7 @@ def _design(days: NDArray[np.datetime64], h: int, *, motion: Motion) -> Array:
     return np.hstack([season(days + h), tail])
 
 
-def _grown(motion: Motion, first: NDArray[np.int64] | int, second: NDArray[np.int64] | int) -> Array:
+def _grown(motion: Motion, first: NDArray[np.int64] | int, *, second: NDArray[np.int64] | int) -> Array:
     """Return the covariance, at two horizons, of what the fast and slow parts have gained since."""
     found: Array = np.zeros(np.shape(first))
     for sd, left in ((motion.fast_sd, motion.fast), (motion.slow_sd, motion.slow)):

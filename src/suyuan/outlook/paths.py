@@ -50,7 +50,7 @@ def _past_means(rolled: Rolled, row: int, *, days: int) -> Array:
     level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(
         known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0
     )
-    mean = _floored(rolled, row, level)
+    mean = _floored(rolled, level, row=row)
     return np.asarray((mean * known).sum(axis=1) / known.sum(axis=1))
 
 
@@ -62,10 +62,10 @@ def _drawn_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generato
     root = np.linalg.cholesky(covariance)
     width = np.sqrt((TAIL - 2.0) / rng.chisquare(TAIL, PATHS))
     errors = (rng.standard_normal((PATHS, days)) * width[:, None]) @ root.T
-    return np.asarray(_floored(rolled, row, rolled.mean[row, :days] + errors).mean(axis=1))
+    return np.asarray(_floored(rolled, rolled.mean[row, :days] + errors, row=row).mean(axis=1))
 
 
-def _floored(rolled: Rolled, row: int, level: Array) -> Array:
+def _floored(rolled: Rolled, level: Array, *, row: int) -> Array:
     """Return the means of levels, none below where the instrument ends."""
     floor = rolled.daily.until(rolled.daily.days[row]).floor
     return np.maximum(rolled.daily.scale.mean(level), floor)

@@ -40,7 +40,7 @@ def month_fans(budget: Budget, rolled: dict[str, Rolled]) -> Figure:
     for axes in panels[len(budget.items) :]:
         axes.set_axis_off()
     for axes, one in zip(panels, budget.items, strict=False):
-        _draw_month(axes, one, rolled[one.item.id], budget=budget)
+        _draw_month(axes, one, rolled=rolled[one.item.id], budget=budget)
     finish(figure, panels[0], rows=rows)
     return figure
 
@@ -61,17 +61,17 @@ def forecast_fans(found: Sequence[Forecast]) -> Figure:
     return figure
 
 
-def _draw_month(axes: Axes, one: ItemBudget, rolled: Rolled, *, budget: Budget) -> None:
+def _draw_month(axes: Axes, one: ItemBudget, *, rolled: Rolled, budget: Budget) -> None:
     daily, row, left = rolled.daily, len(rolled.daily) - 1, budget.month.days_left
     inside = daily.days >= budget.month.first
-    _draw_past(axes, daily.days[inside], daily.scale.read(daily.mean[inside]))
+    _draw_past(axes, daily.days[inside], mean=daily.scale.read(daily.mean[inside]))
     errors = rolled.known_errors(row)
     level = [rolled.mean[row, h] + rolled.sd[row, h] * members_of(errors[:, h]) for h in range(left)]
     shown = daily.scale.read(np.maximum(daily.scale.mean(np.stack(level)), daily.floor))
     _draw_fan(
         axes,
         daily.days[row] + np.arange(1, left + 1),
-        np.quantile(shown, (0.05, 0.1, 0.5, 0.9, 0.95), axis=1),
+        quantiles=np.quantile(shown, (0.05, 0.1, 0.5, 0.9, 0.95), axis=1),
     )
     _draw_limits(axes, [float(bound) for bound in one.limit if bound is not None])
     end = daily.days[row] + left
@@ -85,9 +85,11 @@ def _draw_month(axes: Axes, one: ItemBudget, rolled: Rolled, *, budget: Budget) 
 
 def _draw_forecast(axes: Axes, found: Forecast) -> None:
     past = slice(-PAST_DAYS, None)
-    _draw_past(axes, found.daily.days[past], found.daily.scale.read(found.daily.mean[past]))
+    _draw_past(axes, found.daily.days[past], mean=found.daily.scale.read(found.daily.mean[past]))
     _draw_fan(
-        axes, np.array([one.day for one in found.ahead]), np.array([one.quantiles for one in found.ahead]).T
+        axes,
+        np.array([one.day for one in found.ahead]),
+        quantiles=np.array([one.quantiles for one in found.ahead]).T,
     )
     low, high = axes.get_ylim()
     room = high - low  # a limit farther off would flatten the fan
@@ -100,11 +102,11 @@ def _draw_limits(axes: Axes, bounds: Sequence[float]) -> None:
         axes.axhline(bound, color=LIMIT, lw=1.0, label="_again" if k else "limit")
 
 
-def _draw_past(axes: Axes, days: NDArray[np.datetime64], mean: Array) -> None:
+def _draw_past(axes: Axes, days: NDArray[np.datetime64], *, mean: Array) -> None:
     axes.plot(days, mean, color=INK, lw=0.9, marker=".", ms=3.5, label="daily mean")
 
 
-def _draw_fan(axes: Axes, days: NDArray[np.datetime64], quantiles: Array) -> None:
+def _draw_fan(axes: Axes, days: NDArray[np.datetime64], *, quantiles: Array) -> None:
     low90, low80, middle, high80, high90 = quantiles
     axes.fill_between(days, low90, high90, color=BAND, alpha=0.5, lw=0, label="90 % interval")
     axes.fill_between(days, low80, high80, color=BAND, lw=0, label="80 % interval")
