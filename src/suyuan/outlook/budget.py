@@ -192,13 +192,13 @@ def allowed_rest(
     """Return the lowest and highest mean of the rest with which the rounded mean of the month keeps a limit, and whether none
     does.
 
-    The limit is met up to half a unit of its last digit. After 90 readings of 0.30 the same number may carry 0.105 at most:
+    The limit is met up to half a unit of its last digit. After 90 readings of 0.30 the same number may carry 0.101 on average:
 
     >>> from suyuan.standards.scheme import scheme
     >>> tp = scheme().item("TP")
     >>> bounds, lost = allowed_rest(tp, tp.limits["river"][2], so_far=Mean(Decimal("0.3"), 90, 0, 0, 0), ahead=90.0)
     >>> round(bounds[1], 4), lost
-    (0.11, False)
+    (0.101, False)
     """
     scale, half = scale_of(item.determinand), Decimal(5).scaleb(-item.decimals - 1)
     begun = float(scale.averaged(np.array(float(so_far.value)))) * so_far.count
