@@ -17,7 +17,7 @@ from pathlib import Path
 if __package__ in {None, ""}:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-MODULES = ("section_standards", "section_quality", "section_explain", "section_loads")
+MODULES = ("section_standards", "section_quality", "section_outlook", "section_explain", "section_loads")
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 SOURCES = (
     *("compiled.py", "errors.py", "substances.py", "network.py", "flow.py", "observations.py"),
-    *("transport/**/*.py", "loads/**/*.py", "tracing/**/*.py", "synthetic/**/*.py"),
+    *("transport/**/*.py", "loads/**/*.py", "tracing/**/*.py", "synthetic/**/*.py", "outlook/**/*.py"),
 )
 """Files of suyuan that a kernel can be built from; `tests/test_compiled.py` holds them against the imports."""
 

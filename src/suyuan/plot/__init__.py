@@ -13,6 +13,8 @@ from suyuan.plot.load_years import yearly_means as yearly_means
 from suyuan.plot.network_map import drawn_lines as drawn_lines
 from suyuan.plot.network_map import network_map as network_map
 from suyuan.plot.network_map import point_at as point_at
+from suyuan.plot.outlook import forecast_fans as forecast_fans
+from suyuan.plot.outlook import month_fans as month_fans
 from suyuan.plot.placement_map import placement_map as placement_map
 from suyuan.plot.plan_map import plan_map as plan_map
 from suyuan.plot.series import blind_hours as blind_hours

@@ -80,6 +80,11 @@ WORDS_ZH = {
     "in": "进",
     "out": "出",
     "net": "净",
+    "limit": "限值",
+    "daily mean": "日均值",
+    "mean so far": "至今均值",
+    "mean of the month": "月均值",
+    "80 % interval": "80 % 区间",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 

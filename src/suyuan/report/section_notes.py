@@ -57,6 +57,21 @@ _NOTES = {
         "and of trends.",
     ),
     "months_without": Words("没有读数的月份：{0}。", "Months without readings: {0}."),
+    "short_past": Words(
+        "过去的读数太少、不能推算的指标：{0}。", "Items with too short a past to be foretold: {0}."
+    ),
+    "flagged": Words(
+        "本月均值未采用 {0} 个带标识的读数（维护、存疑、不合格），与月度评价一致。",
+        "{0} flagged readings of this month (maintenance, suspect, fail) are not in its mean, as in the assessment.",
+    ),
+    "flow_recent": Words(
+        "通量按最近 {1} 天的平均流量 {0} m³/s 计。",
+        "Loads are at the mean discharge of the last {1} days, {0} m³/s.",
+    ),
+    "unscored": Words(
+        "过去没有可供检验的整月、概率未经检验的指标：{0}。",
+        "Items without whole months in the past to be checked by, so that their probability is unchecked: {0}.",
+    ),
     "unverified": Words(
         "未与原文核对的规则（凭记忆）：{1}", "A rule from memory, not compared with its source: {0}"
     ),

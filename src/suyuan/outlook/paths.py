@@ -1,0 +1,71 @@
+"""What a month's remaining days may average: whole paths, whose errors hang together in time as they did in the past."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.outlook.level import path_covariance
+from suyuan.outlook.rolled import HORIZONS, Rolled
+
+Array = NDArray[np.float64]
+
+PATHS = 400
+"""Paths that are drawn from the motion."""
+
+TAIL = 6.0
+"""Degrees of freedom of the drawn errors: a path is wider or narrower as a whole (Student's t)."""
+
+MOST_ERROR = 4.0
+"""Standardised errors beyond this are taken as this: the exponential of a fault is no concentration."""
+
+FULL_ENOUGH = 0.4
+"""Share of its days with a reading from which a path of the past counts."""
+
+OWN_FROM = 200.0
+"""So many paths of the past weigh as much as those drawn; neighbouring days have nearly the same path."""
+
+
+def rest_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator) -> Array:
+    """Return equally likely means (PATHS,) of the `days` days after day `row`, in what may be averaged.
+
+    Part of them end as the errors of past forecasts did, day by day (only those known on day `row`), the others as the
+    motion says; the longer the past, the more of the former.
+    """
+    own, drawn = _past_means(rolled, row, days=days), _drawn_means(rolled, row, days=days, rng=rng)
+    share = len(own) / (len(own) + OWN_FROM)
+    count = round(share * PATHS)
+    if count == 0:
+        return drawn
+    picked = np.quantile(own, (np.arange(count) + 0.5) / count)
+    return np.concatenate([picked, drawn[: PATHS - count]])
+
+
+def _past_means(rolled: Rolled, row: int, *, days: int) -> Array:
+    """Return the means (path,) that the errors of past forecasts would lead to, had they been made on day `row`."""
+    errors = rolled.known_errors(row)[: max(row + 1 - days, 0), :days]
+    known = np.isfinite(errors)
+    enough = known.mean(axis=1) >= FULL_ENOUGH
+    errors, known = errors[enough], known[enough]
+    level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(
+        known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0
+    )
+    mean = _floored(rolled, level, row=row)
+    return np.asarray((mean * known).sum(axis=1) / known.sum(axis=1))
+
+
+def _drawn_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator) -> Array:
+    """Return the means (PATHS,) of paths drawn from the motion."""
+    refit = rolled.refits[rolled.row_refit[row]]
+    followed = refit.followed[rolled.daily.determinand]
+    covariance = path_covariance(followed, rolled.daily.days[row], row=row, horizons=HORIZONS[:days])
+    root = np.linalg.cholesky(covariance)
+    width = np.sqrt((TAIL - 2.0) / rng.chisquare(TAIL, PATHS))
+    errors = (rng.standard_normal((PATHS, days)) * width[:, None]) @ root.T
+    return np.asarray(_floored(rolled, rolled.mean[row, :days] + errors, row=row).mean(axis=1))
+
+
+def _floored(rolled: Rolled, level: Array, *, row: int) -> Array:
+    """Return the means of levels, none below where the instrument ends."""
+    floor = rolled.daily.until(rolled.daily.days[row]).floor
+    return np.maximum(rolled.daily.scale.mean(level), floor)

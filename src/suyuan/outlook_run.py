@@ -1,0 +1,287 @@
+"""From a project folder to the budget of a section's month and to the forecasts of a station."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suyuan.clock import clocked, local
+from suyuan.errors import InputError, nearest
+from suyuan.flow import FlowField
+from suyuan.given import Given, moment, read_given
+from suyuan.io.flow import read_flow
+from suyuan.io.schemes import read_scheme
+from suyuan.io.sections import section_of
+from suyuan.io.times import utc_of_datetime
+from suyuan.observations import Observations
+from suyuan.outlook.budget import Budget, ItemBudget, Month, item_budget
+from suyuan.outlook.daily import Daily, daily_of
+from suyuan.outlook.forecast import MOST_DAYS, Forecast, forecast
+from suyuan.outlook.rolled import Refit, Rolled, refits_of, roll
+from suyuan.qc import flag, screen
+from suyuan.standards.assessment import FEW_READINGS, Note, item_means, readings_of, water_assumed
+from suyuan.standards.scheme import Item, Scheme
+from suyuan.standards.section import Section, items_of, target_of
+from suyuan.substances import determinand
+
+FLOW_DAYS = 7
+"""Days of discharge that are averaged for loads, up to the moment of the question."""
+
+LEAST_ONWARD = 0.5
+"""Share of the water moved that must get on for a load at the mean discharge to mean anything."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class OutlookAsk:
+    """What the user asks: a station, the moment that is taken as now (the real one if ''), and of forecasts how many days and
+    which determinands (all that can be foretold if none). `scheme` is the name of a shipped scheme or a file, the
+    project's if ''.
+    """
+
+    station: str
+    at: str = ""
+    days: int = MOST_DAYS
+    determinands: tuple[str, ...] = ()
+    scheme: str = ""
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A budget, the past it rests on by determinand, and the project it belongs to."""
+
+    project: str
+    zone: tzinfo
+    budget: Budget
+    rolled: dict[str, Rolled]
+    is_invented: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and texts, for JSON."""
+        return {"project": self.project, "invented": self.is_invented, **self.budget.to_dict()}
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """The forecasts of a station; `short` are determinands with too short a past."""
+
+    project: str
+    zone: tzinfo
+    section: Section
+    forecasts: tuple[Forecast, ...]
+    short: tuple[str, ...]
+    is_invented: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and texts, for JSON."""
+        return {
+            "project": self.project,
+            "invented": self.is_invented,
+            "station": self.section.station,
+            "target_class": self.section.target_class or None,
+            "forecasts": [one.to_dict() for one in self.forecasts],
+            "too_short": list(self.short),
+        }
+
+
+@dataclass(frozen=True)
+class _Asked:
+    given: Given
+    section: Section
+    rules: Scheme
+    own: Observations
+    at: np.datetime64
+    today: np.datetime64
+
+
+def budget_folder(
+    folder: Path, ask: OutlookAsk, *, now: datetime, progress: Progress = lambda _w, _s: None
+) -> Budgeted:
+    """Return the budget of the month that the moment of the question lies in (assessment mode)."""
+    asked = _asked(folder, ask, now=now)
+    month = _month(asked)
+    section, rules = asked.section, asked.rules
+    target = _target(section, rules)
+    inside = flag(asked.own).where(asked.own.time >= _instant(month.first, asked.given.zone))
+    items = items_of(section, rules)
+    means = item_means(inside, items)
+    refits, dailies = _learnt(asked, progress)
+    here = [item for item in items if item.id in means]
+    pasts = {item.id: _rolled(dailies, item, refits=refits) for item in here}
+    rolled = {name: past for name, past in pasts.items() if past is not None}
+    if not rolled:
+        what = f"no item of '{section.station}' has readings in {month.label} and enough of a past"
+        raise InputError("readings", what, "import more of its past, or take another month with --at")
+    rng, discharge, left = np.random.default_rng(ask.seed), _discharge(asked), month.days_left
+    found = []
+    for item in (item for item in here if item.id in rolled):
+        past, so_far = rolled[item.id], means[item.id]
+        one = item_budget(item, past, so_far=so_far, section=(section, target), days_left=left, rng=rng)
+        found.append(replace(one, discharge=discharge))
+    missing = tuple(item.id for item in items if item.id not in means)
+    notes = _notes(asked, month, found=found, short=[name for name in pasts if name not in rolled])
+    made = Budget(section, rules, month, tuple(found), missing, notes)
+    project = asked.given.project
+    return Budgeted(project.name, project.zone, made, rolled, project.is_invented)
+
+
+def _target(section: Section, rules: Scheme) -> int:
+    """Return the index of a section's target class; raises InputError where it has none."""
+    target = target_of(section, rules)
+    if target is None:
+        what = f"'{section.station}' has no target class, so there is nothing to keep"
+        remedy = f'write target_class in the layer stations, or under [sections."{section.station}"]'
+        raise InputError(f"section {section.station}", what, remedy)
+    return target
+
+
+def forecast_folder(
+    folder: Path, ask: OutlookAsk, *, now: datetime, progress: Progress = lambda _w, _s: None
+) -> Foretold:
+    """Return the forecasts of a station's determinands from its last day with readings."""
+    if not 1 <= ask.days <= MOST_DAYS:
+        raise InputError("--days", f"{ask.days} days ahead", f"ask for 1 to {MOST_DAYS}")
+    names = tuple(determinand(name).id for name in ask.determinands)
+    asked = _asked(folder, ask, now=now)
+    refits, dailies = _learnt(asked, progress)
+    for name in names:
+        if name not in dailies:
+            what = f"'{name}' has no readings at '{asked.section.station}'"
+            raise InputError("--determinand", what, nearest(name, list(dailies)))
+    found, short = [], []
+    for name in names or tuple(dailies):
+        past = roll(dailies, name, refits=refits)
+        if past.row_refit[-1] < 0 or not np.isfinite(past.mean[-1, 0]):
+            short.append(name)
+            continue
+        is_beyond, limit = _beyond(asked, name)
+        found.append(forecast(past, asked.section.station, days=ask.days, is_beyond=is_beyond, limit=limit))
+    if not found:
+        what = f"nothing at '{asked.section.station}' has enough of a past ({', '.join(short)})"
+        raise InputError("readings", what, "import more of its past")
+    project = asked.given.project
+    return Foretold(
+        project.name, project.zone, asked.section, tuple(found), tuple(short), project.is_invented
+    )
+
+
+def _asked(folder: Path, ask: OutlookAsk, *, now: datetime) -> _Asked:
+    """Return the readings of the station up to the moment of the question."""
+    given = read_given(folder, now=now)
+    rules = read_scheme(ask.scheme, Path()) if ask.scheme else given.project.scheme
+    at = utc_of_datetime(now, given.zone)
+    if ask.at:
+        at = moment(ask.at, given.zone, where="--at", is_end=True)
+    station = given.station(ask.station)
+    section = section_of(station, given.project.sections, network=given.network, scheme=rules)
+    own = readings_of(given.observations, section)
+    own = own.where(own.time <= at)
+    if len(own) == 0:
+        what = f"'{section.station}' has no readings until {clocked(at, given.zone)}"
+        raise InputError("--at", what, "name a later moment")
+    today = local(np.array([own.time.max()]), given.zone)[0].astype("datetime64[D]")
+    return _Asked(given, section, rules, own, at, today)
+
+
+def _month(asked: _Asked) -> Month:
+    """Return the month of the question; raises InputError where it is over or has no readings."""
+    zone, name = asked.given.zone, asked.section.station
+    label = local(np.array([asked.at]), zone)[0].astype("datetime64[M]")
+    last = asked.today.astype("datetime64[M]")
+    if last != label:
+        what = f"'{name}' has no readings in {label}; its last ones are of {asked.today}"
+        remedy = f"a month that is over is for 'suyuan assess'; to look back, write --at {asked.today - 5}"
+        raise InputError("--at", what, remedy)
+    first, end = label.astype("datetime64[D]"), (label + 1).astype("datetime64[D]")
+    left = int((end - asked.today) / np.timedelta64(1, "D")) - 1
+    if left < 1:
+        what = f"{label} is over at '{name}': its last readings are of {asked.today}"
+        raise InputError("--at", what, f"run 'suyuan assess FOLDER {name} {label}'")
+    return Month(str(label), first, asked.today, left)
+
+
+def _learnt(asked: _Asked, progress: Progress) -> tuple[tuple[Refit, ...], dict[str, Daily]]:
+    """Return the daily means of every determinand up to today, faults left out, and what was learnt from them by month."""
+    screened = screen(asked.own).observations
+    first = local(np.array([asked.own.time.min()]), asked.given.zone)[0].astype("datetime64[D]")
+    dailies = daily_of(screened, zone=asked.given.zone, first=first, last=asked.today)
+    known = {name: one for name, one in dailies.items() if np.isfinite(one.level).any()}
+    if not known:
+        what = f"'{asked.section.station}' has no reading that is not flagged"
+        raise InputError("readings", what, "see 'suyuan qc'")
+    return refits_of(known, progress=lambda share: progress("months of the past", share)), known
+
+
+def _rolled(dailies: dict[str, Daily], item: Item, *, refits: tuple[Refit, ...]) -> Rolled | None:
+    """Return the forecasts of an item's determinand, None with too short a past or where its statistic is no mean."""
+    if item.determinand not in dailies or item.statistic not in ("mean", "hydrogen_mean"):
+        return None
+    found = roll(dailies, item.determinand, refits=refits)
+    return found if found.row_refit[-1] >= 0 and np.isfinite(found.mean[-1, 0]) else None
+
+
+def _instant(day: np.datetime64, zone: tzinfo) -> np.datetime64:
+    """Return the first instant of a day on a zone's clock, in UTC."""
+    return moment(f"{day}T00:00", zone, where="--at")
+
+
+def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, tuple[float, float] | None]:
+    """Return whether a daily mean lies beyond the target class, and the bounds of that class; None without either."""
+    target = target_of(asked.section, asked.rules)
+    items = [item for item in items_of(asked.section, asked.rules) if item.determinand == name]
+    if target is None or not items:
+        return None, None
+    low, high = items[0].limits[asked.section.water_type][target]
+    bounds = -np.inf if low is None else float(low), np.inf if high is None else float(high)
+    return (lambda value: not bounds[0] <= value <= bounds[1]), bounds
+
+
+def _discharge(asked: _Asked) -> float:
+    """Return the mean discharge [m3/s] at the section before the question, NaN where it is not known."""
+    given = asked.given
+    if given.network is None or given.project.files.flow is None:
+        return float("nan")
+    flow = read_flow(given.project.files.flow, timezone=given.zone, network=given.network)
+    return mean_discharge(flow, given.network.station(asked.section.station).reach, at=asked.at)
+
+
+def mean_discharge(flow: FlowField, reach: str, *, at: np.datetime64) -> float:
+    """Return the discharge [m3/s] of a reach, whichever way it runs, averaged over the FLOW_DAYS before a moment.
+
+    NaN where none of these days is in the flow, or where water goes to and fro so much that less than half of it gets on.
+    """
+    starts = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
+    recent = (starts <= at) & (starts > at - np.timedelta64(FLOW_DAYS, "D"))
+    if not recent.any():
+        return float("nan")
+    column = flow.reaches.index(reach)
+    discharge = (flow.discharge_start[recent, column] + flow.discharge_end[recent, column]) / 2.0
+    width = np.diff(flow.edges)[recent]
+    net, moved = (float((q * width).sum() / width.sum()) for q in (discharge, np.abs(discharge)))
+    return abs(net) if abs(net) >= LEAST_ONWARD * moved > 0.0 else float("nan")
+
+
+def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[str]) -> tuple[Note, ...]:
+    days = int((month.today - month.first) / np.timedelta64(1, "D")) + 1
+    notes = [*water_assumed(asked.section)]
+    few = [one for one in found if one.so_far.count < min(FEW_READINGS, 2 * days)]
+    if few:
+        notes.append(Note("few_readings", (", ".join(f"{one.item.id} {one.so_far.count}" for one in few),)))
+    if short:
+        notes.append(Note("short_past", (", ".join(short),)))
+    left_out = sum(one.so_far.left_out for one in found)
+    if left_out:
+        notes.append(Note("flagged", (str(left_out),)))
+    if np.isfinite(found[0].discharge):
+        notes.append(Note("flow_recent", (f"{found[0].discharge:.3g}", str(FLOW_DAYS))))
+    unscored = [one.item.id for one in found if one.score.months == 0]
+    if unscored:
+        notes.append(Note("unscored", (", ".join(unscored),)))
+    return tuple(notes)
