@@ -117,9 +117,10 @@ def test_a_dead_zone_without_water_or_exchange_is_refused(share: float, per_s: f
 # --- who releases ---
 
 
-def test_shares_of_unlisted_and_boundary_are_those_of_the_tracers_prior():
+def test_the_tracer_thinks_of_more_unlisted_sources_than_are_drawn_and_else_of_as_many():
     default = {name: p.default for name, p in inspect.signature(default_prior).parameters.items()}
-    assert (default["unlisted"], default["boundary"]) == (UNLISTED, BOUNDARY)
+    assert default["unlisted"] == 0.25 > UNLISTED  # decision 018
+    assert default["boundary"] == BOUNDARY
 
 
 def test_anyone_is_listed_unlisted_or_at_a_boundary_as_often_as_the_prior_says(
