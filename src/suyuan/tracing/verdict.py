@@ -41,6 +41,9 @@ COUNT_TEMPERATURE = 5.0
 Found on the same rivers (docs/decisions/024-count.md).
 """
 
+COUNT_SHARE = 0.02
+"""And at least by this share of the evidence itself: where it is large, errors of the model and not of the readings decide."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -119,10 +122,12 @@ def share_of_two(tables: Tables, prior: Prior, *, temperature: float) -> float:
 
     The Bayes factor of two sources against one, whoever they are, is what is weakened. Were the evidence of each pair weakened
     instead, the prior against each of the many pairs would count whole, and two would be ruled out by their number.
+    The `temperature` is COUNT_SHARE of the evidence at least.
     """
     single, first, _ = tables
     log_bayes = first.log_evidence - single.log_evidence
     log_odds = np.log(prior.pair) - np.log(1.0 - prior.nobody - prior.pair)
+    temperature = max(temperature, COUNT_SHARE * max(single.log_evidence, first.log_evidence))
     return float(expit(log_bayes / temperature + log_odds))
 
 
