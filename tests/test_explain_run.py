@@ -14,7 +14,7 @@ from networks import flow_of
 from typer.testing import CliRunner, Result
 
 from suyuan.cli import app
-from suyuan.explain.water import travel_hours, wetness
+from suyuan.explain.water import added_by, travel_hours, wetness
 from suyuan.flow import FlowField
 from suyuan.io.flow import write_flow
 from suyuan.io.network_writer import write_network
@@ -223,6 +223,25 @@ def test_travel_is_volume_over_discharge_and_only_downstream():
     assert travel_hours(network, flow, to=network.station("up")) == {}
     back = flow_of(network, np.full((24, 2), -5.0), np.full((25, 2), 18000.0))
     assert travel_hours(network, back, to=network.station("up")) == {"down": pytest.approx(1.0)}
+
+
+@pytest.mark.parametrize("minutes", [0, 30, 47])
+def test_a_release_comes_down_whenever_the_hours_of_its_trace_begin(minutes: int):
+    """3 g/s into 5 m3/s are 0.6 g/m3, whether the trace and the flow count the same hours or not."""
+    network = network_of_two()
+    flow = flow_of(network, np.full((24, 2), 5.0), np.full((25, 2), 18000.0))
+    begins = (
+        flow.start + np.timedelta64(minutes, "m") + np.arange(4, 16) * np.timedelta64(3600, "s")
+    ).astype("datetime64[s]")
+    time = np.array([flow.start + np.timedelta64(12, "h")], "datetime64[s]")
+    found = added_by(
+        network,
+        flow,
+        station=network.station("down"),
+        time=time,
+        releases={"O1": (begins, np.full(12, 3.0))},
+    )
+    assert found["O1"][0] == pytest.approx(0.6, rel=0.01)
 
 
 @pytest.fixture(scope="module")
