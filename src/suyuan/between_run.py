@@ -197,7 +197,7 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
     crossings = []
     for k, place in enumerate([*town.places[0], *town.places[1]]):
         table = town.tables[place.id]
-        good = np.isfinite(table.column(name))
+        good = np.isfinite(table.shown(name))
         count = int((good & (table.time >= inside[0]) & (table.time <= inside[1])).sum())
         if count < FEWEST:
             span = f"between {clocked(inside[0], zone)} and {clocked(inside[1], zone)}"
@@ -206,7 +206,7 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
             raise InputError(f"station {place.id}", what, remedy)
         inward = town.region.inward[k] if k < len(town.places[0]) else -town.region.inward[k]
         discharge = inward * discharge_at(town.network, town.flow, station=place)[1][first:end]
-        crossings.append(Crossing(place.id, discharge, table.time[good], table.column(name)[good]))
+        crossings.append(Crossing(place.id, discharge, table.time[good], table.shown(name)[good]))
     ins = len(town.places[0])
     volume = town.region.volume(town.flow)[first : end + 1]
     found = balance_between(
