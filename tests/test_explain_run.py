@@ -58,7 +58,8 @@ def test_one_sentence_says_what_moved_and_why_in_both_languages(bridge: Path):
     assert "against 2024-07-21 00:00 to 2024-07-30 23:59" in first
     assert "TN 比 2024-07-21 00:00 至 2024-07-30 23:59 升高 1." in chinese.stdout
     assert "两种水的混合，以 EC 为证" in chinese.stdout
-    assert "不说明谁排放了什么" in chinese.stdout
+    assert "不说明谁排放了什么，也不排除有人排放" in chinese.stdout
+    assert "acquits nobody" in " ".join(english.stdout.split())
 
 
 def test_json_holds_parts_that_add_up(bridge: Path):
@@ -241,7 +242,7 @@ def test_a_release_comes_down_whenever_the_hours_of_its_trace_begin(minutes: int
         time=time,
         releases={"O1": (begins, np.full(12, 3.0))},
     )
-    assert found["O1"][0] == pytest.approx(0.6, rel=0.01)
+    assert found["O1"][0] == pytest.approx(0.6, rel=0.02)
 
 
 @pytest.fixture(scope="module")
