@@ -242,6 +242,16 @@ def test_a_mixture_that_goes_with_water_running_back_is_a_reversal():
     assert "is not known" in mixing_words(told(columns)).en
 
 
+def test_a_rise_of_one_last_digit_near_detection_does_not_lead():
+    """TP at 0.005 rises to 0.006 without any scatter; ammonia doubles."""
+    rng = np.random.default_rng(2)
+    late = np.arange(ROWS) >= 120
+    found = told(
+        {"TP": np.where(late, 0.006, 0.005), "NH3-N": np.where(late, 1.0, 0.5) + rng.normal(0.0, 0.05, ROWS)}
+    )
+    assert found.leading.determinand == "NH3-N"
+
+
 def test_too_few_readings_are_counted():
     value = np.where(np.arange(ROWS) < 124, 0.5, np.nan)
     with pytest.raises(InputError, match="NH3-N has 4 readings in the period and 60 in the one before"):

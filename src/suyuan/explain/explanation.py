@@ -15,6 +15,7 @@ from suyuan.explain.notes import Note
 from suyuan.explain.parts import ACTING, CODES, Parted, Releases, Sides, parted
 from suyuan.explain.response import Response
 from suyuan.explain.table import StationTable
+from suyuan.qc.settings import setting
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -119,9 +120,10 @@ class Change:
 
     @property
     def size(self) -> float:
-        """The change in robust standard deviations of the readings."""
+        """The change in robust standard deviations of the readings, at least in changes that the instrument can tell."""
         middle = float(np.median(self.value))
-        return abs(self.change) / max(float(1.4826 * np.median(np.abs(self.value - middle))), 1e-12)
+        least = max(setting(self.determinand).tells, 1e-12)
+        return abs(self.change) / max(float(1.4826 * np.median(np.abs(self.value - middle))), least)
 
 
 @dataclass(frozen=True)
@@ -187,9 +189,10 @@ def _worth_telling(change: Change, mixing: Mixing, *, periods: Periods) -> float
     them mixing tells, or where nothing mixes how much they are of the level."""
     if periods.against is not None:
         return change.size
+    least = max(setting(change.determinand).tells, 1e-12)
     if mixing.is_found:
-        return abs(change.part("mixing").value) / max(abs(change.change), 1e-12)
-    return abs(change.change) / max(change.before, 1e-12)
+        return abs(change.part("mixing").value) / max(abs(change.change), least)
+    return abs(change.change) / max(change.before, least)
 
 
 def _too_few(station: str, name: str, *, counts: tuple[int, int]) -> InputError:
