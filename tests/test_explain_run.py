@@ -163,6 +163,7 @@ def test_water_from_the_station_above_is_a_part(tmp_path: Path):
         (("--between", "桥", "大桥"), "'桥' is named twice, under one name or two"),
         (("--between", "桥", ","), "no station is named on one side"),
         (("桥", "--between", "桥", "大桥"), "takes no STATION"),
+        (("--between", "桥", "大桥", "--determinand", "EC"), "EC is in uS/cm, of which there is no load"),
     ],
 )
 def test_bad_questions_get_one_message(bridge: Path, words: tuple[str, ...], said: str):
@@ -170,6 +171,16 @@ def test_bad_questions_get_one_message(bridge: Path, words: tuple[str, ...], sai
     assert done.exit_code == 1
     assert said in done.stderr
     assert "; " in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_station_whose_readings_are_all_missing_is_refused(tmp_path: Path):
+    folder = project_with(tmp_path, columns())
+    with (folder / "readings.csv").open("a", encoding="utf-8") as file:
+        file.write("2024-07-01 00:00,空桥,TN,,mg/L\n")
+    done = suyuan("explain", folder, "空桥")
+    assert done.exit_code == 1
+    assert "all its readings are missing" in done.stderr
     assert "Traceback" not in done.output
 
 

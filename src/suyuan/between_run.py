@@ -28,6 +28,9 @@ from suyuan.substances import determinand
 
 Array = NDArray[np.float64]
 
+LOADED = "mg/L"
+"""The unit whose product with discharge is a load in kg/d."""
+
 
 @dataclass(frozen=True)
 class BetweenAsk:
@@ -78,6 +81,9 @@ def balance_folder(folder: Path, ask: BetweenAsk, *, now: datetime, progress: Pr
         if not determinand(name).is_traceable:
             what = f"{name} does not keep its mass in the water and has no load"
             raise InputError("--determinand", what, "ask about nutrients, oxygen demand or salts")
+        if determinand(name).unit != LOADED:
+            what = f"{name} is in {determinand(name).unit}, of which there is no load in kg/d"
+            raise InputError("--determinand", what, f"ask about determinands in {LOADED}")
     given = read_given(folder, now=now)
     sides = _sides(given, ask)
     network, flow = _water(given)
@@ -159,7 +165,9 @@ def _determinands(tables: dict[str, StationTable], asked: Sequence[str]) -> tupl
             raise InputError(
                 f"station {lacking}", f"there is no reading of {name}", "leave it out, or import its readings"
             )
-    found = asked or sorted(name for name in shared if determinand(name).is_traceable and name != "EC")
+    found = asked or sorted(
+        name for name in shared if determinand(name).is_traceable and determinand(name).unit == LOADED
+    )
     if not found:
         what = "the stations share no determinand that keeps its mass"
         raise InputError("--between", what, "import readings of the same determinands on both sides")

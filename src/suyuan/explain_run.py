@@ -134,6 +134,9 @@ def _periods(
 ) -> Periods:
     """Return the periods; where nothing lies before the one asked about it is held against itself."""
     zone = given.zone
+    if not len(table):
+        what = "all its readings are missing or flagged as missing"
+        raise InputError(f"station {table.station}", what, "name another station, or import its readings")
     last, first = table.time[-1], table.time[0]
     until = ask.until or str(local(np.array([last]), zone)[0])
     since = ask.since or str(local(np.array([last - DEFAULT + np.timedelta64(1, "s")]), zone)[0])
