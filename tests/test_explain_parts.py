@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from itertools import permutations
 
 import numpy as np
@@ -16,7 +17,7 @@ from suyuan.explain import Periods, explain, shapley
 from suyuan.explain.parts import CODES, Releases
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
-from suyuan.report.explain import mixing_words
+from suyuan.report.explain import explain_headline, mixing_words
 
 FINITE = st.floats(-100.0, 100.0)
 ROWS = 180  # thirty days
@@ -170,6 +171,19 @@ def test_a_suspicion_counts_as_much_as_it_is_probable():
     assert change.part("release").value == pytest.approx(0.25, abs=1e-9)
     assert change.part("release").low == 0.0
     assert change.part("release").high == pytest.approx(1.0)
+
+
+def test_a_faint_suspicion_is_not_named_beside_the_sure_one_in_the_sentence():
+    added = np.stack([np.zeros(ROWS), np.where(np.arange(ROWS) >= 120, 0.8, 0.0)])
+    released = Releases(("O1", "O8"), added, np.array([0.05, 0.95]), np.zeros(2))
+    rng = np.random.default_rng(3)
+    found = told({"NH3-N": 0.5 + rng.normal(0.0, 0.01, ROWS) + added[1]}, releases={"NH3-N": released})
+    assert found.leading.releases == ("O8", "O1")
+    certain = Releases(("O1", "O8"), added, np.array([0.05, 1.0]), np.zeros(2))
+    found = told({"NH3-N": 0.5 + rng.normal(0.0, 0.01, ROWS) + added[1]}, releases={"NH3-N": certain})
+    sentence = explain_headline(found, "S", zone=UTC).en
+    assert "O8 (100%)" in sentence
+    assert "O1" not in sentence
 
 
 def test_what_flagged_readings_do_to_the_mean_is_the_analysers():

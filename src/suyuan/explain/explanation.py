@@ -85,6 +85,7 @@ class Instead:
 class Change:
     """The change of one determinand: its means and readings on both sides, the parts in the order of CODES, what would have been.
 
+    `releases` are the traced outfalls, the most probable first, with their `probabilities`.
     `time`, `value`, `expected`, `is_good`, `is_after` and `is_before` (reading,) are the readings that taught the response.
     """
 
@@ -103,6 +104,7 @@ class Change:
     is_good: Mask
     is_after: Mask
     is_before: Mask
+    probabilities: tuple[float, ...] = ()
 
     @property
     def change(self) -> float:
@@ -259,11 +261,20 @@ def _change(
         flagged=int((flagged & (before | after)).sum()),
         parts=tuple(_part(done, k, note=notes.get(code, Note(""))) for k, code in enumerate(CODES)),
         instead=_instead(done, laid, sides=sides),
-        releases=() if released is None else released.names,
+        releases=tuple(name for name, _ in _suspected(released)),
+        probabilities=tuple(probability for _, probability in _suspected(released)),
         upstream=above.station if above is not None and "upstream" in laid.present else "",
         time=table.time[rows], value=value[rows], expected=done.expected,
         is_good=~flagged[rows], is_after=after[rows], is_before=before[rows],
     )  # fmt: skip
+
+
+def _suspected(released: Releases | None) -> list[tuple[str, float]]:
+    """Return the traced outfalls with their probabilities, the most probable first."""
+    if released is None:
+        return []
+    pairs = zip(released.names, map(float, released.probability), strict=True)
+    return sorted(pairs, key=lambda pair: -pair[1])
 
 
 def _absent(laid: Laid, *, released: Releases | None, is_mostly: bool, flagged: int) -> Mapping[str, Note]:

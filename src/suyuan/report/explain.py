@@ -53,6 +53,9 @@ INSTEAD = {
 LINKED = 0.01
 """Probability by chance below which the mixture is said to go with the flow."""
 
+LIKELY = 0.5
+"""Probability from which a traced outfall is named in the sentence; all are named in the table."""
+
 WORTH = 0.15
 """Share of all parts from which one is named in the sentence."""
 
@@ -148,13 +151,19 @@ def _cause(change: Change, code: str, *, mixing: Mixing) -> Words:
         two = two_waters(mixing, first=change.determinand)
         more = Words(f"，{two.zh}", f", {two.en}")
     elif code == "release":
-        names = ", ".join(change.releases)
+        names = _suspects(change, least=LIKELY) or _suspects(change)
         more = Words(f"，{names}", f", {names}")
     elif code == "upstream":
         more = Words(f"，{change.upstream}", f", {change.upstream}")
     return Words(
         f"{number}（90 %：{band}）是{name.zh}{more.zh}", f"{number} (90 %: {band}) by {name.en}{more.en}"
     )
+
+
+def _suspects(change: Change, *, least: float = 0.0) -> str:
+    """Return the traced outfalls with their probabilities, the most probable first, from `least` on."""
+    pairs = zip(change.releases, change.probabilities, strict=True)
+    return ", ".join(f"{name} ({probability:.0%})" for name, probability in pairs if probability >= least)
 
 
 def two_waters(mixing: Mixing, *, first: str = "") -> Words:
@@ -245,7 +254,7 @@ def part_rows(change: Change, *, with_impossible: bool = True) -> list[tuple[Wor
 
 
 def _remark(change: Change, code: str) -> Words:
-    names = {"release": ", ".join(change.releases), "upstream": change.upstream}.get(code, "")
+    names = {"release": _suspects(change), "upstream": change.upstream}.get(code, "")
     return Words(names, names)
 
 
