@@ -323,6 +323,18 @@ def test_a_trace_of_another_time_is_not_blamed(traced: Path):
     assert part["why_not"]["code"] == "trace_elsewhere"
 
 
+def test_one_reading_above_is_no_inflow(traced: Path, tmp_path: Path):
+    import shutil
+
+    folder = tmp_path / "one"
+    shutil.copytree(traced, folder)
+    with (folder / "readings.csv").open("a", encoding="utf-8") as file:
+        file.write("2024-08-05 00:00,up,NH3-N,0.5,mg/L\n")
+    done = suyuan("explain", folder, "down", "--since", "2024-08-05", "--until", "2024-08-06", "--json")
+    part = next(one for one in json.loads(done.stdout)["changes"][0]["parts"] if one["part"] == "upstream")
+    assert part["why_not"]["code"] == "no_upstream"
+
+
 def test_a_broken_trace_is_refused(traced: Path, tmp_path: Path):
     import shutil
 

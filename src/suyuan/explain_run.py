@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from suyuan.clock import clocked, local
 from suyuan.errors import InputError
-from suyuan.explain.drivers import EVIDENCE, Drivers, Upstream
+from suyuan.explain.drivers import EVIDENCE, MOST_GAPS, Drivers, Upstream
 from suyuan.explain.explanation import FEWEST, Explanation, Periods, explain, readings_of
 from suyuan.explain.notes import Note
 from suyuan.explain.parts import Releases
@@ -232,12 +232,18 @@ def _upstream(
     for above in sorted(hours, key=lambda name: -hours[name]):  # the nearest comes last and stays
         if above not in read:
             continue
-        near = station_table(given.observations, (above,))
+        near = station_table(given.screened((above,)), (above,))
         for name in near.determinands:
             value = _arriving(table, near, name=name, lag_h=hours[above])
-            if np.isfinite(value).any():
+            if _covers(value, table, name=name):
                 found[name] = Upstream(above, hours[above], value)
     return found
+
+
+def _covers(value: Array, table: StationTable, *, name: str) -> bool:
+    """Return whether readings from above (time,) are there at nearly all readings of a determinand."""
+    own = np.isfinite(table.column(name))
+    return bool(own.any()) and float(np.isfinite(value[own]).mean()) >= 1.0 - MOST_GAPS
 
 
 def _arriving(table: StationTable, above: StationTable, *, name: str, lag_h: float) -> Array:
