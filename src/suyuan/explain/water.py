@@ -117,8 +117,8 @@ def added_by(
 ) -> dict[str, Array]:
     """Return what releases of outfalls add at a station at `time` (time,) [unit of the determinand].
 
-    `releases` gives of each outfall the starts of hours, whatever the bins of the flow, and the release [g/s] in them. Nothing decays on the way. Times
-    outside of the flow get 0.
+    `releases` gives of each outfall the starts of hours, whatever the bins of the flow, and the release [g/s] in them.
+    Nothing decays on the way. Times outside of the flow get 0.
     """
     outfalls = {o.id: o for o in network.outfalls}
     names = [name for name in releases if name in outfalls]

@@ -98,9 +98,9 @@ NOTES = {
     "accuses_nobody": Words(
         "两种水是两股来水（支流、潮、泵、闸、上下游来回，也可能是排口），这里分不清是哪一种，不说明谁排放了什么，也不排除有人排放；"
         "第二种水的氨氮或总磷是第一种的数倍，或混合呈短促脉冲时，请用 suyuan trace。",
-        "Two waters are two inflows (a branch, a tide, a pump, a gate, water that comes and goes, or an outfall). This cannot tell "
-        "which: it says of nobody that they released anything, and acquits nobody. Where the second water holds several times "
-        "the NH3-N or TP of the first, or comes in short pulses, use suyuan trace.",
+        "Two waters are two inflows (a branch, a tide, a pump, a gate, water that comes and goes, or an outfall). This cannot "
+        "tell which: it says of nobody that they released anything, and acquits nobody. Where the second water holds several "
+        "times the NH3-N or TP of the first, or comes in short pulses, use suyuan trace.",
     ),
 }
 
