@@ -260,7 +260,8 @@ def _lagged(table: StationTable, above: StationTable, *, name: str) -> Upstream:
         both = np.isfinite(own) & np.isfinite(value)
         if both.sum() >= FEWEST and np.ptp(own[both]) > 0.0 and np.ptp(value[both]) > 0.0:
             best = max(best, (float(np.corrcoef(own[both], value[both])[0, 1]), float(lag)))
-    return Upstream(above.station, best[1], _arriving(table, above, name=name, lag_h=best[1]))
+    value = _arriving(table, above, name=name, lag_h=best[1])
+    return Upstream(above.station, best[1], value, tried=len(LAGS_H))
 
 
 def _releases(

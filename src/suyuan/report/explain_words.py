@@ -54,6 +54,10 @@ NOTES = {
         "读数太少，分不清{0}和偶然：{2} 天 {1} 个，需要 {4} 天 {3} 个。",
         "Too few readings to tell {0} from chance: {1} on {2} days, where {3} on {4} days are needed.",
     ),
+    "not_linked": Words(
+        "{0}和读数及其变化的联系不超出偶然（1 %）。",
+        "Not linked: {0} does not go with the readings and their changes beyond chance (1 %).",
+    ),
     "no_flow_no_rain": Words(
         "项目没有流量，也没有雨量表（--rain）。",
         "The project has no flow, and no table of rain was given (--rain).",
