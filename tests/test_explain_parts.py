@@ -17,7 +17,7 @@ from suyuan.explain import Periods, explain, shapley
 from suyuan.explain.parts import CODES, Releases
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
-from suyuan.report.explain import explain_headline, mixing_words
+from suyuan.report.explain import explain_headline, instead_words, mixing_words
 
 FINITE = st.floats(-100.0, 100.0)
 ROWS = 180  # thirty days
@@ -148,6 +148,27 @@ def test_had_it_not_rained_the_mean_would_be_that_of_dry_days():
     dry = next(one for one in change.instead if one.code == "rain")
     assert change.part("flow").value == pytest.approx(change.change, rel=0.01)
     assert dry.value == pytest.approx(2.0, rel=0.02)
+
+
+def test_flagged_peaks_are_not_in_what_dry_weather_would_have_given():
+    rain = np.where((np.arange(ROWS) // 6) % 2 == 0, 20.0, 0.0)
+    value = 2.0 * np.exp(0.3 * np.log1p(rain))
+    value[170:172] = 60.0
+    found = told({"NH3-N": value}, doubtful={"NH3-N": value == 60.0}, rain=rain)
+    dry = next(one for one in found.leading.instead if one.code == "rain")
+    assert dry.value == pytest.approx(2.0, rel=0.05)
+    assert dry.high < 2.2
+
+
+def test_nothing_below_zero_is_foretold_where_a_trace_names_more_than_was_there():
+    """0.5 mg/L stood at the station, the trace says that 0.8 came."""
+    late = np.arange(ROWS) >= 120
+    released = Releases(("O8",), 0.8 * late[None, :], np.array([1.0]), np.array([0.3]))
+    value = 0.5 + np.random.default_rng(3).normal(0.0, 0.01, ROWS)
+    found = told({"NH3-N": value}, releases={"NH3-N": released})
+    without = next(one for one in found.leading.instead if one.code == "release")
+    assert (without.value, without.low) == (0.0, 0.0)
+    assert "below zero and cut there" in instead_words(found.leading)[0].en
 
 
 def test_what_a_traced_outfall_adds_is_its_part():

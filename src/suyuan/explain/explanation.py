@@ -308,18 +308,20 @@ def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
 
 
 def _dry(done: Parted, laid: Laid, *, sides: Sides) -> Instead:
-    """Return the mean of the period had it not rained: what the driver rain makes is taken away, all else stays."""
-    wet = laid.design.where(sides.after)
-    column, value = wet.modifiers[:, laid.rain_column], sides.value[sides.after]
+    """Return the mean of the period's good readings had it not rained, not below 0: what the driver rain makes is taken away,
+    all else stays."""
+    rows = sides.after & sides.is_good
+    wet = laid.design.where(rows)
+    column, value = wet.modifiers[:, laid.rain_column], sides.value[rows]
 
-    def mean(response: Response) -> float:
+    def mean(response: Response, weights: Array) -> float:
         acted = response.expected(wet) - wet.release
-        return float(
-            np.mean(value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column)))
-        )
+        dry = value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column))
+        return max(float(np.average(dry, weights=weights[rows])), 0.0)
 
-    low, high = np.quantile([mean(response) for response in done.responses], (0.05, 0.95))
-    return Instead("rain", mean(done.response), float(low), float(high))
+    pairs = zip(done.responses, done.weights, strict=True)
+    low, high = np.quantile([mean(response, weights) for response, weights in pairs], (0.05, 0.95))
+    return Instead("rain", mean(done.response, np.ones(len(rows))), float(low), float(high))
 
 
 def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:

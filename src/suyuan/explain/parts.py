@@ -67,9 +67,9 @@ class Releases:
 class Parted:
     """A change and its parts in the order of CODES, with draws (draw, part) around them.
 
-    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN
-    for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,)
-    what the response makes.
+    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, not
+    below 0, NaN for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws and
+    `weights` (draw, time) how often each reading counts in them, `expected` (time,) what the response makes.
     """
 
     before: float
@@ -80,6 +80,7 @@ class Parted:
     without_draws: Array
     response: Response
     responses: tuple[Response, ...]
+    weights: Array
     expected: Array
 
 
@@ -103,9 +104,9 @@ def parted(
     response = fitted(sides.value, design, weights=learn)
     parts, without = _parts(sides, design, response=response, present=present, weights=ones)
     draws, undone = np.empty((DRAWS, len(CODES))), np.empty((DRAWS, len(CODES)))
-    responses = []
+    responses, counted = [], np.empty((DRAWS, len(ones)))
     for k in range(DRAWS):
-        weights = _resampled(sides, rng)
+        weights = counted[k] = _resampled(sides, rng)
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
         draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
@@ -120,6 +121,7 @@ def parted(
         without_draws=undone,
         response=response,
         responses=tuple(responses),
+        weights=counted,
         expected=response.expected(design),
     )
 
@@ -144,7 +146,7 @@ def _factors(design: Design, response: Response, *, present: Sequence[str]) -> A
 def _parts(
     sides: Sides, design: Design, *, response: Response, present: Sequence[str], weights: Array
 ) -> tuple[Array, Array]:
-    """Return the parts in the order of CODES, and the later mean without each."""
+    """Return the parts in the order of CODES, and the later mean without each, not below 0."""
     after, before = sides.after & sides.is_good, sides.before & sides.is_good
     factors = _factors(design, response, present=present)
     ours, theirs = (products(factors[:, rows], weights[rows]) for rows in (after, before))
@@ -154,10 +156,10 @@ def _parts(
     good = _mean(sides.value, after, weights=weights)
     for k, code in enumerate(present):
         found[CODES.index(code)] = shares[k]
-        without[CODES.index(code)] = good + values[(len(values) - 1) ^ (1 << k)] - values[-1]
+        without[CODES.index(code)] = max(good + values[(len(values) - 1) ^ (1 << k)] - values[-1], 0.0)
     added = [_mean(design.release, rows, weights=weights) for rows in (after, before)]
     found[CODES.index("release")] = added[0] - added[1]
-    without[CODES.index("release")] = good - added[0]
+    without[CODES.index("release")] = max(good - added[0], 0.0)
     change = good - _mean(sides.value, before, weights=weights)
     whole = _mean(sides.value, sides.after, weights=weights) - _mean(
         sides.value, sides.before, weights=weights

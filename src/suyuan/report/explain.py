@@ -316,9 +316,11 @@ def _instead_sentence(change: Change, one: Instead) -> Words:
     numbers = f"{shown(one.value, level)}{unit}"
     band = f"{shown(one.low, level)}–{shown(one.high, level)}"
     condition, was = INSTEAD[one.code], shown(change.after, level)
+    cut = Words("算得为负，取零。", " What was found is below zero and cut there.")
+    cut = cut if one.value == 0.0 else Words("", "")
     return Words(
-        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {was}。",
-        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {was}.",
+        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {was}。{cut.zh}",
+        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {was}.{cut.en}",
     )
 
 
