@@ -17,6 +17,7 @@ from suyuan.explain import Periods, explain, shapley
 from suyuan.explain.parts import CODES, Releases
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
+from suyuan.plot.waterfall import waterfall
 from suyuan.report.explain import explain_headline, instead_words, mixing_words
 
 FINITE = st.floats(-100.0, 100.0)
@@ -285,6 +286,26 @@ def test_a_rise_of_one_last_digit_near_detection_does_not_lead():
         {"TP": np.where(late, 0.006, 0.005), "NH3-N": np.where(late, 1.0, 0.5) + rng.normal(0.0, 0.05, ROWS)}
     )
     assert found.leading.determinand == "NH3-N"
+
+
+@pytest.mark.parametrize(("days", "is_sure"), [(2, False), (3, True)])
+def test_two_days_on_a_side_have_no_bands_and_confirm_no_cause(days: int, is_sure: bool):
+    """More of the second water, without noise; but what two days have in common may be anything."""
+    share = np.where(np.arange(ROWS) >= 180 - 6 * days, 0.8, 0.2)
+    share = share + np.random.default_rng(1).uniform(-0.2, 0.2, ROWS)
+    columns = {"EC": 500.0 + 400.0 * share, "TN": 2.0 + 3.0 * share, "TP": 0.1 + 0.2 * share}
+    end, second = table_of(columns).time[-1], np.timedelta64(1, "s")
+    middle = end - np.timedelta64(24 * days, "h")
+    against = (middle - np.timedelta64(24 * days, "h") + second, middle)
+    found = told(columns, periods=Periods(middle + second, end, against), names=("TN",))
+    part = found.leading.part("mixing")
+    assert part.value == pytest.approx(found.leading.change, abs=1e-9)
+    assert np.isfinite([part.low, part.high, found.leading.instead[0].low]).tolist() == [is_sure] * 3
+    sentence = explain_headline(found, "S", zone=UTC).en
+    assert ("no cause can be confirmed" in sentence) is not is_sure
+    assert "nan" not in sentence
+    assert ("few_days" in {note.code for note in found.notes}) is not is_sure
+    assert waterfall(found.leading).axes
 
 
 def test_too_few_readings_are_counted():

@@ -12,7 +12,7 @@ from suyuan.errors import InputError
 from suyuan.explain.drivers import EVIDENCE, Drivers, Laid, laid_out
 from suyuan.explain.mixing import Mixing, linked, mixing_of
 from suyuan.explain.notes import Note
-from suyuan.explain.parts import ACTING, CODES, Parted, Releases, Sides, parted
+from suyuan.explain.parts import ACTING, CODES, FEWEST_BLOCKS, Parted, Releases, Sides, parted
 from suyuan.explain.response import Response
 from suyuan.explain.table import StationTable
 from suyuan.qc.settings import setting
@@ -55,6 +55,7 @@ class Periods:
 class Part:
     """One part of a change with its 90 % band, in the unit of the determinand; NaN where `note` says why it is not possible.
 
+    The band alone is NaN where there are too few days for one.
     `without` is the mean of the period had this part stayed as before.
     """
 
@@ -110,6 +111,11 @@ class Change:
     def change(self) -> float:
         """What the parts add up to."""
         return self.after - self.before
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether there are days enough on both sides to tell how firm the parts are."""
+        return bool(np.isfinite(self.part("unexplained").low))
 
     @property
     def is_mostly_flagged(self) -> bool:
@@ -180,7 +186,7 @@ def explain(
         raise _too_few(table.station, "", counts=(0, 0))
     if not determinands:
         found.sort(key=lambda one: -_worth_telling(one, mixing, periods=periods))
-    notes = _notes(table, mixing, periods=periods, few=few)
+    notes = _notes(table, mixing, periods=periods, few=few, found=found)
     return Explanation(
         table.station, periods, table, mixing, tuple(found), notes, *_reversal(mixing, drivers)
     )
@@ -290,8 +296,15 @@ def _absent(laid: Laid, *, released: Releases | None, is_mostly: bool, flagged: 
 def _part(done: Parted, k: int, *, note: Note) -> Part:
     if note.code:
         return Part(CODES[k], 0.0, float("nan"), float("nan"), note=note)
-    low, high = np.quantile(done.draws[:, k], (0.05, 0.95))
-    return Part(CODES[k], float(done.parts[k]), float(low), float(high), float(done.without[k]))
+    return Part(CODES[k], float(done.parts[k]), *_band(done.draws[:, k]), float(done.without[k]))
+
+
+def _band(draws: Array) -> tuple[float, float]:
+    """Return the 90 % band of draws (draw,), NaN without any."""
+    if not len(draws):
+        return float("nan"), float("nan")
+    low, high = np.quantile(draws, (0.05, 0.95))
+    return float(low), float(high)
 
 
 def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
@@ -300,8 +313,7 @@ def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
     removable = (*laid.present, *(["release"] if laid.design.release.any() else []))
     for k, code in enumerate(CODES):
         if code in removable:
-            low, high = np.quantile(done.without_draws[:, k], (0.05, 0.95))
-            found.append(Instead(code, float(done.without[k]), float(low), float(high)))
+            found.append(Instead(code, float(done.without[k]), *_band(done.without_draws[:, k])))
     if laid.rain_column >= 0:
         found.append(_dry(done, laid, sides=sides))
     return tuple(found)
@@ -320,8 +332,8 @@ def _dry(done: Parted, laid: Laid, *, sides: Sides) -> Instead:
         return max(float(np.average(dry, weights=weights[rows])), 0.0)
 
     pairs = zip(done.responses, done.weights, strict=True)
-    low, high = np.quantile([mean(response, weights) for response, weights in pairs], (0.05, 0.95))
-    return Instead("rain", mean(done.response, np.ones(len(rows))), float(low), float(high))
+    draws = np.array([mean(response, weights) for response, weights in pairs])
+    return Instead("rain", mean(done.response, np.ones(len(rows))), *_band(draws))
 
 
 def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:
@@ -338,12 +350,17 @@ def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:
     return back, linked(drivers.flow[both], mixing.fraction[both])[1]
 
 
-def _notes(table: StationTable, mixing: Mixing, *, periods: Periods, few: Sequence[str]) -> tuple[Note, ...]:
+def _notes(
+    table: StationTable, mixing: Mixing, *, periods: Periods, few: Sequence[str], found: Sequence[Change]
+) -> tuple[Note, ...]:
     notes = []
     if periods.against is None:
         notes.append(Note("within"))
     if few:
         notes.append(Note("few_readings", (", ".join(few), str(FEWEST))))
+    short = ", ".join(change.determinand for change in found if not change.has_bands)
+    if short:
+        notes.append(Note("few_days", (short, str(FEWEST_BLOCKS))))
     repeats = int(table.is_repeat.sum())
     if repeats:
         notes.append(Note("repeats", (str(repeats),)))

@@ -23,6 +23,9 @@ CODES = (
 ACTING = CODES[:6]
 """Parts that act on each other and are averaged over the order of their removal; the others are plain sums."""
 
+FEWEST_BLOCKS = 3
+"""Days with good readings on each side below which there are no bands: what one day or two have in common cannot be told."""
+
 DRAWS = 200
 REFITS = 4
 
@@ -65,7 +68,7 @@ class Releases:
 
 @dataclass(frozen=True)
 class Parted:
-    """A change and its parts in the order of CODES, with draws (draw, part) around them.
+    """A change and its parts in the order of CODES, with draws (draw, part) around them; no draw where days are too few.
 
     `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, not
     below 0, NaN for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws and
@@ -97,15 +100,16 @@ def parted(
     `present` are the codes of ACTING for which there are data. The response is learnt from the good readings of all rows.
     Its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`). What
     flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
-    rounding. Draws resample days on each side and refit.
+    rounding. Draws resample days on each side and refit; there are none with fewer than FEWEST_BLOCKS days on a side.
     """
     ones = np.ones(len(sides.value))
     learn = sides.is_good.astype(float)
     response = fitted(sides.value, design, weights=learn)
     parts, without = _parts(sides, design, response=response, present=present, weights=ones)
-    draws, undone = np.empty((DRAWS, len(CODES))), np.empty((DRAWS, len(CODES)))
-    responses, counted = [], np.empty((DRAWS, len(ones)))
-    for k in range(DRAWS):
+    count = DRAWS if _has_days(sides) else 0
+    draws, undone = np.empty((count, len(CODES))), np.empty((count, len(CODES)))
+    responses, counted = [], np.empty((count, len(ones)))
+    for k in range(count):
         weights = counted[k] = _resampled(sides, rng)
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
@@ -124,6 +128,12 @@ def parted(
         weights=counted,
         expected=response.expected(design),
     )
+
+
+def _has_days(sides: Sides) -> bool:
+    """Return whether both sides have good readings on so many days that drawing them tells how firm the parts are."""
+    days = [np.unique(sides.block[side & sides.is_good]) for side in (sides.after, sides.before)]
+    return min(map(len, days)) >= FEWEST_BLOCKS
 
 
 def _with_release(design: Design, added: Array) -> Design:

@@ -95,6 +95,10 @@ NOTES = {
         "读数太少、未作解释的指标：{0}（每个时段至少 {1} 个）。",
         "Not explained for too few readings: {0} (at least {1} in each period).",
     ),
+    "few_days": Words(
+        "{0}：至少一侧有可靠读数的日子不到 {1} 天，没有 90 % 区间，不能确认任何原因。",
+        "{0}: fewer than {1} days with good readings on a side; there are no 90 % bands and no cause is confirmed.",
+    ),
     "repeats": Words(
         "{0} 个时次的营养盐是上一样品的重复值，只算一次。",
         "At {0} times the analysers show their last sample again; it counts once.",
