@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from suyuan.errors import InputError
 from suyuan.explain import Periods, explain, shapley
-from suyuan.explain.parts import CODES, Releases
+from suyuan.explain.parts import CODES, Releases, Sides, parted
+from suyuan.explain.response import Design
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
 from suyuan.plot.waterfall import waterfall
@@ -72,12 +73,30 @@ def test_values_that_are_not_of_all_sets_are_refused():
         shapley(np.ones(3))
 
 
-@given(arrays(float, (3, 4), elements=st.floats(0.1, 3.0)))
+@given(arrays(float, 3, elements=st.floats(0.1, 3.0)))
 def test_products_of_sets_are_those_of_their_factors(factors):
-    found = products(factors, np.ones(4))
+    found = products(factors)
     for chosen in range(8):
-        rows = [k for k in range(3) if chosen >> k & 1]
-        assert found[chosen] == pytest.approx(factors[rows].prod(axis=0).mean())
+        assert found[chosen] == pytest.approx(factors[[k for k in range(3) if chosen >> k & 1]].prod())
+
+
+def test_a_driver_whose_mean_stays_gets_nothing_though_it_now_goes_with_another():
+    """Flow is high at every other reading throughout; the season's warm readings fall on low flow before, on high flow after."""
+    rows, late = np.arange(96), np.arange(96) >= 48
+    flow = np.where(rows % 2 == 0, 1.0, -1.0)
+    warm = np.where(late, np.where(rows % 4 == 1, -1.0, 1.0), np.where(rows % 4 == 1, 1.0, -1.0))
+    design = Design(
+        np.ones(96), np.zeros(96), np.stack([flow, warm], axis=1), ("flow", "season"), np.zeros(96), False
+    )
+    value = 2.0 * np.exp(0.5 * flow + 0.5 * warm)
+    sides = Sides(value, late, ~late, np.ones(96, bool), rows // 6)
+    rng = np.random.default_rng(1)
+    found = parted(sides, design, present=("flow", "season"), releases=None, rng=rng)
+    part = dict(zip(CODES, found.parts, strict=True))
+    assert part["flow"] == pytest.approx(0.0, abs=1e-9)
+    assert found.without[CODES.index("flow")] == pytest.approx(found.after, abs=1e-9)
+    assert part["season"] > 0.5
+    assert sum(found.parts) == pytest.approx(found.after - found.before, abs=1e-9)
 
 
 def halves(table) -> Periods:

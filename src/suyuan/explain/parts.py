@@ -98,7 +98,8 @@ def parted(
     """Return the parts of the change of the mean from one side to the other.
 
     `present` are the codes of ACTING for which there are data. The response is learnt from the good readings of all rows.
-    Its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`). What
+    The means of its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`), so
+    that a factor whose mean stays gets nothing. What the factors' going together changes is left to the unexplained. What
     flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
     rounding. Draws resample days on each side and refit; there are none with fewer than FEWEST_BLOCKS days on a side.
     """
@@ -159,7 +160,8 @@ def _parts(
     """Return the parts in the order of CODES, and the later mean without each, not below 0."""
     after, before = sides.after & sides.is_good, sides.before & sides.is_good
     factors = _factors(design, response, present=present)
-    ours, theirs = (products(factors[:, rows], weights[rows]) for rows in (after, before))
+    means = [np.average(factors[:, rows], axis=1, weights=weights[rows]) for rows in (after, before)]
+    ours, theirs = (products(mean) for mean in means)  # of means: how factors go together is nobody's alone
     values = ours * theirs[::-1]  # a set on the later side, all others on the earlier
     shares = shapley(values)
     found, without = np.zeros(len(CODES)), np.full(len(CODES), np.nan)
