@@ -165,6 +165,17 @@ def test_a_sample_shown_again_counts_once():
     assert np.isfinite(table.column("EC")).all()
 
 
+@pytest.mark.parametrize(("value", "qualifier"), [(0.005, ""), (5.0, "<")])
+def test_clean_water_below_detection_is_a_new_sample_every_time(value: float, qualifier: str):
+    time = np.tile(np.datetime64("2024-07-01T00") + np.arange(4) * np.timedelta64(14400, "s"), 2)
+    text = np.full(8, "")
+    readings = Observations(
+        time, np.full(8, "S"), np.repeat(["NH3-N", "TP"], 4), np.full(8, value), np.full(8, qualifier),
+        np.ones(8, np.int8), np.zeros(8), text,
+    )  # fmt: skip
+    assert not station_table(readings, ("S",)).is_repeat.any()
+
+
 def test_values_are_not_carried_over_long_gaps():
     time = np.array(["2024-07-01T00", "2024-07-03T00"], "datetime64[s]")
     asked = np.array(["2024-07-02T00", "2024-07-01T03"], "datetime64[s]")

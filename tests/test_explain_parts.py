@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from itertools import permutations
 
 import numpy as np
@@ -13,10 +14,12 @@ from hypothesis.extra.numpy import arrays
 
 from suyuan.errors import InputError
 from suyuan.explain import Periods, explain, shapley
-from suyuan.explain.parts import CODES, Releases
+from suyuan.explain.parts import CODES, Releases, Sides, parted
+from suyuan.explain.response import Design
 from suyuan.explain.shapley import products
 from suyuan.oxygen import saturation
-from suyuan.report.explain import mixing_words
+from suyuan.plot.waterfall import waterfall
+from suyuan.report.explain import explain_headline, instead_words, mixing_words
 
 FINITE = st.floats(-100.0, 100.0)
 ROWS = 180  # thirty days
@@ -70,12 +73,30 @@ def test_values_that_are_not_of_all_sets_are_refused():
         shapley(np.ones(3))
 
 
-@given(arrays(float, (3, 4), elements=st.floats(0.1, 3.0)))
+@given(arrays(float, 3, elements=st.floats(0.1, 3.0)))
 def test_products_of_sets_are_those_of_their_factors(factors):
-    found = products(factors, np.ones(4))
+    found = products(factors)
     for chosen in range(8):
-        rows = [k for k in range(3) if chosen >> k & 1]
-        assert found[chosen] == pytest.approx(factors[rows].prod(axis=0).mean())
+        assert found[chosen] == pytest.approx(factors[[k for k in range(3) if chosen >> k & 1]].prod())
+
+
+def test_a_driver_whose_mean_stays_gets_nothing_though_it_now_goes_with_another():
+    """Flow is high at every other reading throughout; the season's warm readings fall on low flow before, on high flow after."""
+    rows, late = np.arange(96), np.arange(96) >= 48
+    flow = np.where(rows % 2 == 0, 1.0, -1.0)
+    warm = np.where(late, np.where(rows % 4 == 1, -1.0, 1.0), np.where(rows % 4 == 1, 1.0, -1.0))
+    design = Design(
+        np.ones(96), np.zeros(96), np.stack([flow, warm], axis=1), ("flow", "season"), np.zeros(96), False
+    )
+    value = 2.0 * np.exp(0.5 * flow + 0.5 * warm)
+    sides = Sides(value, late, ~late, np.ones(96, bool), rows // 6)
+    rng = np.random.default_rng(1)
+    found = parted(sides, design, present=("flow", "season"), releases=None, rng=rng)
+    part = dict(zip(CODES, found.parts, strict=True))
+    assert part["flow"] == pytest.approx(0.0, abs=1e-9)
+    assert found.without[CODES.index("flow")] == pytest.approx(found.after, abs=1e-9)
+    assert part["season"] > 0.5
+    assert sum(found.parts) == pytest.approx(found.after - found.before, abs=1e-9)
 
 
 def halves(table) -> Periods:
@@ -149,6 +170,27 @@ def test_had_it_not_rained_the_mean_would_be_that_of_dry_days():
     assert dry.value == pytest.approx(2.0, rel=0.02)
 
 
+def test_flagged_peaks_are_not_in_what_dry_weather_would_have_given():
+    rain = np.where((np.arange(ROWS) // 6) % 2 == 0, 20.0, 0.0)
+    value = 2.0 * np.exp(0.3 * np.log1p(rain))
+    value[170:172] = 60.0
+    found = told({"NH3-N": value}, doubtful={"NH3-N": value == 60.0}, rain=rain)
+    dry = next(one for one in found.leading.instead if one.code == "rain")
+    assert dry.value == pytest.approx(2.0, rel=0.05)
+    assert dry.high < 2.2
+
+
+def test_nothing_below_zero_is_foretold_where_a_trace_names_more_than_was_there():
+    """0.5 mg/L stood at the station, the trace says that 0.8 came."""
+    late = np.arange(ROWS) >= 120
+    released = Releases(("O8",), 0.8 * late[None, :], np.array([1.0]), np.array([0.3]))
+    value = 0.5 + np.random.default_rng(3).normal(0.0, 0.01, ROWS)
+    found = told({"NH3-N": value}, releases={"NH3-N": released})
+    without = next(one for one in found.leading.instead if one.code == "release")
+    assert (without.value, without.low) == (0.0, 0.0)
+    assert "below zero and cut there" in instead_words(found.leading)[0].en
+
+
 def test_what_a_traced_outfall_adds_is_its_part():
     added = np.where(np.arange(ROWS) >= 150, 0.8, 0.0)
     rng = np.random.default_rng(3)
@@ -170,6 +212,19 @@ def test_a_suspicion_counts_as_much_as_it_is_probable():
     assert change.part("release").value == pytest.approx(0.25, abs=1e-9)
     assert change.part("release").low == 0.0
     assert change.part("release").high == pytest.approx(1.0)
+
+
+def test_a_faint_suspicion_is_not_named_beside_the_sure_one_in_the_sentence():
+    added = np.stack([np.zeros(ROWS), np.where(np.arange(ROWS) >= 120, 0.8, 0.0)])
+    released = Releases(("O1", "O8"), added, np.array([0.05, 0.95]), np.zeros(2))
+    rng = np.random.default_rng(3)
+    found = told({"NH3-N": 0.5 + rng.normal(0.0, 0.01, ROWS) + added[1]}, releases={"NH3-N": released})
+    assert found.leading.releases == ("O8", "O1")
+    certain = Releases(("O1", "O8"), added, np.array([0.05, 1.0]), np.zeros(2))
+    found = told({"NH3-N": 0.5 + rng.normal(0.0, 0.01, ROWS) + added[1]}, releases={"NH3-N": certain})
+    sentence = explain_headline(found, "S", zone=UTC).en
+    assert "O8 (100%)" in sentence
+    assert "O1" not in sentence
 
 
 def test_what_flagged_readings_do_to_the_mean_is_the_analysers():
@@ -240,6 +295,36 @@ def test_a_mixture_that_goes_with_water_running_back_is_a_reversal():
     apart = told(columns, flow=np.random.default_rng(2).normal(1.0, 2.0, ROWS))
     assert "does not go with the flow" in mixing_words(apart).en
     assert "is not known" in mixing_words(told(columns)).en
+
+
+def test_a_rise_of_one_last_digit_near_detection_does_not_lead():
+    """TP at 0.005 rises to 0.006 without any scatter; ammonia doubles."""
+    rng = np.random.default_rng(2)
+    late = np.arange(ROWS) >= 120
+    found = told(
+        {"TP": np.where(late, 0.006, 0.005), "NH3-N": np.where(late, 1.0, 0.5) + rng.normal(0.0, 0.05, ROWS)}
+    )
+    assert found.leading.determinand == "NH3-N"
+
+
+@pytest.mark.parametrize(("days", "is_sure"), [(2, False), (3, True)])
+def test_two_days_on_a_side_have_no_bands_and_confirm_no_cause(days: int, is_sure: bool):
+    """More of the second water, without noise; but what two days have in common may be anything."""
+    share = np.where(np.arange(ROWS) >= 180 - 6 * days, 0.8, 0.2)
+    share = share + np.random.default_rng(1).uniform(-0.2, 0.2, ROWS)
+    columns = {"EC": 500.0 + 400.0 * share, "TN": 2.0 + 3.0 * share, "TP": 0.1 + 0.2 * share}
+    end, second = table_of(columns).time[-1], np.timedelta64(1, "s")
+    middle = end - np.timedelta64(24 * days, "h")
+    against = (middle - np.timedelta64(24 * days, "h") + second, middle)
+    found = told(columns, periods=Periods(middle + second, end, against), names=("TN",))
+    part = found.leading.part("mixing")
+    assert part.value == pytest.approx(found.leading.change, abs=1e-9)
+    assert np.isfinite([part.low, part.high, found.leading.instead[0].low]).tolist() == [is_sure] * 3
+    sentence = explain_headline(found, "S", zone=UTC).en
+    assert ("no cause can be confirmed" in sentence) is not is_sure
+    assert "nan" not in sentence
+    assert ("few_days" in {note.code for note in found.notes}) is not is_sure
+    assert waterfall(found.leading).axes
 
 
 def test_too_few_readings_are_counted():

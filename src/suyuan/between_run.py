@@ -28,6 +28,9 @@ from suyuan.substances import determinand
 
 Array = NDArray[np.float64]
 
+LOADED = "mg/L"
+"""The unit whose product with discharge is a load in kg/d."""
+
 
 @dataclass(frozen=True)
 class BetweenAsk:
@@ -78,6 +81,9 @@ def balance_folder(folder: Path, ask: BetweenAsk, *, now: datetime, progress: Pr
         if not determinand(name).is_traceable:
             what = f"{name} does not keep its mass in the water and has no load"
             raise InputError("--determinand", what, "ask about nutrients, oxygen demand or salts")
+        if determinand(name).unit != LOADED:
+            what = f"{name} is in {determinand(name).unit}, of which there is no load in kg/d"
+            raise InputError("--determinand", what, f"ask about determinands in {LOADED}")
     given = read_given(folder, now=now)
     sides = _sides(given, ask)
     network, flow = _water(given)
@@ -159,7 +165,9 @@ def _determinands(tables: dict[str, StationTable], asked: Sequence[str]) -> tupl
             raise InputError(
                 f"station {lacking}", f"there is no reading of {name}", "leave it out, or import its readings"
             )
-    found = asked or sorted(name for name in shared if determinand(name).is_traceable and name != "EC")
+    found = asked or sorted(
+        name for name in shared if determinand(name).is_traceable and determinand(name).unit == LOADED
+    )
     if not found:
         what = "the stations share no determinand that keeps its mass"
         raise InputError("--between", what, "import readings of the same determinands on both sides")
@@ -197,7 +205,7 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
     crossings = []
     for k, place in enumerate([*town.places[0], *town.places[1]]):
         table = town.tables[place.id]
-        good = np.isfinite(table.column(name))
+        good = np.isfinite(table.shown(name))
         count = int((good & (table.time >= inside[0]) & (table.time <= inside[1])).sum())
         if count < FEWEST:
             span = f"between {clocked(inside[0], zone)} and {clocked(inside[1], zone)}"
@@ -206,7 +214,7 @@ def _balance(town: _Town, name: str, *, zone: tzinfo, rng: np.random.Generator) 
             raise InputError(f"station {place.id}", what, remedy)
         inward = town.region.inward[k] if k < len(town.places[0]) else -town.region.inward[k]
         discharge = inward * discharge_at(town.network, town.flow, station=place)[1][first:end]
-        crossings.append(Crossing(place.id, discharge, table.time[good], table.column(name)[good]))
+        crossings.append(Crossing(place.id, discharge, table.time[good], table.shown(name)[good]))
     ins = len(town.places[0])
     volume = town.region.volume(town.flow)[first : end + 1]
     found = balance_between(

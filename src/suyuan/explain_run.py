@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from suyuan.clock import clocked, local
 from suyuan.errors import InputError
-from suyuan.explain.drivers import EVIDENCE, Drivers, Upstream
+from suyuan.explain.drivers import EVIDENCE, MOST_GAPS, Drivers, Upstream
 from suyuan.explain.explanation import FEWEST, Explanation, Periods, explain, readings_of
 from suyuan.explain.notes import Note
 from suyuan.explain.parts import Releases
@@ -134,6 +134,9 @@ def _periods(
 ) -> Periods:
     """Return the periods; where nothing lies before the one asked about it is held against itself."""
     zone = given.zone
+    if not len(table):
+        what = "all its readings are missing or flagged as missing"
+        raise InputError(f"station {table.station}", what, "name another station, or import its readings")
     last, first = table.time[-1], table.time[0]
     until = ask.until or str(local(np.array([last]), zone)[0])
     since = ask.since or str(local(np.array([last - DEFAULT + np.timedelta64(1, "s")]), zone)[0])
@@ -229,12 +232,18 @@ def _upstream(
     for above in sorted(hours, key=lambda name: -hours[name]):  # the nearest comes last and stays
         if above not in read:
             continue
-        near = station_table(given.observations, (above,))
+        near = station_table(given.screened((above,)), (above,))
         for name in near.determinands:
             value = _arriving(table, near, name=name, lag_h=hours[above])
-            if np.isfinite(value).any():
+            if _covers(value, table, name=name):
                 found[name] = Upstream(above, hours[above], value)
     return found
+
+
+def _covers(value: Array, table: StationTable, *, name: str) -> bool:
+    """Return whether readings from above (time,) are there at nearly all readings of a determinand."""
+    own = np.isfinite(table.column(name))
+    return bool(own.any()) and float(np.isfinite(value[own]).mean()) >= 1.0 - MOST_GAPS
 
 
 def _arriving(table: StationTable, above: StationTable, *, name: str, lag_h: float) -> Array:
@@ -251,7 +260,8 @@ def _lagged(table: StationTable, above: StationTable, *, name: str) -> Upstream:
         both = np.isfinite(own) & np.isfinite(value)
         if both.sum() >= FEWEST and np.ptp(own[both]) > 0.0 and np.ptp(value[both]) > 0.0:
             best = max(best, (float(np.corrcoef(own[both], value[both])[0, 1]), float(lag)))
-    return Upstream(above.station, best[1], _arriving(table, above, name=name, lag_h=best[1]))
+    value = _arriving(table, above, name=name, lag_h=best[1])
+    return Upstream(above.station, best[1], value, tried=len(LAGS_H))
 
 
 def _releases(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.explain.mixing import CONSERVATIVE, Mixing
+from suyuan.explain.links import Remaining, remaining
+from suyuan.explain.mixing import CONSERVATIVE, LEAST_P, Mixing
 from suyuan.explain.notes import Note
 from suyuan.explain.parts import Releases
 from suyuan.explain.response import Design
@@ -37,11 +38,15 @@ TWO_YEARS_H = 2.0 * 365.0 * 24.0
 
 @dataclass(frozen=True)
 class Upstream:
-    """Readings of a station above, as they come `lag_h` later; `value` (time,) at the times of the table."""
+    """Readings of a station above, as they come `lag_h` later; `value` (time,) at the times of the table.
+
+    `tried` says how many lags were tried to find the best.
+    """
 
     station: str
     lag_h: float
     value: Array
+    tried: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ def laid_out(
     """Return the design for the rows (time,) of a determinand, and for which parts there are data.
 
     Drivers come in the order upstream, temperature, flow, rain, life in the water, time of day, season, as long as
-    READINGS_A_COLUMN readings and DAYS_A_COLUMN days are there for each. Fewer could not tell a driver from chance.
+    READINGS_A_COLUMN readings and DAYS_A_COLUMN days are there for each: fewer could not tell a driver from chance. Each must go
+    with what mixing and saturation leave of the readings, and with their changes, at LEAST_P.
     """
     absent: dict[str, Note] = dict(drivers.lacking)
     fraction = _fraction(mixing, determinand, rows=rows, sides=sides, absent=absent)
@@ -99,24 +105,31 @@ def laid_out(
         absent["saturation"] = Note("no_temperature")
     else:
         absent["saturation"] = absent["respiration"] = Note("not_oxygen")
-    offered = _offered(table, drivers, determinand=determinand, mixing=mixing, temperature=temperature)
-    days = len(np.unique(drivers.block[rows]))
-    columns, groups, names = _chosen(offered, rows, sides=sides, days=days, absent=absent)
-    raw = np.column_stack(columns) if columns else np.empty((len(table), 0))
-    mean, sd = raw[rows].mean(axis=0), raw[rows].std(axis=0)
     released = drivers.releases.get(determinand)
     added = np.zeros(len(table)) if released is None else released.expected
-    mixes = fraction is not None
     share = fraction if fraction is not None else np.zeros(len(table))
-    design = Design(scale, share, (raw - mean) / sd, tuple(groups), added, mixes).where(rows)
+    bare = Design(scale, share, np.empty((len(table), 0)), (), added, fraction is not None)
+    left = remaining(table, determinand, design=bare, rows=rows, tried=_tried(drivers, determinand))
+    offered = _offered(table, drivers, determinand=determinand, mixing=mixing, temperature=temperature)
+    days = len(np.unique(drivers.block[rows]))
+    columns, groups, names = _chosen(offered, rows, sides=sides, days=days, left=left, absent=absent)
+    raw = np.column_stack(columns) if columns else np.empty((len(table), 0))
+    mean, sd = raw[rows].mean(axis=0), raw[rows].std(axis=0)
+    design = replace(bare, modifiers=(raw - mean) / sd, group=tuple(groups)).where(rows)
     present = (
-        *(["mixing"] if mixes else []),
+        *(["mixing"] if bare.mixes else []),
         *dict.fromkeys(groups),
         *(["saturation"] if (scale != 1.0).any() else []),
     )
     where = names.index("rain") if "rain" in names else -1
     dry = float(-mean[where] / sd[where]) if where >= 0 else float("nan")
     return Laid(design, present, {c: n for c, n in absent.items() if c not in present}, where, dry)
+
+
+def _tried(drivers: Drivers, determinand: str) -> dict[str, int]:
+    """Return of a driver in how many ways it was laid against the readings."""
+    above = drivers.upstream.get(determinand)
+    return {} if above is None else {"upstream": above.tried}
 
 
 def _fraction(
@@ -190,9 +203,11 @@ def _chosen(
     *,
     sides: tuple[Mask, Mask],
     days: int,
+    left: Remaining,
     absent: dict[str, Note],
 ) -> tuple[list[Array], list[str], list[str]]:
-    """Return the columns that the readings suffice for, the part and the name of each; notes why others are out."""
+    """Return the columns that the readings suffice for and are linked to, the part and the name of each; notes why others are
+    out."""
     columns: list[Array] = []
     groups: list[str] = []
     names: list[str] = []
@@ -209,6 +224,8 @@ def _chosen(
         elif readings < READINGS_A_COLUMN * needed or days < DAYS_A_COLUMN * needed:
             least = (str(READINGS_A_COLUMN * needed), str(DAYS_A_COLUMN * needed))
             said.setdefault(part, Note("few_for_driver", (name, str(readings), str(days), *least)))
+        elif left.chance(name, [np.where(rows, one, np.nan) for one in group]) >= LEAST_P:
+            said.setdefault(part, Note("not_linked", (name,)))
         else:
             columns += whole
             groups += [part] * len(whole)

@@ -12,9 +12,10 @@ from suyuan.errors import InputError
 from suyuan.explain.drivers import EVIDENCE, Drivers, Laid, laid_out
 from suyuan.explain.mixing import Mixing, linked, mixing_of
 from suyuan.explain.notes import Note
-from suyuan.explain.parts import ACTING, CODES, Parted, Releases, Sides, parted
+from suyuan.explain.parts import ACTING, CODES, FEWEST_BLOCKS, Parted, Releases, Sides, parted
 from suyuan.explain.response import Response
 from suyuan.explain.table import StationTable
+from suyuan.qc.settings import setting
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,6 +55,7 @@ class Periods:
 class Part:
     """One part of a change with its 90 % band, in the unit of the determinand; NaN where `note` says why it is not possible.
 
+    The band alone is NaN where there are too few days for one.
     `without` is the mean of the period had this part stayed as before.
     """
 
@@ -84,6 +86,7 @@ class Instead:
 class Change:
     """The change of one determinand: its means and readings on both sides, the parts in the order of CODES, what would have been.
 
+    `releases` are the traced outfalls, the most probable first, with their `probabilities`.
     `time`, `value`, `expected`, `is_good`, `is_after` and `is_before` (reading,) are the readings that taught the response.
     """
 
@@ -102,11 +105,17 @@ class Change:
     is_good: Mask
     is_after: Mask
     is_before: Mask
+    probabilities: tuple[float, ...] = ()
 
     @property
     def change(self) -> float:
         """What the parts add up to."""
         return self.after - self.before
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether there are days enough on both sides to tell how firm the parts are."""
+        return bool(np.isfinite(self.part("unexplained").low))
 
     @property
     def is_mostly_flagged(self) -> bool:
@@ -119,9 +128,10 @@ class Change:
 
     @property
     def size(self) -> float:
-        """The change in robust standard deviations of the readings."""
+        """The change in robust standard deviations of the readings, at least in changes that the instrument can tell."""
         middle = float(np.median(self.value))
-        return abs(self.change) / max(float(1.4826 * np.median(np.abs(self.value - middle))), 1e-12)
+        least = max(setting(self.determinand).tells, 1e-12)
+        return abs(self.change) / max(float(1.4826 * np.median(np.abs(self.value - middle))), least)
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,7 @@ def explain(
         raise _too_few(table.station, "", counts=(0, 0))
     if not determinands:
         found.sort(key=lambda one: -_worth_telling(one, mixing, periods=periods))
-    notes = _notes(table, mixing, periods=periods, few=few)
+    notes = _notes(table, mixing, periods=periods, few=few, found=found)
     return Explanation(
         table.station, periods, table, mixing, tuple(found), notes, *_reversal(mixing, drivers)
     )
@@ -187,9 +197,10 @@ def _worth_telling(change: Change, mixing: Mixing, *, periods: Periods) -> float
     them mixing tells, or where nothing mixes how much they are of the level."""
     if periods.against is not None:
         return change.size
+    least = max(setting(change.determinand).tells, 1e-12)
     if mixing.is_found:
-        return abs(change.part("mixing").value) / max(abs(change.change), 1e-12)
-    return abs(change.change) / max(change.before, 1e-12)
+        return abs(change.part("mixing").value) / max(abs(change.change), least)
+    return abs(change.change) / max(change.before, least)
 
 
 def _too_few(station: str, name: str, *, counts: tuple[int, int]) -> InputError:
@@ -256,11 +267,20 @@ def _change(
         flagged=int((flagged & (before | after)).sum()),
         parts=tuple(_part(done, k, note=notes.get(code, Note(""))) for k, code in enumerate(CODES)),
         instead=_instead(done, laid, sides=sides),
-        releases=() if released is None else released.names,
+        releases=tuple(name for name, _ in _suspected(released)),
+        probabilities=tuple(probability for _, probability in _suspected(released)),
         upstream=above.station if above is not None and "upstream" in laid.present else "",
         time=table.time[rows], value=value[rows], expected=done.expected,
         is_good=~flagged[rows], is_after=after[rows], is_before=before[rows],
     )  # fmt: skip
+
+
+def _suspected(released: Releases | None) -> list[tuple[str, float]]:
+    """Return the traced outfalls with their probabilities, the most probable first."""
+    if released is None:
+        return []
+    pairs = zip(released.names, map(float, released.probability), strict=True)
+    return sorted(pairs, key=lambda pair: -pair[1])
 
 
 def _absent(laid: Laid, *, released: Releases | None, is_mostly: bool, flagged: int) -> Mapping[str, Note]:
@@ -276,8 +296,15 @@ def _absent(laid: Laid, *, released: Releases | None, is_mostly: bool, flagged: 
 def _part(done: Parted, k: int, *, note: Note) -> Part:
     if note.code:
         return Part(CODES[k], 0.0, float("nan"), float("nan"), note=note)
-    low, high = np.quantile(done.draws[:, k], (0.05, 0.95))
-    return Part(CODES[k], float(done.parts[k]), float(low), float(high), float(done.without[k]))
+    return Part(CODES[k], float(done.parts[k]), *_band(done.draws[:, k]), float(done.without[k]))
+
+
+def _band(draws: Array) -> tuple[float, float]:
+    """Return the 90 % band of draws (draw,), NaN without any."""
+    if not len(draws):
+        return float("nan"), float("nan")
+    low, high = np.quantile(draws, (0.05, 0.95))
+    return float(low), float(high)
 
 
 def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
@@ -286,26 +313,27 @@ def _instead(done: Parted, laid: Laid, *, sides: Sides) -> tuple[Instead, ...]:
     removable = (*laid.present, *(["release"] if laid.design.release.any() else []))
     for k, code in enumerate(CODES):
         if code in removable:
-            low, high = np.quantile(done.without_draws[:, k], (0.05, 0.95))
-            found.append(Instead(code, float(done.without[k]), float(low), float(high)))
+            found.append(Instead(code, float(done.without[k]), *_band(done.without_draws[:, k])))
     if laid.rain_column >= 0:
         found.append(_dry(done, laid, sides=sides))
     return tuple(found)
 
 
 def _dry(done: Parted, laid: Laid, *, sides: Sides) -> Instead:
-    """Return the mean of the period had it not rained: what the driver rain makes is taken away, all else stays."""
-    wet = laid.design.where(sides.after)
-    column, value = wet.modifiers[:, laid.rain_column], sides.value[sides.after]
+    """Return the mean of the period's good readings had it not rained, not below 0: what the driver rain makes is taken away,
+    all else stays."""
+    rows = sides.after & sides.is_good
+    wet = laid.design.where(rows)
+    column, value = wet.modifiers[:, laid.rain_column], sides.value[rows]
 
-    def mean(response: Response) -> float:
+    def mean(response: Response, weights: Array) -> float:
         acted = response.expected(wet) - wet.release
-        return float(
-            np.mean(value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column)))
-        )
+        dry = value + acted * np.expm1(response.effect[laid.rain_column] * (laid.dry - column))
+        return max(float(np.average(dry, weights=weights[rows])), 0.0)
 
-    low, high = np.quantile([mean(response) for response in done.responses], (0.05, 0.95))
-    return Instead("rain", mean(done.response), float(low), float(high))
+    pairs = zip(done.responses, done.weights, strict=True)
+    draws = np.array([mean(response, weights) for response, weights in pairs])
+    return Instead("rain", mean(done.response, np.ones(len(rows))), *_band(draws))
 
 
 def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:
@@ -322,12 +350,17 @@ def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:
     return back, linked(drivers.flow[both], mixing.fraction[both])[1]
 
 
-def _notes(table: StationTable, mixing: Mixing, *, periods: Periods, few: Sequence[str]) -> tuple[Note, ...]:
+def _notes(
+    table: StationTable, mixing: Mixing, *, periods: Periods, few: Sequence[str], found: Sequence[Change]
+) -> tuple[Note, ...]:
     notes = []
     if periods.against is None:
         notes.append(Note("within"))
     if few:
         notes.append(Note("few_readings", (", ".join(few), str(FEWEST))))
+    short = ", ".join(change.determinand for change in found if not change.has_bands)
+    if short:
+        notes.append(Note("few_days", (short, str(FEWEST_BLOCKS))))
     repeats = int(table.is_repeat.sum())
     if repeats:
         notes.append(Note("repeats", (str(repeats),)))

@@ -224,13 +224,13 @@ def _followers(
     found = []
     for name in table.determinands:
         value = table.column(name)
-        kept = rows & np.isfinite(value) & ~_hidden(table, name)
+        kept = rows & np.isfinite(value) & ~hidden(table, name)
         if name not in tracers and kept.sum() >= FEWEST:
             found.append(_follower(name, (position[kept] - start) / width, value=value[kept]))
     return tuple(sorted(found, key=lambda one: -one.share))
 
 
-def _hidden(table: StationTable, name: str) -> NDArray[np.bool_]:
+def hidden(table: StationTable, name: str) -> NDArray[np.bool_]:
     """Return the rows left out of a determinand for being flagged: none where most are, for then the flags say nothing."""
     doubtful = table.doubtful(name)
     there = np.isfinite(table.column(name))

@@ -23,6 +23,9 @@ CODES = (
 ACTING = CODES[:6]
 """Parts that act on each other and are averaged over the order of their removal; the others are plain sums."""
 
+FEWEST_BLOCKS = 3
+"""Days with good readings on each side below which there are no bands: what one day or two have in common cannot be told."""
+
 DRAWS = 200
 REFITS = 4
 
@@ -65,11 +68,11 @@ class Releases:
 
 @dataclass(frozen=True)
 class Parted:
-    """A change and its parts in the order of CODES, with draws (draw, part) around them.
+    """A change and its parts in the order of CODES, with draws (draw, part) around them; no draw where days are too few.
 
-    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, NaN
-    for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws, `expected` (time,)
-    what the response makes.
+    `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, not
+    below 0, NaN for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws and
+    `weights` (draw, time) how often each reading counts in them, `expected` (time,) what the response makes.
     """
 
     before: float
@@ -80,6 +83,7 @@ class Parted:
     without_draws: Array
     response: Response
     responses: tuple[Response, ...]
+    weights: Array
     expected: Array
 
 
@@ -94,18 +98,20 @@ def parted(
     """Return the parts of the change of the mean from one side to the other.
 
     `present` are the codes of ACTING for which there are data. The response is learnt from the good readings of all rows.
-    Its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`). What
+    The means of its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`), so
+    that a factor whose mean stays gets nothing. What the factors' going together changes is left to the unexplained. What
     flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
-    rounding. Draws resample days on each side and refit.
+    rounding. Draws resample days on each side and refit; there are none with fewer than FEWEST_BLOCKS days on a side.
     """
     ones = np.ones(len(sides.value))
     learn = sides.is_good.astype(float)
     response = fitted(sides.value, design, weights=learn)
     parts, without = _parts(sides, design, response=response, present=present, weights=ones)
-    draws, undone = np.empty((DRAWS, len(CODES))), np.empty((DRAWS, len(CODES)))
-    responses = []
-    for k in range(DRAWS):
-        weights = _resampled(sides, rng)
+    count = DRAWS if _has_days(sides) else 0
+    draws, undone = np.empty((count, len(CODES))), np.empty((count, len(CODES)))
+    responses, counted = [], np.empty((count, len(ones)))
+    for k in range(count):
+        weights = counted[k] = _resampled(sides, rng)
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
         draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
@@ -120,8 +126,15 @@ def parted(
         without_draws=undone,
         response=response,
         responses=tuple(responses),
+        weights=counted,
         expected=response.expected(design),
     )
+
+
+def _has_days(sides: Sides) -> bool:
+    """Return whether both sides have good readings on so many days that drawing them tells how firm the parts are."""
+    days = [np.unique(sides.block[side & sides.is_good]) for side in (sides.after, sides.before)]
+    return min(map(len, days)) >= FEWEST_BLOCKS
 
 
 def _with_release(design: Design, added: Array) -> Design:
@@ -144,20 +157,21 @@ def _factors(design: Design, response: Response, *, present: Sequence[str]) -> A
 def _parts(
     sides: Sides, design: Design, *, response: Response, present: Sequence[str], weights: Array
 ) -> tuple[Array, Array]:
-    """Return the parts in the order of CODES, and the later mean without each."""
+    """Return the parts in the order of CODES, and the later mean without each, not below 0."""
     after, before = sides.after & sides.is_good, sides.before & sides.is_good
     factors = _factors(design, response, present=present)
-    ours, theirs = (products(factors[:, rows], weights[rows]) for rows in (after, before))
+    means = [np.average(factors[:, rows], axis=1, weights=weights[rows]) for rows in (after, before)]
+    ours, theirs = (products(mean) for mean in means)  # of means: how factors go together is nobody's alone
     values = ours * theirs[::-1]  # a set on the later side, all others on the earlier
     shares = shapley(values)
     found, without = np.zeros(len(CODES)), np.full(len(CODES), np.nan)
     good = _mean(sides.value, after, weights=weights)
     for k, code in enumerate(present):
         found[CODES.index(code)] = shares[k]
-        without[CODES.index(code)] = good + values[(len(values) - 1) ^ (1 << k)] - values[-1]
+        without[CODES.index(code)] = max(good + values[(len(values) - 1) ^ (1 << k)] - values[-1], 0.0)
     added = [_mean(design.release, rows, weights=weights) for rows in (after, before)]
     found[CODES.index("release")] = added[0] - added[1]
-    without[CODES.index("release")] = good - added[0]
+    without[CODES.index("release")] = max(good - added[0], 0.0)
     change = good - _mean(sides.value, before, weights=weights)
     whole = _mean(sides.value, sides.after, weights=weights) - _mean(
         sides.value, sides.before, weights=weights

@@ -41,15 +41,13 @@ def shapley(values: Array) -> Array:
     return shares
 
 
-def products(factors: Array, weights: Array) -> Array:
-    """Return the weighted mean over readings of the product of every set of factors, (2^factor,).
+def products(factors: Array) -> Array:
+    """Return the product of every set of factors (factor,), (2^factor,); that of no factor is 1.
 
-    `factors` has shape (factor, reading), `weights` (reading,); the product of no factor is 1.
-
-    >>> products(np.array([[1.0, 3.0], [2.0, 2.0]]), np.array([1.0, 1.0])).tolist()
-    [1.0, 2.0, 2.0, 4.0]
+    >>> products(np.array([2.0, 3.0])).tolist()
+    [1.0, 2.0, 3.0, 6.0]
     """
-    sets = np.ones((1, factors.shape[1]))
+    sets = np.ones(1)
     for factor in factors:
         sets = np.concatenate([sets, sets * factor])
-    return np.asarray(sets @ weights / weights.sum())
+    return sets

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.observations import MISSING, SUSPECT, Observations
+from suyuan.qc.settings import setting
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -50,6 +51,12 @@ class StationTable:
         value = self.value[:, self.determinands.index(determinand)]
         return np.where(self.is_repeat, np.nan, value) if determinand in SAMPLED else value
 
+    def shown(self, determinand: str) -> Array:
+        """Return the readings (time,) of a determinand, samples that are shown again included: loads need every hour."""
+        if determinand not in self.determinands:
+            return np.full(len(self), np.nan)
+        return np.asarray(self.value[:, self.determinands.index(determinand)])
+
     def doubtful(self, determinand: str) -> Mask:
         """Return where the readings (time,) of a determinand are flagged."""
         if determinand not in self.determinands:
@@ -86,18 +93,25 @@ def station_table(observations: Observations, names: tuple[str, ...]) -> Station
         value = np.where(count > 0.0, total / np.maximum(count, 1.0), np.nan)
     determinands = tuple(map(str, known))
     doubtful = (flag >= SUSPECT) & (count > 0.0)
-    return StationTable(names[0], time, determinands, value, doubtful, _repeats(value, determinands))
+    is_told = value > np.array([setting(name).detection for name in determinands])
+    below = best & (own.qualifier == "<")
+    is_told[row[below], column[below]] = False
+    repeats = _repeats(value, determinands, is_told=is_told)
+    return StationTable(names[0], time, determinands, value, doubtful, repeats)
 
 
-def _repeats(value: Array, determinands: tuple[str, ...]) -> Mask:
-    """Return where every determinand of one drawn sample equals that of the sample before, two at least, (time,)."""
+def _repeats(value: Array, determinands: tuple[str, ...], *, is_told: Mask) -> Mask:
+    """Return where every determinand of one drawn sample equals that of the sample before, (time,).
+
+    Two at least must be above detection, `is_told` (time, determinand): what is below it is alike in every sample.
+    """
     columns = [k for k, name in enumerate(determinands) if name in SAMPLED]
     repeats, before = np.zeros(len(value), bool), np.full(len(columns), np.nan)
     for row, sample in enumerate(value[:, columns]):
         there = np.isfinite(sample)
         if not there.any():
             continue
-        repeats[row] = there.sum() >= 2 and np.array_equal(sample, before, equal_nan=True)
+        repeats[row] = is_told[row, columns].sum() >= 2 and np.array_equal(sample, before, equal_nan=True)
         before = sample
     return repeats
 

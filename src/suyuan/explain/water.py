@@ -21,6 +21,9 @@ Times = NDArray[np.datetime64]
 STANDING = 1e-6
 """Mean discharge [m3/s] below which water stands and brings nothing from one station to the next."""
 
+HOUR_S = 3600.0
+"""Length of the bins in which a trace gives releases [s]."""
+
 RAIN_LASTS_S = 86400.0
 """Time after which rain counts for 1/e: streets and fields of a lowland district drain within days."""
 
@@ -114,8 +117,8 @@ def added_by(
 ) -> dict[str, Array]:
     """Return what releases of outfalls add at a station at `time` (time,) [unit of the determinand].
 
-    `releases` gives of each outfall the starts of hours and the release [g/s] in them. Nothing decays on the way. Times
-    outside of the flow get 0.
+    `releases` gives of each outfall the starts of hours, whatever the bins of the flow, and the release [g/s] in them.
+    Nothing decays on the way. Times outside of the flow get 0.
     """
     outfalls = {o.id: o for o in network.outfalls}
     names = [name for name in releases if name in outfalls]
@@ -132,11 +135,23 @@ def added_by(
         np.zeros(len(when)),
     )
     sources = [Source(name, "outfall", outfalls[name].reach, outfalls[name].chainage_m) for name in names]
-    matrix = source_receptor_matrix(compile_operator(network, flow), receptors, sources=sources)
-    starts = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
+    begins = {name: _seconds(releases[name][0], flow.start) for name in names}
+    edges = np.unique(np.concatenate([part for at in begins.values() for part in (at, at + HOUR_S)]))
+    matrix = source_receptor_matrix(compile_operator(network, flow), receptors, sources=sources, edges=edges)
     for s, name in enumerate(names):
-        of_time, value = releases[name]
-        at = dict(zip(of_time.astype("datetime64[s]").astype(int).tolist(), value.tolist(), strict=True))
-        history = np.array([at.get(t, 0.0) for t in starts.astype("datetime64[s]").astype(int).tolist()])
+        history = _in_bins(begins[name], edges, release=releases[name][1])
         added[name][covered] = matrix.values[:, s, :].astype(float) @ history
     return added
+
+
+def _seconds(time: Times, start: np.datetime64) -> Array:
+    return np.asarray((time - start) / np.timedelta64(1, "s"), float)
+
+
+def _in_bins(begins: Array, edges: Array, *, release: Array) -> Array:
+    """Return the release [g/s] in each bin of `edges` (bin,), given that in the hours that begin at `begins` (hour,)."""
+    order = np.argsort(begins)
+    at = np.searchsorted(begins[order], edges[:-1], side="right") - 1
+    known = order[np.maximum(at, 0)]
+    inside = (at >= 0) & (edges[:-1] < begins[known] + HOUR_S)
+    return np.where(inside, release[known], 0.0)

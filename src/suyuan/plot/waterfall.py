@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,13 @@ FLAGGED = "#b35900"
 
 @styled
 def waterfall(change: Change) -> Figure:
-    """Return the waterfall of one change: from the earlier mean, part by part with its 90 % band, to the later mean."""
+    """Return the waterfall of one change: from the earlier mean, part by part with its 90 % band if any, to the later mean."""
     from matplotlib.figure import Figure
 
-    parts = [part for part in change.parts if part.is_possible and (part.value or part.low or part.high)]
+    known = [
+        replace(part, low=_or(part.low, part.value), high=_or(part.high, part.value)) for part in change.parts
+    ]
+    parts = [part for part in known if part.is_possible and (part.value or part.low or part.high)]
     rows = len(parts) + 2
     figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * rows))
     high = 0.9 + 0.34 * rows
@@ -72,6 +76,11 @@ def waterfall(change: Change) -> Figure:
     axes.grid(axis="x", color="#e4e7eb", lw=0.6)
     axes.set_axisbelow(True)
     return figure
+
+
+def _or(value: float, other: float) -> float:
+    """Return a number, the other where it is not known."""
+    return value if np.isfinite(value) else other
 
 
 def _label(determinand: str) -> str:

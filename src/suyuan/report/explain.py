@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suyuan.clock import dated
-from suyuan.explain.explanation import Change, Explanation, Instead, Periods
+from suyuan.explain.explanation import Change, Explanation, Instead, Part, Periods
 from suyuan.explain.mixing import Follower, Mixing
 from suyuan.report.explain_words import PARTS, note_sentence
 from suyuan.report.figures import Lang
@@ -53,6 +53,9 @@ INSTEAD = {
 LINKED = 0.01
 """Probability by chance below which the mixture is said to go with the flow."""
 
+LIKELY = 0.5
+"""Probability from which a traced outfall is named in the sentence; all are named in the table."""
+
 WORTH = 0.15
 """Share of all parts from which one is named in the sentence."""
 
@@ -92,7 +95,7 @@ def explain_headline(found: Explanation, name: str, *, zone: tzinfo) -> Words:
     causes = [_cause(change, code, mixing=found.mixing) for code in _leading_parts(change)]
     rest = change.part("unexplained")
     level, unit = _level(change), unit_of(change.determinand)
-    band = f"{signed(rest.low, level)} .. {signed(rest.high, level)}"
+    band = _signed_band(rest, level)
     left = Words(
         f"未能解释 {signed(rest.value, level)}{unit}（90 %：{band}）",
         f"{signed(rest.value, level)}{unit} remain unexplained (90 %: {band})",
@@ -105,6 +108,11 @@ def explain_headline(found: Explanation, name: str, *, zone: tzinfo) -> Words:
         f"{name}，{moved.zh}：{zh}；{left.zh}。{stranger.zh}",
         f"{name}, {moved.en}: {en}; {left.en}.{stranger.en}",
     )
+
+
+def _signed_band(part: Part, level: float) -> str:
+    """Return a 90 % band, a dash where there is none."""
+    return f"{signed(part.low, level)} .. {signed(part.high, level)}" if np.isfinite(part.low) else "–"
 
 
 def _level(change: Change) -> float:
@@ -142,19 +150,25 @@ def _cause(change: Change, code: str, *, mixing: Mixing) -> Words:
     part, level = change.part(code), _level(change)
     unit, name = unit_of(change.determinand), PARTS[code]
     number = f"{signed(part.value, level)}{unit}"
-    band = f"{signed(part.low, level)} .. {signed(part.high, level)}"
+    band = _signed_band(part, level)
     more = Words("", "")
     if code == "mixing":
         two = two_waters(mixing, first=change.determinand)
         more = Words(f"，{two.zh}", f", {two.en}")
     elif code == "release":
-        names = ", ".join(change.releases)
+        names = _suspects(change, least=LIKELY) or _suspects(change)
         more = Words(f"，{names}", f", {names}")
     elif code == "upstream":
         more = Words(f"，{change.upstream}", f", {change.upstream}")
     return Words(
         f"{number}（90 %：{band}）是{name.zh}{more.zh}", f"{number} (90 %: {band}) by {name.en}{more.en}"
     )
+
+
+def _suspects(change: Change, *, least: float = 0.0) -> str:
+    """Return the traced outfalls with their probabilities, the most probable first, from `least` on."""
+    pairs = zip(change.releases, change.probabilities, strict=True)
+    return ", ".join(f"{name} ({probability:.0%})" for name, probability in pairs if probability >= least)
 
 
 def two_waters(mixing: Mixing, *, first: str = "") -> Words:
@@ -234,7 +248,7 @@ def part_rows(change: Change, *, with_impossible: bool = True) -> list[tuple[Wor
         share = part.value / change.change if change.change else float("nan")
         cells = (
             signed(part.value, level),
-            f"{signed(part.low, level)} .. {signed(part.high, level)}",
+            _signed_band(part, level),
             f"{share:.0%}" if np.isfinite(share) else "",
             shown(part.without, level) if np.isfinite(part.without) else "",
         )
@@ -245,7 +259,7 @@ def part_rows(change: Change, *, with_impossible: bool = True) -> list[tuple[Wor
 
 
 def _remark(change: Change, code: str) -> Words:
-    names = {"release": ", ".join(change.releases), "upstream": change.upstream}.get(code, "")
+    names = {"release": _suspects(change), "upstream": change.upstream}.get(code, "")
     return Words(names, names)
 
 
@@ -305,11 +319,13 @@ def instead_words(change: Change) -> list[Words]:
 def _instead_sentence(change: Change, one: Instead) -> Words:
     level, unit = _level(change), unit_of(change.determinand)
     numbers = f"{shown(one.value, level)}{unit}"
-    band = f"{shown(one.low, level)}–{shown(one.high, level)}"
+    band = f"{shown(one.low, level)}–{shown(one.high, level)}" if np.isfinite(one.low) else "–"
     condition, was = INSTEAD[one.code], shown(change.after, level)
+    cut = Words("算得为负，取零。", " What was found is below zero and cut there.")
+    cut = cut if one.value == 0.0 else Words("", "")
     return Words(
-        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {was}。",
-        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {was}.",
+        f"{condition.zh}，{change.determinand} 均值为 {numbers}（90 %：{band}），而不是 {was}。{cut.zh}",
+        f"{condition.en}, the mean of {change.determinand} would be {numbers} (90 %: {band}) instead of {was}.{cut.en}",
     )
 
 

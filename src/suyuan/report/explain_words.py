@@ -54,6 +54,10 @@ NOTES = {
         "读数太少，分不清{0}和偶然：{2} 天 {1} 个，需要 {4} 天 {3} 个。",
         "Too few readings to tell {0} from chance: {1} on {2} days, where {3} on {4} days are needed.",
     ),
+    "not_linked": Words(
+        "{0}和读数及其变化的联系不超出偶然（1 %）。",
+        "Not linked: {0} does not go with the readings and their changes beyond chance (1 %).",
+    ),
     "no_flow_no_rain": Words(
         "项目没有流量，也没有雨量表（--rain）。",
         "The project has no flow, and no table of rain was given (--rain).",
@@ -91,14 +95,20 @@ NOTES = {
         "读数太少、未作解释的指标：{0}（每个时段至少 {1} 个）。",
         "Not explained for too few readings: {0} (at least {1} in each period).",
     ),
+    "few_days": Words(
+        "{0}：至少一侧有可靠读数的日子不到 {1} 天，没有 90 % 区间，不能确认任何原因。",
+        "{0}: fewer than {1} days with good readings on a side; there are no 90 % bands and no cause is confirmed.",
+    ),
     "repeats": Words(
         "{0} 个时次的营养盐是上一样品的重复值，只算一次。",
         "At {0} times the analysers show their last sample again; it counts once.",
     ),
     "accuses_nobody": Words(
-        "两种水是两股来水（支流、潮、泵、闸、上下游来回），不说明谁排放了什么；要找排放者请用 suyuan trace。",
-        "Two waters are two inflows (a branch, a tide, a pump, a gate, water that comes and goes); that says of nobody that they "
-        "released anything. To look for who did, use suyuan trace.",
+        "两种水是两股来水（支流、潮、泵、闸、上下游来回，也可能是排口），这里分不清是哪一种，不说明谁排放了什么，也不排除有人排放；"
+        "第二种水的氨氮或总磷是第一种的数倍，或混合呈短促脉冲时，请用 suyuan trace。",
+        "Two waters are two inflows (a branch, a tide, a pump, a gate, water that comes and goes, or an outfall). This cannot "
+        "tell which: it says of nobody that they released anything, and acquits nobody. Where the second water holds several "
+        "times the NH3-N or TP of the first, or comes in short pulses, use suyuan trace.",
     ),
 }
 
