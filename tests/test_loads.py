@@ -23,6 +23,7 @@ from benchmarks.section_loads import agrees
 from suyuan.errors import InputError
 from suyuan.loads import Daily, Samples, Windows, rating_loads, weighted_loads
 from suyuan.loads.adjusted import _expected, fit_adjusted
+from suyuan.loads.bridge import bridge, sites_together
 from suyuan.loads.carry import DAY_TO_DAY, carry, how_lasting
 from suyuan.loads.doubt import rating_errors, surface_errors
 from suyuan.loads.likelihood import between, fit_censored
@@ -620,12 +621,51 @@ def test_between_readings_errors_are_those_of_an_autoregression_given_both():
     np.testing.assert_allclose(found.factor * estimate, exact, rtol=1e-10)
 
 
-def test_a_reading_below_detection_is_carried_to_no_other_day():
+def test_a_reading_below_detection_pulls_the_days_around_it_down():
+    """Below the log mean: m = -sqrt(2 / pi), v = 1 - 2 / pi; a day on, 0.9 m and 1 - 0.81 (1 - v)."""
     daily = Daily.of(days("2020-01-01", 9), np.ones(9))
     samples = Samples.of(daily.date[4:5], low=np.zeros(1), high=np.ones(1), daily=daily)
     found = carry(samples, daily, estimate=np.ones(9), log_mean=np.zeros(9), log_sd=np.ones(9), lasting=0.9)
-    np.testing.assert_allclose(found.factor, 1.0)
-    assert not found.share.any()
+    m, v = -np.sqrt(2.0 / np.pi), 1.0 - 2.0 / np.pi
+    np.testing.assert_allclose(np.log(found.factor[4]), m + 0.5 * (v - 1.0), rtol=1e-9)
+    np.testing.assert_allclose(np.log(found.factor[[3, 5]]), 0.9 * m + 0.5 * 0.81 * (v - 1.0), rtol=1e-9)
+    np.testing.assert_allclose(found.share[5], 0.9 * (1.0 - v), rtol=1e-9)
+
+
+def test_what_is_carried_from_a_censored_record_is_right_in_the_mean_however_close_its_readings():
+    """Known errors alone lie above 0; with those below their limit the mean over all days is that of what was drawn."""
+    daily = Daily.of(days("2000-01-01", 12_000), np.ones(12_000))
+    error = lasting_noise(12_000, 0.9, np.random.default_rng(7))
+    for every in (1, 7):
+        c = np.exp(0.4 * error[::every])
+        low, high = np.where(c < 1.0, 0.0, c), np.maximum(c, 1.0)
+        samples = Samples.of(daily.date[::every], low=low, high=high, daily=daily)
+        estimate = np.full(12_000, np.exp(0.08))
+        found = carry(
+            samples,
+            daily,
+            estimate=estimate,
+            log_mean=np.zeros(12_000),
+            log_sd=np.full(12_000, 0.4),
+            lasting=0.9,
+        )
+        assert (found.factor * estimate).mean() == pytest.approx(np.exp(0.4 * error).mean(), rel=0.02)
+
+
+def test_many_readings_below_detection_in_a_row_meet_the_truncated_normal_distribution():
+    """Three days below their log mean, 0.9 from day to day: against 200,000 drawn errors of three days.
+
+    Means within 2 %; expectation propagation has variances too small by a sixth here, far less for days further apart.
+    """
+    drawn = np.random.default_rng(1).multivariate_normal(
+        np.zeros(3), 0.9 ** np.abs(np.subtract.outer(np.arange(3), np.arange(3))), 200_000
+    )
+    kept = drawn[(drawn < 0.0).all(axis=1)]
+    day = np.arange(3.0)
+    value, noise = sites_together(day, low=np.full(3, -np.inf), high=np.zeros(3), lasting=0.9)
+    found = bridge(day, seen=value, noise=noise, lasting=0.9)
+    np.testing.assert_allclose(found.mean, kept.mean(axis=0), rtol=0.02)
+    np.testing.assert_allclose(found.left, kept.var(axis=0), rtol=0.18)
 
 
 @pytest.mark.parametrize(
@@ -639,4 +679,4 @@ def test_how_long_errors_last_is_seen_where_readings_are_close_and_assumed_elsew
     error = lasting_noise(len(daily), truly, np.random.default_rng(3))
     rows = np.arange(0, 250 * every, every)
     samples = Samples.of(daily.date[rows], low=np.ones(250), high=np.ones(250), daily=daily)
-    assert how_lasting(samples, error[rows]) == pytest.approx(told, abs=0.13)
+    assert how_lasting(samples, np.stack([error[rows], error[rows]])) == pytest.approx(told, abs=0.13)

@@ -83,7 +83,7 @@ def surface_errors(
         surface.at(values, log_q=daily.log_q, year=daily.year)
         for values in (surface.log_mean, surface.log_sd)
     )
-    lasting = how_lasting(samples, (samples.logs[3] - left_out[:, 0]) / left_out[:, 1])
+    lasting = how_lasting(samples, (samples.logs[2:] - left_out[:, 0]) / left_out[:, 1])
     carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
     estimates[:2] *= carried.factor
     left = sparse.diags_array(carried.factor * (1.0 - carried.share))
@@ -113,9 +113,9 @@ def rating_errors(rating: Rating, samples: Samples, *, daily: Daily) -> Errors:
     slopes[:, :, -1] = estimates * fit.sigma
     log_sd = np.full(len(daily), np.sqrt(fit.variance))
     log_mean = own @ fit.adjusted - np.log(to_load)
-    residual = samples.logs[3] + samples.log_q + np.log(KG_PER_DAY)
+    residual = samples.logs[2:] + samples.log_q + np.log(KG_PER_DAY)
     residual = residual - rating.design(samples.log_q, samples.year) @ fit.adjusted
-    lasting = how_lasting(samples, residual)
+    lasting = how_lasting(samples, residual / log_sd[0])
     carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
     estimates[:2] *= carried.factor
     slopes[:2] *= (carried.factor * (1.0 - carried.share))[:, None]
