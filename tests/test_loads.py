@@ -680,3 +680,26 @@ def test_how_long_errors_last_is_seen_where_readings_are_close_and_assumed_elsew
     rows = np.arange(0, 250 * every, every)
     samples = Samples.of(daily.date[rows], low=np.ones(250), high=np.ones(250), daily=daily)
     assert how_lasting(samples, np.stack([error[rows], error[rows]])) == pytest.approx(told, abs=0.13)
+
+
+def test_two_sampling_dates_a_year_make_no_season():
+    """Spring and autumn only: sine and cosine of the year are not told apart from the constant."""
+    daily = river(years=10)
+    own = np.isin(calendar_day(daily.date), [100, 101, 280, 281])
+    c = np.exp(truth(daily)[own] + 0.3 * np.random.default_rng(1).normal(size=own.sum()))
+    samples = Samples.of(daily.date[own], low=c, high=c, daily=daily)
+    assert "season" not in MODELS[fit_rating(samples).number]
+    loads = rating_loads(samples, daily)
+    assert loads.load.max() < 100.0 * loads.load.mean()
+    assert loads.normalised_load.min() > 0.0
+    with pytest.raises(InputError, match="the regression gives no positive number on .* days"):
+        rating_loads(samples, daily, number=4)
+
+
+def test_two_flows_that_determine_no_parabola_still_make_a_rating_curve():
+    date = days("2015-01-01", 1800)
+    daily = Daily.of(date, np.where(np.arange(1800) // 50 % 2 == 0, 1.0, 4.0))
+    samples = sampled(daily)
+    assert "lnQ2" not in MODELS[fit_rating(samples).number]
+    with pytest.raises(InputError, match="do not determine the 3 coefficients of model 2"):
+        rating_loads(samples, daily, number=2)

@@ -130,6 +130,7 @@ def _assembled(
     rating: Rating | None = None,
 ) -> Loads:
     """Return years, months and trend of daily estimates."""
+    _require_positive(errors)
     rows = tuple(_row(errors, g, samples=samples) for g in range(len(errors.groups)))
     years = [g for g, group in enumerate(errors.groups) if len(group.label) == 4]
     whole = [g for g in years if errors.groups[g].is_whole]
@@ -150,6 +151,15 @@ def _assembled(
         surface=surface,
         rating=rating,
     )
+
+
+def _require_positive(errors: Errors) -> None:
+    """Raise InputError where estimates are no concentrations: the readings do not carry the model that far."""
+    wrong = np.flatnonzero(~(np.isfinite(errors.estimates) & (errors.estimates > 0.0)).all(axis=0))
+    if len(wrong):
+        what = f"the regression gives no positive number on {len(wrong)} days, the first {errors.daily.date[wrong[0]]}"
+        remedy = "give readings of more flows and seasons, or discharge of fewer days without readings"
+        raise InputError("readings", what, remedy)
 
 
 def _row(errors: Errors, g: int, *, samples: Samples) -> PeriodLoad:
