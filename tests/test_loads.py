@@ -692,7 +692,7 @@ def test_two_sampling_dates_a_year_make_no_season():
     loads = rating_loads(samples, daily)
     assert loads.load.max() < 100.0 * loads.load.mean()
     assert loads.normalised_load.min() > 0.0
-    with pytest.raises(InputError, match="the regression gives no positive number on .* days"):
+    with pytest.raises(InputError, match=r"the regression gives no positive number on .* days"):
         rating_loads(samples, daily, number=4)
 
 
@@ -703,3 +703,20 @@ def test_two_flows_that_determine_no_parabola_still_make_a_rating_curve():
     assert "lnQ2" not in MODELS[fit_rating(samples).number]
     with pytest.raises(InputError, match="do not determine the 3 coefficients of model 2"):
         rating_loads(samples, daily, number=2)
+
+
+@pytest.mark.parametrize("method", [weighted_loads, rating_loads])
+def test_years_beyond_the_readings_are_not_estimated_and_have_no_part_in_the_trend(method: object):
+    daily = river(years=10)
+    samples = sampled(daily, every=10, trend=-0.08)
+    own = (samples.date >= np.datetime64("2012-06-01")) & (samples.date < np.datetime64("2017-03-01"))
+    loads = method(_taken(samples, np.flatnonzero(own)), daily)
+    assert [loads.years[0].label, loads.years[-1].label] == ["2012", "2017"]
+    assert (loads.trend[0].first, loads.trend[0].last) == ("2012", "2017")
+    assert loads.days_left_out == len(daily) - sum(year.days for year in loads.years) > 0
+
+
+def test_no_upper_bound_falls_as_the_error_grows():
+    found = [Bounded.of_error(1.0, error) for error in (0.1, 0.9, 1.0, 1.1, 5.0, 10.0, 100.0)]
+    assert (np.diff([one.high for one in found]) > 0.0).all()
+    assert (np.diff([one.low for one in found]) < 0.0).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ class Loads:
     """Estimates of a station and determinand: of each day (day,) and of years and months with 95 % intervals.
 
     `concentration` and `normalised_concentration` [g/m3], `load` and `normalised_load` [kg/d]. `trend` compares the first and the
-    last whole year, empty where there are not two or the model has no term in time. One of `surface` and `rating` is there.
+    last whole year with readings, empty where there are not two or the model has no term in time. Years before the first and
+    after the last reading are left out, `days_left_out` of them. One of `surface` and `rating` is there.
     """
 
     daily: Daily
@@ -59,6 +60,7 @@ class Loads:
     fit: Fit
     surface: Surface | None = None
     rating: Rating | None = None
+    days_left_out: int = 0
 
     @property
     def method(self) -> str:
@@ -96,28 +98,35 @@ def require_enough(samples: Samples) -> None:
 def weighted_loads(samples: Samples, daily: Daily, *, windows: Windows | None = None) -> Loads:
     """Return loads by weighted regressions on time, discharge and season (WRTDS)."""
     require_enough(samples)
+    whole, daily = daily, years_read(samples, daily)
     windows = windows or windows_for(samples)
     surface = fit_surface(samples, daily, windows=windows)
     left_out = cross_validation(samples, daily, windows=windows)
     errors = surface_errors(surface, samples, daily=daily, windows=windows, left_out=left_out)
     fit = _fit_of(left_out[:, 2], left_out[:, 0], samples=samples)
-    return _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
+    loads = _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
+    return replace(loads, days_left_out=len(whole) - len(daily))
 
 
 def rating_loads(samples: Samples, daily: Daily, *, number: int = 0) -> Loads:
     """Return loads by a rating curve of LOADEST: model `number`, or that with the least AIC if 0."""
     rating = fit_rating(samples, number)
+    whole, daily = daily, years_read(samples, daily)
     design = rating.design(samples.log_q, samples.year)
     to_load = KG_PER_DAY * np.exp(samples.log_q)
     mean = design @ rating.fit.adjusted - np.log(to_load)
     fit = _fit_of(daily_loads(rating.fit, design) / to_load, mean, samples=samples)
-    return _assembled(
-        samples,
-        rating_errors(rating, samples, daily=daily),
-        fit=fit,
-        has_trend=rating.has_trend,
-        rating=rating,
-    )
+    errors = rating_errors(rating, samples, daily=daily)
+    loads = _assembled(samples, errors, fit=fit, has_trend=rating.has_trend, rating=rating)
+    return replace(loads, days_left_out=len(whole) - len(daily))
+
+
+def years_read(samples: Samples, daily: Daily) -> Daily:
+    """Return the days of the years from the first reading to the last: no regression reaches beyond."""
+    years = daily.date.astype("datetime64[Y]")
+    first, last = samples.date[[0, -1]].astype("datetime64[Y]")
+    own = (years >= first) & (years <= last)
+    return Daily(daily.date[own], daily.discharge[own], daily.year[own])
 
 
 def _assembled(
@@ -133,7 +142,7 @@ def _assembled(
     _require_positive(errors)
     rows = tuple(_row(errors, g, samples=samples) for g in range(len(errors.groups)))
     years = [g for g, group in enumerate(errors.groups) if len(group.label) == 4]
-    whole = [g for g in years if errors.groups[g].is_whole]
+    whole = [g for g in years if errors.groups[g].is_whole and rows[g].readings]
     trend = _trend(errors, (whole[0], whole[-1])) if has_trend and len(whole) > 1 else ()
     n = len(years)
     concentration, load, normalised_concentration, normalised_load = errors.estimates

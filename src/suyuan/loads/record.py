@@ -32,15 +32,17 @@ class Bounded(NamedTuple):
     def of_error(cls, value: float, error: float) -> Bounded:
         """Return the interval of a positive value of which `error` is the standard error: lognormal, with that mean.
 
-        As LOADEST has it (Runkel et al., 2004, equation 15).
+        As LOADEST has it (Runkel et al., 2004, equation 15). There the upper bound falls as an error far above the value grows;
+        from an error as large as the value the upper bound is that of a lognormal with the value as its median.
 
         >>> [round(part, 6) for part in Bounded.of_error(10.0, 0.0)]
         [10.0, 10.0, 10.0]
         """
         log_sd = np.sqrt(np.log1p((error / value) ** 2))
         middle = np.log(value) - 0.5 * log_sd**2
-        low, high = (float(np.exp(middle + side * NORMAL_95 * log_sd)) for side in (-1.0, 1.0))
-        return cls(float(value), low, high)
+        above = middle if error <= value else np.log(value)
+        low, high = np.exp(middle - NORMAL_95 * log_sd), np.exp(above + NORMAL_95 * log_sd)
+        return cls(float(value), float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -211,17 +211,26 @@ def _trend_words(loads: Loads) -> list[Words]:
 
 
 def _gap_words(loads: Loads) -> list[Words]:
-    date = loads.samples.date
+    ends, notes = loads.daily.date[[0, -1]], []
+    date = np.concatenate([ends[:1], loads.samples.date, ends[1:]])
     days = np.diff(date).astype(int)
-    if not len(days) or days.max() < LONG_GAP:
-        return []
-    g = int(days.argmax())
-    return [
-        Words(
-            f"{date[g]} 至 {date[g + 1]} 之间没有读数：这段估计只靠其他年份。",
-            f"No readings between {date[g]} and {date[g + 1]}: estimates there lean on other years alone.",
+    if days.max() >= LONG_GAP:
+        g = int(days.argmax())
+        notes.append(
+            Words(
+                f"{date[g]} 至 {date[g + 1]} 之间没有读数：这段估计只靠其他年份。",
+                f"No readings between {date[g]} and {date[g + 1]}: estimates there lean on other years alone.",
+            )
         )
-    ]
+    if loads.days_left_out:
+        notes.append(
+            Words(
+                f"首个读数之前和最后读数之后的年份不估计：{loads.days_left_out} 天流量未用。",
+                f"Years before the first reading and after the last are not estimated: {loads.days_left_out} days of "
+                "discharge are left out.",
+            )
+        )
+    return notes
 
 
 def _unsampled_words(loads: Loads) -> list[Words]:
