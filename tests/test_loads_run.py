@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,26 @@ def test_a_station_goes_by_its_name_in_the_network_too(tmp_path: Path):
     (folder / "suyuan.toml").write_text(settings + 'network = "network.gpkg"\n', "utf-8")
     name = network.stations[0].name or network.stations[0].id
     assert _suyuan("loads", folder, name, "--method", "rating").exit_code == 0
+
+
+def test_discharge_under_two_names_of_a_station_is_taken_together(tmp_path: Path):
+    """Its id in the first half and its name from there, one day under both with 0.5 and 1.5 times its discharge."""
+    network = single_reach()[0]
+    station = replace(network.stations[0], name="甲桥")
+    network = replace(network, stations=(station, *network.stations[1:]))
+    flow = _flow()
+    half = len(flow) // 2
+    named = flow.assign(station=[station.id] * half + ["甲桥"] * (len(flow) - half))
+    again = named.iloc[[10]].assign(station="甲桥", discharge=1.5 * named.discharge[10])
+    named.loc[10, "discharge"] *= 0.5
+    found = []
+    for name, table in (("whole", flow.assign(station=station.id)), ("two", pd.concat([named, again]))):
+        folder = _project(tmp_path / name, _readings().assign(station=station.id), table)
+        write_network(network, folder / "network.gpkg")
+        settings = (folder / "suyuan.toml").read_text("utf-8")
+        (folder / "suyuan.toml").write_text(settings + 'network = "network.gpkg"\n', "utf-8")
+        found.append(json.loads(_suyuan("loads", folder, "甲桥", "--method", "rating", "--json").stdout))
+    assert found[0]["years"] == found[1]["years"]
 
 
 def test_several_readings_of_a_day_are_one_and_bounds_are_averaged(tmp_path: Path):
