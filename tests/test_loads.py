@@ -720,3 +720,19 @@ def test_no_upper_bound_falls_as_the_error_grows():
     found = [Bounded.of_error(1.0, error) for error in (0.1, 0.9, 1.0, 1.1, 5.0, 10.0, 100.0)]
     assert (np.diff([one.high for one in found]) > 0.0).all()
     assert (np.diff([one.low for one in found]) < 0.0).all()
+
+
+@pytest.mark.parametrize("method", [weighted_loads, rating_loads])
+def test_a_last_year_without_its_december_makes_no_trend_of_its_own(method: object):
+    """The record ends on 26 November in a water high in winter; half a per cent a year over seven years is what remains."""
+    daily = river(years=8)
+    keep = daily.date <= np.datetime64("2017-11-26")
+    daily = Daily.of(daily.date[keep], daily.discharge[keep])
+    rows = np.arange(3, len(daily), 10)
+    noise = 0.01 * np.random.default_rng(1).normal(size=len(rows))
+    c = np.exp((truth(daily, trend=-0.005) + np.cos(2.0 * np.pi * daily.year))[rows] + noise)
+    loads = method(Samples.of(daily.date[rows], low=c, high=c, daily=daily), daily)
+    assert loads.years[-1].is_whole
+    assert loads.trend[0].last == "2017"
+    for one in loads.trend:
+        assert one.percent.value == pytest.approx(100.0 * np.expm1(-0.005 * 7.0), abs=1.0)

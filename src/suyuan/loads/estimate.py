@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.loads.doubt import Errors, rating_errors, surface_errors
-from suyuan.loads.periods import Change, PeriodLoad, change
+from suyuan.loads.periods import Change, PeriodLoad, change, ends_of
 from suyuan.loads.rating import Rating, fit_rating
 from suyuan.loads.record import KG_PER_DAY, Bounded, Daily, Samples
 from suyuan.loads.unbiased import daily_loads
@@ -140,11 +140,10 @@ def _assembled(
 ) -> Loads:
     """Return years, months and trend of daily estimates."""
     _require_positive(errors)
-    rows = tuple(_row(errors, g, samples=samples) for g in range(len(errors.groups)))
-    years = [g for g, group in enumerate(errors.groups) if len(group.label) == 4]
-    whole = [g for g in years if errors.groups[g].is_whole and rows[g].readings]
-    trend = _trend(errors, (whole[0], whole[-1])) if has_trend and len(whole) > 1 else ()
-    n = len(years)
+    ends, all_groups = len(ends_of(errors.daily.date, samples.date)), len(errors.groups)
+    rows = tuple(_row(errors, g, samples=samples) for g in range(all_groups - ends))
+    trend = _trend(errors, (all_groups - 2, all_groups - 1)) if has_trend and ends else ()
+    n = sum(len(row.label) == 4 for row in rows)
     concentration, load, normalised_concentration, normalised_load = errors.estimates
     return Loads(
         daily=errors.daily,
