@@ -484,8 +484,8 @@ def test_intervals_widen_with_the_error_and_hold_the_value():
 
 
 def test_a_change_whose_interval_holds_zero_is_unclear():
-    assert change("load", years=("2001", "2002"), values=(1.0, 1.1), log_error=0.2).direction == "unclear"
-    assert change("load", years=("2001", "2002"), values=(1.0, 1.1), log_error=0.01).direction == "rising"
+    assert change("load", years=("2001", "2005"), values=(1.0, 1.1), log_error=0.2).direction == "unclear"
+    assert change("load", years=("2001", "2005"), values=(1.0, 1.1), log_error=0.01).direction == "rising"
 
 
 def test_months_and_years_hold_every_day_once():
@@ -736,3 +736,31 @@ def test_a_last_year_without_its_december_makes_no_trend_of_its_own(method: obje
     assert loads.trend[0].last == "2017"
     for one in loads.trend:
         assert one.percent.value == pytest.approx(100.0 * np.expm1(-0.005 * 7.0), abs=1.0)
+
+
+def test_under_five_years_no_direction_is_told():
+    assert change("load", years=("2001", "2004"), values=(1.0, 2.0), log_error=0.01).direction == "short"
+
+
+def test_a_day_known_within_a_hair_is_known():
+    """Six values of which one is <0.025 lie between 0.100 and 0.104: at 0.102."""
+    daily = Daily.of(days("2020-01-01", 3), np.ones(3))
+    samples = Samples.of(
+        daily.date, low=np.array([0.1, 0.1, 0.0]), high=np.array([0.104, 0.2, 0.1]), daily=daily
+    )
+    assert samples.is_known.tolist() == [True, False, False]
+    assert samples.high[0] == pytest.approx(np.sqrt(0.1 * 0.104))
+
+
+@pytest.mark.parametrize("dates", [["2020-01-02", "2020-01-01"], ["2020-01-01", "2020-01-01"]])
+def test_readings_out_of_order_or_twice_a_day_are_refused(dates: list[str]):
+    daily = Daily.of(days("2020-01-01", 3), np.ones(3))
+    with pytest.raises(InputError, match=r"2020-01-01 does not come after 2020-01-0"):
+        Samples.of(np.array(dates, "datetime64[D]"), low=np.ones(2), high=np.ones(2), daily=daily)
+
+
+@pytest.mark.parametrize("bounds", [(np.nan, 1.0), (-1.0, 1.0), (2.0, 1.0), (1.0, np.nan), (0.0, 0.0)])
+def test_bounds_that_hold_no_concentration_are_refused(bounds: tuple[float, float]):
+    daily = Daily.of(days("2020-01-01", 3), np.ones(3))
+    with pytest.raises(InputError, match=r"1 days have no concentration between bounds, .* on 2020-01-01"):
+        Samples.of(daily.date[:1], low=np.array(bounds[:1]), high=np.array(bounds[1:]), daily=daily)

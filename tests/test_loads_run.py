@@ -344,6 +344,21 @@ def test_a_year_without_readings_and_days_without_discharge_are_said(tmp_path: P
     assert "2019 (211 d)" in result.stdout
 
 
+def test_the_bias_of_a_record_with_many_below_detection_is_not_told(tmp_path: Path):
+    said = {}
+    for limit in (0.0, 0.25):
+        folder = _project(tmp_path / f"limit{limit}", _readings(limit=limit), _flow())
+        said[limit] = _suyuan("loads", folder, "甲桥", "--method", "rating", "--lang", "en").stdout
+    assert "bias of the load +" in said[0.0] or "bias of the load -" in said[0.0]
+    assert "no bias of the load or efficiency is told" in " ".join(said[0.25].split())
+
+
+def test_readings_a_month_apart_come_with_a_warning_of_narrow_intervals(tmp_path: Path):
+    folder = _project(tmp_path / "sparse", _readings(every=30), _flow())
+    said = _suyuan("loads", folder, "甲桥", "--method", "rating", "--lang", "en").stdout
+    assert "do not show how long errors last" in " ".join(said.split())
+
+
 def test_high_flows_without_readings_are_said(tmp_path: Path):
     date, q, _ = _series()
     readings = _readings()

@@ -15,6 +15,9 @@ Index = NDArray[np.int64]
 WHOLE = 0.9
 """A year of which at least this share of days has discharge counts as a whole one."""
 
+TREND_YEARS = 5
+"""Years from the first to the last, both counted, below which no direction is told: intervals of three held 82 to 90 %."""
+
 QUANTITIES = ("concentration", "load", "normalised_concentration", "normalised_load")
 """What is estimated of a period: mean concentration [g/m3] and mean load [kg/d], both also flow-normalised."""
 
@@ -59,7 +62,9 @@ class Change:
 
     @property
     def direction(self) -> str:
-        """What can be said: rising, falling, or unclear where the 95 % interval holds both."""
+        """What can be said: rising, falling, unclear where the 95 % interval holds both, short under TREND_YEARS."""
+        if int(self.last) - int(self.first) + 1 < TREND_YEARS:
+            return "short"
         if self.percent.low > 0.0:
             return "rising"
         return "falling" if self.percent.high < 0.0 else "unclear"
@@ -89,7 +94,7 @@ def ends_of(date: Dates, read: Dates) -> tuple[Group, ...]:
         return ()
     first, last = whole[0], whole[-1]
     days = [calendar_day(date[group.rows]) for group in (first, last)]
-    both = np.intersect1d(*days)
+    both = np.intersect1d(days[0], days[1])
     return tuple(
         Group(group.label, group.rows[np.isin(own, both)], True)
         for group, own in zip((first, last), days, strict=True)
