@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,26 @@ def test_a_station_goes_by_its_name_in_the_network_too(tmp_path: Path):
     assert _suyuan("loads", folder, name, "--method", "rating").exit_code == 0
 
 
+def test_discharge_under_two_names_of_a_station_is_taken_together(tmp_path: Path):
+    """Its id in the first half and its name from there, one day under both with 0.5 and 1.5 times its discharge."""
+    network = single_reach()[0]
+    station = replace(network.stations[0], name="甲桥")
+    network = replace(network, stations=(station, *network.stations[1:]))
+    flow = _flow()
+    half = len(flow) // 2
+    named = flow.assign(station=[station.id] * half + ["甲桥"] * (len(flow) - half))
+    again = named.iloc[[10]].assign(station="甲桥", discharge=1.5 * named.discharge[10])
+    named.loc[10, "discharge"] *= 0.5
+    found = []
+    for name, table in (("whole", flow.assign(station=station.id)), ("two", pd.concat([named, again]))):
+        folder = _project(tmp_path / name, _readings().assign(station=station.id), table)
+        write_network(network, folder / "network.gpkg")
+        settings = (folder / "suyuan.toml").read_text("utf-8")
+        (folder / "suyuan.toml").write_text(settings + 'network = "network.gpkg"\n', "utf-8")
+        found.append(json.loads(_suyuan("loads", folder, "甲桥", "--method", "rating", "--json").stdout))
+    assert found[0]["years"] == found[1]["years"]
+
+
 def test_several_readings_of_a_day_are_one_and_bounds_are_averaged(tmp_path: Path):
     """<0.2 and 0.4 on one day: its mean lies between 0.2 and 0.3."""
     from suyuan.io.discharge import daily_bounds
@@ -321,6 +342,21 @@ def test_a_year_without_readings_and_days_without_discharge_are_said(tmp_path: P
     assert "No readings between 2017-05-25 and 2018-09-" in result.stdout
     assert "154 days between lack it, and 15 days of readings could not be used" in result.stdout
     assert "2019 (211 d)" in result.stdout
+
+
+def test_the_bias_of_a_record_with_many_below_detection_is_not_told(tmp_path: Path):
+    said = {}
+    for limit in (0.0, 0.25):
+        folder = _project(tmp_path / f"limit{limit}", _readings(limit=limit), _flow())
+        said[limit] = _suyuan("loads", folder, "甲桥", "--method", "rating", "--lang", "en").stdout
+    assert "bias of the load +" in said[0.0] or "bias of the load -" in said[0.0]
+    assert "no bias of the load or efficiency is told" in " ".join(said[0.25].split())
+
+
+def test_readings_a_month_apart_come_with_a_warning_of_narrow_intervals(tmp_path: Path):
+    folder = _project(tmp_path / "sparse", _readings(every=30), _flow())
+    said = _suyuan("loads", folder, "甲桥", "--method", "rating", "--lang", "en").stdout
+    assert "do not show how long errors last" in " ".join(said.split())
 
 
 def test_high_flows_without_readings_are_said(tmp_path: Path):

@@ -161,6 +161,7 @@ def _daily(given: _Given) -> Daily:
 
 
 def _tabled(given: _Given, path: Path) -> DailyMean:
+    """Return the discharge of a table under all names of the station, days that stand under several averaged."""
     tables = read_discharge(path, given.project.zone)
     if list(tables) == [""]:
         return tables[""]
@@ -168,7 +169,9 @@ def _tabled(given: _Given, path: Path) -> DailyMean:
     if not own:
         what = f"there is no discharge of station '{given.station}'"
         raise InputError(path.name, what, nearest(given.station, [name for name in tables if name]))
-    return own[0]
+    date, at = np.unique(np.concatenate([one.date for one in own]), return_inverse=True)
+    value = np.bincount(at, np.concatenate([one.value for one in own])) / np.bincount(at)
+    return DailyMean(date, value)
 
 
 def _samples(given: _Given, known: str, *, daily: Daily) -> tuple[Samples, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.loads.bridge import bridge, sites, sites_together
 from suyuan.loads.record import Daily, Samples
 
 Array = NDArray[np.float64]
@@ -25,47 +26,49 @@ SAYS_OTHERWISE = 2.0
 
 @dataclass(frozen=True)
 class Carried:
-    """What the nearest readings make of every day (day,).
+    """What the readings make of every day (day,).
 
-    `factor` multiplies the estimate of the regression, `share` of its error is known from readings, `gap` numbers the days
-    between the same two readings, `before` and `after` are the days to them, inf where there is none, `day` counts days.
-    `lasting` is the correlation of errors from one day to the next.
+    `factor` multiplies the estimate of the regression, `share` of its error is known from readings, `left` is the variance of
+    the error that is not, over the whole, and `fade` what of it passes to the next day. `lasting` is the correlation of errors
+    from one day to the next.
     """
 
     lasting: float
-    day: Array
     factor: Array
     share: Array
-    gap: Index
-    before: Array
-    after: Array
+    left: Array
+    fade: Array
 
     def correlation(self, rows: Index) -> Array:
         """Return the covariance of what is still not known of the errors of some days, over their variance, (row, row)."""
-        before, after, day = self.before[rows], self.after[rows], self.day[rows]
-        since, until = np.minimum.outer(before, before), np.minimum.outer(after, after)
-        apart, rho = np.abs(day[:, None] - day[None, :]), self.lasting
-        whole = 1.0 - rho ** (2.0 * (before + after))
-        found = rho**apart * (1.0 - rho ** (2.0 * since)) * (1.0 - rho ** (2.0 * until))
-        found = found / np.where(whole > 0.0, whole, 1.0)[:, None]
-        return np.where(self.gap[rows][:, None] == self.gap[rows][None, :], found, 0.0)
+        stops = np.concatenate([[0], np.cumsum(self.fade == 0.0)])[rows]
+        logs = np.concatenate([[0.0], np.cumsum(np.log(np.where(self.fade == 0.0, 1.0, self.fade)))])[rows]
+        first, last = np.minimum.outer(rows, rows), np.maximum.outer(rows, rows)
+        passed = np.exp(-np.abs(np.subtract.outer(logs, logs)))
+        left = np.where(first == rows[:, None], self.left[last], self.left[rows][:, None])
+        return np.where(np.equal.outer(stops, stops), passed * left, 0.0)
 
 
-def how_lasting(samples: Samples, error: Array) -> float:
+def how_lasting(samples: Samples, bounds: Array) -> float:
     """Return the correlation of errors from one day to the next: DAY_TO_DAY unless the readings are far from it.
 
-    `error` (reading,) are residuals of ln readings over their standard deviation; those known exactly count. Readings a month
-    apart say nothing of it.
+    `bounds` (2, reading) are those of residuals of ln readings over their standard deviation; what is known only to lie
+    between them counts as a reading with the noise of that. Readings a month apart say nothing of it.
     """
-    known = samples.is_known
-    day, drawn = samples.date[known].astype("datetime64[D]").astype(float), error[known]
-    if len(drawn) < 3:
+    if bounds.shape[1] < 3:
         return DAY_TO_DAY
-    drawn = drawn / np.sqrt(np.mean(drawn**2))
+    day = samples.date.astype("datetime64[D]").astype(float)
+    value, noise = sites(*bounds)
+    value = value / np.sqrt(np.mean(value**2 / (1.0 + noise)))
     tried = np.append(np.arange(0.0, 0.99, 0.02), DAY_TO_DAY)
-    fades = tried[:, None] ** np.diff(day)
-    left = 1.0 - fades**2
-    likelihood = -0.5 * (np.log(left) + (drawn[1:] - fades * drawn[:-1]) ** 2 / left).sum(axis=1)
+    likelihood, mean, left = np.zeros((3, len(tried)))
+    for fade, y, r in zip(
+        [np.zeros(len(tried)), *(tried ** np.diff(day)[:, None])], value, noise, strict=True
+    ):
+        mean, left = fade * mean, fade**2 * left + 1.0 - fade**2
+        spread = left + r
+        likelihood = likelihood - 0.5 * (np.log(spread) + (y - mean) ** 2 / spread)
+        mean, left = mean + left / spread * (y - mean), left * r / spread
     best = int(likelihood.argmax())
     return float(tried[best]) if likelihood[best] > likelihood[-1] + SAYS_OTHERWISE else DAY_TO_DAY
 
@@ -73,7 +76,10 @@ def how_lasting(samples: Samples, error: Array) -> float:
 def carry(
     samples: Samples, daily: Daily, *, estimate: Array, log_mean: Array, log_sd: Array, lasting: float
 ) -> Carried:
-    """Return what readings known exactly tell of all days; `estimate` is the mean concentration of the regression (day,).
+    """Return what readings tell of all days; `estimate` is the mean concentration of the regression (day,).
+
+    A reading that is known only to lie between bounds tells what is likely between them: known ones alone lie above their
+    regression where others are below detection, and would carry that to the days around.
 
     >>> from suyuan.loads.record import Daily, Samples
     >>> daily = Daily.of(np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]"), np.ones(3))
@@ -82,22 +88,13 @@ def carry(
     >>> found.share.round(2).tolist()
     [1.0, 0.9, 0.81]
     """
+    day = daily.date.astype(float)
+    rows = np.searchsorted(daily.date, samples.date)
+    low, high = (samples.logs[2:] - log_mean[rows]) / log_sd[rows]
+    seen, noise = np.zeros(len(day)), np.full(len(day), np.inf)
+    seen[rows], noise[rows] = sites_together(day[rows], low=low, high=high, lasting=lasting)
+    found = bridge(day, seen=seen, noise=noise, lasting=lasting)
+    factor = np.exp(log_sd * found.mean + 0.5 * log_sd**2 * (found.left - 1.0))
     known = samples.is_known
-    day, at = daily.date.astype(np.int64), samples.date[known].astype("datetime64[D]").astype(np.int64)
-    rows = np.searchsorted(day, at)
-    error = np.append(
-        (np.log(samples.high[known]) - log_mean[rows]) / log_sd[rows], 0.0
-    )  # the last for no reading
-    last, coming = np.searchsorted(at, day, side="right") - 1, np.searchsorted(at, day)
-    place = np.append(at, 0)
-    before = np.where(last >= 0, day - place[last], np.inf)
-    after = np.where(coming < len(at), place[coming] - day, np.inf)
-    a, b, is_read = lasting**before, lasting**after, before == 0.0
-    whole = np.where(is_read, 1.0, 1.0 - (a * b) ** 2)
-    from_last = np.where(is_read, 1.0, a * (1.0 - b**2) / whole)
-    from_coming = b * (1.0 - a**2) / whole
-    left = (1.0 - a**2) * (1.0 - b**2) / whole
-    mean = from_last * error[last] + from_coming * error[coming]
-    factor = np.exp(log_sd * mean + 0.5 * log_sd**2 * (left - 1.0))
-    factor[rows] = samples.high[known] / estimate[rows]
-    return Carried(lasting, day.astype(float), factor, from_last + from_coming, last, before, after)
+    factor[rows[known]] = samples.high[known] / estimate[rows[known]]
+    return Carried(lasting, factor, found.share, found.left, found.fade)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from suyuan.loads.carry import Carried, carry, how_lasting
-from suyuan.loads.periods import Group, months_of, years_of
+from suyuan.loads.periods import Group, ends_of, months_of, years_of
 from suyuan.loads.rating import Rating
 from suyuan.loads.record import KG_PER_DAY, Daily, Samples
 from suyuan.loads.spread import daily_error, influences, optimism, standard_errors
@@ -51,7 +51,7 @@ class Errors:
         carried: Carried,
     ) -> Errors:
         """Return errors of estimates whose means over years, then months, move by `moved` (4 times group, reading)."""
-        groups = groups_of(daily)
+        groups = groups_of(samples, daily)
         errors = standard_errors(moved, samples).reshape(4, len(groups))
         return cls(
             daily, samples, estimates, groups, moved.reshape(4, len(groups), -1), errors, log_sd, carried
@@ -83,12 +83,12 @@ def surface_errors(
         surface.at(values, log_q=daily.log_q, year=daily.year)
         for values in (surface.log_mean, surface.log_sd)
     )
-    lasting = how_lasting(samples, (samples.logs[3] - left_out[:, 0]) / left_out[:, 1])
+    lasting = how_lasting(samples, (samples.logs[2:] - left_out[:, 0]) / left_out[:, 1])
     carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
     estimates[:2] *= carried.factor
     left = sparse.diags_array(carried.factor * (1.0 - carried.share))
     sums[:2] = [left @ one for one in sums[:2]]
-    means = _means(groups_of(daily), len(daily))
+    means = _means(groups_of(samples, daily), len(daily))
     weights = sparse.csr_array(sparse.vstack([means @ one for one in sums]))
     scale = optimism(samples, daily, windows=windows, left_out=left_out)
     moved = scale * influences(surface, samples, daily=daily, windows=windows, weights=weights)
@@ -113,21 +113,21 @@ def rating_errors(rating: Rating, samples: Samples, *, daily: Daily) -> Errors:
     slopes[:, :, -1] = estimates * fit.sigma
     log_sd = np.full(len(daily), np.sqrt(fit.variance))
     log_mean = own @ fit.adjusted - np.log(to_load)
-    residual = samples.logs[3] + samples.log_q + np.log(KG_PER_DAY)
+    residual = samples.logs[2:] + samples.log_q + np.log(KG_PER_DAY)
     residual = residual - rating.design(samples.log_q, samples.year) @ fit.adjusted
-    lasting = how_lasting(samples, residual)
+    lasting = how_lasting(samples, residual / log_sd[0])
     carried = carry(samples, daily, estimate=estimates[0], log_mean=log_mean, log_sd=log_sd, lasting=lasting)
     estimates[:2] *= carried.factor
     slopes[:2] *= (carried.factor * (1.0 - carried.share))[:, None]
     scale = np.sqrt(fit.variance) / fit.sigma  # residuals of the fit are too small by this
-    means = _means(groups_of(daily), len(daily))
+    means = _means(groups_of(samples, daily), len(daily))
     moved = scale * np.concatenate([(means @ slope) @ fit.moved for slope in slopes])
     return Errors.of(samples, daily, estimates=estimates, moved=moved, log_sd=log_sd, carried=carried)
 
 
-def groups_of(daily: Daily) -> tuple[Group, ...]:
-    """Return the years of a record, then its months."""
-    return (*years_of(daily.date), *months_of(daily.date))
+def groups_of(samples: Samples, daily: Daily) -> tuple[Group, ...]:
+    """Return the years of a record, then its months, then the two ends of its trend where there are two."""
+    return (*years_of(daily.date), *months_of(daily.date), *ends_of(daily.date, samples.date))
 
 
 def surface_sums(surface: Surface, daily: Daily) -> list[sparse.csr_array]:

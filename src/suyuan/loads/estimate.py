@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.loads.doubt import Errors, rating_errors, surface_errors
-from suyuan.loads.periods import Change, PeriodLoad, change
+from suyuan.loads.periods import Change, PeriodLoad, change, ends_of
 from suyuan.loads.rating import Rating, fit_rating
 from suyuan.loads.record import KG_PER_DAY, Bounded, Daily, Samples
 from suyuan.loads.unbiased import daily_loads
@@ -44,7 +44,8 @@ class Loads:
     """Estimates of a station and determinand: of each day (day,) and of years and months with 95 % intervals.
 
     `concentration` and `normalised_concentration` [g/m3], `load` and `normalised_load` [kg/d]. `trend` compares the first and the
-    last whole year, empty where there are not two or the model has no term in time. One of `surface` and `rating` is there.
+    last whole year with readings, empty where there are not two or the model has no term in time. Years before the first and
+    after the last reading are left out, `days_left_out` of them. One of `surface` and `rating` is there.
     """
 
     daily: Daily
@@ -59,6 +60,7 @@ class Loads:
     fit: Fit
     surface: Surface | None = None
     rating: Rating | None = None
+    days_left_out: int = 0
 
     @property
     def method(self) -> str:
@@ -96,28 +98,35 @@ def require_enough(samples: Samples) -> None:
 def weighted_loads(samples: Samples, daily: Daily, *, windows: Windows | None = None) -> Loads:
     """Return loads by weighted regressions on time, discharge and season (WRTDS)."""
     require_enough(samples)
+    whole, daily = daily, years_read(samples, daily)
     windows = windows or windows_for(samples)
     surface = fit_surface(samples, daily, windows=windows)
     left_out = cross_validation(samples, daily, windows=windows)
     errors = surface_errors(surface, samples, daily=daily, windows=windows, left_out=left_out)
     fit = _fit_of(left_out[:, 2], left_out[:, 0], samples=samples)
-    return _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
+    loads = _assembled(samples, errors, fit=fit, has_trend=True, surface=surface)
+    return replace(loads, days_left_out=len(whole) - len(daily))
 
 
 def rating_loads(samples: Samples, daily: Daily, *, number: int = 0) -> Loads:
     """Return loads by a rating curve of LOADEST: model `number`, or that with the least AIC if 0."""
     rating = fit_rating(samples, number)
+    whole, daily = daily, years_read(samples, daily)
     design = rating.design(samples.log_q, samples.year)
     to_load = KG_PER_DAY * np.exp(samples.log_q)
     mean = design @ rating.fit.adjusted - np.log(to_load)
     fit = _fit_of(daily_loads(rating.fit, design) / to_load, mean, samples=samples)
-    return _assembled(
-        samples,
-        rating_errors(rating, samples, daily=daily),
-        fit=fit,
-        has_trend=rating.has_trend,
-        rating=rating,
-    )
+    errors = rating_errors(rating, samples, daily=daily)
+    loads = _assembled(samples, errors, fit=fit, has_trend=rating.has_trend, rating=rating)
+    return replace(loads, days_left_out=len(whole) - len(daily))
+
+
+def years_read(samples: Samples, daily: Daily) -> Daily:
+    """Return the days of the years from the first reading to the last: no regression reaches beyond."""
+    years = daily.date.astype("datetime64[Y]")
+    first, last = samples.date[[0, -1]].astype("datetime64[Y]")
+    own = (years >= first) & (years <= last)
+    return Daily(daily.date[own], daily.discharge[own], daily.year[own])
 
 
 def _assembled(
@@ -130,11 +139,11 @@ def _assembled(
     rating: Rating | None = None,
 ) -> Loads:
     """Return years, months and trend of daily estimates."""
-    rows = tuple(_row(errors, g, samples=samples) for g in range(len(errors.groups)))
-    years = [g for g, group in enumerate(errors.groups) if len(group.label) == 4]
-    whole = [g for g in years if errors.groups[g].is_whole]
-    trend = _trend(errors, (whole[0], whole[-1])) if has_trend and len(whole) > 1 else ()
-    n = len(years)
+    _require_positive(errors)
+    ends, all_groups = len(ends_of(errors.daily.date, samples.date)), len(errors.groups)
+    rows = tuple(_row(errors, g, samples=samples) for g in range(all_groups - ends))
+    trend = _trend(errors, (all_groups - 2, all_groups - 1)) if has_trend and ends else ()
+    n = sum(len(row.label) == 4 for row in rows)
     concentration, load, normalised_concentration, normalised_load = errors.estimates
     return Loads(
         daily=errors.daily,
@@ -150,6 +159,15 @@ def _assembled(
         surface=surface,
         rating=rating,
     )
+
+
+def _require_positive(errors: Errors) -> None:
+    """Raise InputError where estimates are no concentrations: the readings do not carry the model that far."""
+    wrong = np.flatnonzero(~(np.isfinite(errors.estimates) & (errors.estimates > 0.0)).all(axis=0))
+    if len(wrong):
+        what = f"the regression gives no positive number on {len(wrong)} days, the first {errors.daily.date[wrong[0]]}"
+        remedy = "give readings of more flows and seasons, or discharge of fewer days without readings"
+        raise InputError("readings", what, remedy)
 
 
 def _row(errors: Errors, g: int, *, samples: Samples) -> PeriodLoad:

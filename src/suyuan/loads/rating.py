@@ -5,6 +5,7 @@ Runkel, Crawford and Cohn (2004), Load Estimator (LOADEST), USGS Techniques and 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,12 @@ MOST_CENSORED = 0.8
 
 TREND_YEARS, SEASON_YEARS = 2.0, 1.0
 """Years that readings must span for a term in time, and for a season."""
+
+SEASON_PARTS = 4
+"""Twelfths of the year in which readings must lie for a season."""
+
+MOST_CONDITION = 100.0
+"""Condition number of the regressors, each scaled to length 1, above which readings do not determine them."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,14 @@ def design_of(number: int, log_q: Array, *, years: tuple[Array, float]) -> Array
 def fit_rating(samples: Samples, number: int = 0) -> Rating:
     """Return a model fitted to readings; that with the least AIC of those that the readings can tell if `number` is 0."""
     require_readings(samples)
-    numbers = [number] if number else [n for n in MODELS if _can_tell(n, samples)]
-    fits = [_fit(n, samples) for n in numbers]
-    return min(fits, key=lambda rating: rating.fit.aic)
+    if number:
+        return _fit(number, samples)
+    fits = []
+    for one in MODELS:
+        if _can_tell(one, samples):
+            with suppress(InputError):  # readings do not determine this model; a simpler one may be
+                fits.append(_fit(one, samples))
+    return min(fits, key=lambda rating: rating.fit.aic) if fits else _fit(1, samples)
 
 
 def require_readings(samples: Samples) -> None:
@@ -117,17 +129,27 @@ def require_readings(samples: Samples) -> None:
 def _can_tell(number: int, samples: Samples) -> bool:
     terms = MODELS[number]
     size = len(design_of(number, samples.log_q[:1], years=(samples.year[:1], 0.0))[0])
-    years = float(np.ptp(samples.year))
+    years, parts = float(np.ptp(samples.year)), len(np.unique(np.floor(samples.year % 1.0 * 12.0)))
     return (
         int(samples.is_known.sum()) >= KNOWN_EACH * size
         and ("t" not in terms or years >= TREND_YEARS)
-        and ("season" not in terms or years >= SEASON_YEARS)
+        and ("season" not in terms or (years >= SEASON_YEARS and parts >= SEASON_PARTS))
     )
 
 
 def _fit(number: int, samples: Samples) -> Rating:
     flow, time = centre_of(samples.log_q), centre_of(samples.year)
     design = design_of(number, samples.log_q - flow, years=(samples.year, time))
+    length = np.linalg.norm(design, axis=0)
+    if not (length.all() and np.linalg.cond(design / length) <= MOST_CONDITION):
+        what = (
+            f"{len(samples)} readings do not determine the {design.shape[1]} coefficients of model {number}"
+        )
+        raise InputError(
+            "readings",
+            what,
+            "give readings of more flows, seasons or years, or choose a model with fewer terms",
+        )
     to_load = samples.log_q + np.log(KG_PER_DAY)
     logs = samples.logs
     limit = limits_in_force(samples) + to_load

@@ -20,6 +20,9 @@ KG_PER_DAY = 86.4
 NORMAL_95 = 1.96
 """Half width of a 95 % interval in standard deviations."""
 
+NARROW = 0.05
+"""A concentration between bounds whose ln differ by no more is known, at their middle: little beside errors of ln c of 0.2 up."""
+
 
 class Bounded(NamedTuple):
     """A value with its 95 % interval."""
@@ -32,15 +35,17 @@ class Bounded(NamedTuple):
     def of_error(cls, value: float, error: float) -> Bounded:
         """Return the interval of a positive value of which `error` is the standard error: lognormal, with that mean.
 
-        As LOADEST has it (Runkel et al., 2004, equation 15).
+        As LOADEST has it (Runkel et al., 2004, equation 15). There the upper bound falls as an error far above the value grows;
+        from an error as large as the value the upper bound is that of a lognormal with the value as its median.
 
         >>> [round(part, 6) for part in Bounded.of_error(10.0, 0.0)]
         [10.0, 10.0, 10.0]
         """
         log_sd = np.sqrt(np.log1p((error / value) ** 2))
         middle = np.log(value) - 0.5 * log_sd**2
-        low, high = (float(np.exp(middle + side * NORMAL_95 * log_sd)) for side in (-1.0, 1.0))
-        return cls(float(value), low, high)
+        above = middle if error <= value else np.log(value)
+        low, high = np.exp(middle - NORMAL_95 * log_sd), np.exp(above + NORMAL_95 * log_sd)
+        return cls(float(value), float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,16 @@ class Samples:
 
     @classmethod
     def of(cls, date: Dates, *, low: Array, high: Array, daily: Daily) -> Samples:
-        """Return the readings of days that have a discharge."""
-        date = np.asarray(date).astype("datetime64[D]")
+        """Return the readings of days that have a discharge; bounds within NARROW are a reading at their (geometric) middle.
+
+        Raises InputError where dates are not ascending, or bounds are not 0 <= low <= high.
+        """
+        date, low, high = np.asarray(date).astype("datetime64[D]"), np.asarray(low), np.asarray(high)
+        _require_readings(date, low=low, high=high)
+        close = (low > 0.0) & (low < high) & (high <= low * np.exp(NARROW))
+        middle = np.sqrt(low[close] * high[close])
+        low, high = low.astype(float), high.astype(float)
+        low[close] = high[close] = middle
         at = np.minimum(np.searchsorted(daily.date, date), len(daily) - 1)
         has = daily.date[at] == date
         at = at[has]
@@ -122,6 +135,20 @@ class Samples:
         """Decimal years, ln Q and the bounds of ln c, (4, reading)."""
         with np.errstate(divide="ignore"):
             return np.ascontiguousarray([self.year, self.log_q, np.log(self.low), np.log(self.high)])
+
+
+def _require_readings(date: Dates, *, low: Array, high: Array) -> None:
+    twice = np.flatnonzero(np.diff(date) <= np.timedelta64(0, "D"))
+    if len(twice):
+        what = f"{date[twice[0] + 1]} does not come after {date[twice[0]]}"
+        raise InputError("readings", what, "give one reading a day, sorted")
+    wrong = np.flatnonzero(~((low >= 0.0) & (low <= high) & (high > 0.0)))
+    if len(wrong):
+        first = f"{low[wrong[0]]:g} to {high[wrong[0]]:g} mg/L on {date[wrong[0]]}"
+        remedy = "give 0 <= low <= high: both alike where it is known, low = 0 below detection"
+        raise InputError(
+            "readings", f"{len(wrong)} days have no concentration between bounds, the first {first}", remedy
+        )
 
 
 def decimal_year(date: Dates) -> Array:
