@@ -257,6 +257,32 @@ def test_where_nothing_is_detected_the_month_ends_at_half_the_limit():
     assert np.median(means) < 0.03
 
 
+def test_a_day_with_fewer_readings_leaves_the_detection_limit_where_it_is():
+    mean = np.where(np.arange(100) % 2, 0.1, 0.025)
+    mean[4] = np.nextafter(0.025, 0.0)  # five readings added instead of six
+    found = Daily("NH3-N", FIRST, mean, np.full(100, 6))
+    assert found.floor == pytest.approx(0.025)
+
+
+def test_redox_potential_and_temperature_may_be_negative_oxygen_may_not():
+    level = autoregression(120, left=0.5, seed=3)
+    for name, middle in (("ORP", -150.0), ("water_temp", 0.0), ("DO", 0.1)):
+        dailies = {
+            name: Daily(
+                name, FIRST, np.maximum(level + middle, 0.0 if name == "DO" else -1e9), np.full(120, 6)
+            )
+        }
+        found = forecast(
+            roll(dailies, name, refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None
+        )
+        low, middle_ahead = found.ahead[0].quantiles[0], found.ahead[0].quantiles[2]
+        if name == "DO":
+            assert low == 0.0
+        else:
+            assert low < 0.0
+        assert middle_ahead == pytest.approx(middle, abs=3.0)
+
+
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():
     found = standard_errors(np.array([0.0, 0.0]), np.array([2.0, -40.0]), sd=np.ones(2), floor=0.0)
     assert norm.cdf(found) == pytest.approx([norm.cdf(-2.0) / 2, 0.5], abs=1e-9)
