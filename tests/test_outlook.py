@@ -13,7 +13,7 @@ from scipy.stats import norm, truncnorm
 from suyuan.errors import InputError
 from suyuan.io.times import timezone_of
 from suyuan.observations import Observations
-from suyuan.outlook.budget import allowed_rest, expected_readings, item_budget, month_means
+from suyuan.outlook.budget import allowed_rest, expected_readings, item_budget, month_means, score_of
 from suyuan.outlook.daily import Daily, daily_of
 from suyuan.outlook.forecast import forecast
 from suyuan.outlook.helped import FEWEST, help_of
@@ -281,6 +281,23 @@ def test_redox_potential_and_temperature_may_be_negative_oxygen_may_not():
         else:
             assert low < 0.0
         assert middle_ahead == pytest.approx(middle, abs=3.0)
+
+
+def test_a_zero_says_that_the_level_is_no_higher_than_the_lowest_reading():
+    mean = np.array([0.0, 0.4, 0.0, 0.2, 0.0, 0.2])
+    found = Daily("NH3-N", FIRST, mean, np.full(6, 6))
+    assert np.exp(found.level) == pytest.approx([np.nan, 0.4, 0.4, 0.2, 0.2, 0.2], nan_ok=True)
+    assert found.floor == pytest.approx(0.2)
+
+
+def test_a_past_month_of_zeros_is_not_one_to_be_measured_by():
+    mean = np.exp(0.3 * autoregression(200, left=0.8, seed=3))
+    mean[DAYS[:200].astype("datetime64[M]") == np.datetime64("2022-05")] = 0.0
+    dailies = {"NH3-N": Daily("NH3-N", FIRST, mean, np.full(200, 6))}
+    rolled = roll(dailies, "NH3-N", refits=refits_of(dailies))
+    found = score_of(rolled, days_left=12, rng=np.random.default_rng(1))
+    assert found.months == 4  # February to June without May
+    assert np.isfinite([found.ours, found.so_far]).all()
 
 
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():

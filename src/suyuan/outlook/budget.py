@@ -242,6 +242,8 @@ def score_of(rolled: Rolled, *, days_left: int, rng: np.random.Generator) -> Sco
         means = (begun * float(count.sum()) + ahead * rest) / (float(count.sum()) + ahead)
         full = float(np.nansum(daily.mean[rows] * daily.count[rows])) / float(daily.count[rows].sum())
         shown, came = daily.scale.read(means), float(daily.scale.read(np.array(full)))
+        if came == 0.0:
+            continue  # nothing that an error could be a share of
         low, middle, high = np.quantile(shown, BAND)
         ours.append(abs(middle - came) / abs(came))
         so_far.append(abs(float(daily.scale.read(np.array(begun))) - came) / abs(came))

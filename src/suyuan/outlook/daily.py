@@ -50,7 +50,7 @@ class Daily:
     @property
     def level(self) -> Array:
         """The forecast variable (day,), NaN on days without one."""
-        return self.scale.forecast(self.mean)
+        return self.scale.forecast(self._positive)
 
     @property
     def days(self) -> NDArray[np.datetime64]:
@@ -64,11 +64,19 @@ class Daily:
         """
         if self.scale.kind == "linear":
             return 0.0 if self.determinand in NEVER_NEGATIVE else -np.inf
-        known = self.mean[np.isfinite(self.mean)]
+        known = self._positive[np.isfinite(self._positive)]
         if self.scale.kind != "log" or len(known) == 0:
             return 0.0
         lowest = float(known.min())
         return lowest if np.mean(known <= lowest * (1.0 + ROUNDING)) >= PILED else 0.0
+
+    @property
+    def _positive(self) -> Array:
+        """The means (day,); a concentration of 0 is taken as the lowest positive one until then, NaN before there is one."""
+        if self.scale.kind != "log":
+            return self.mean
+        lowest = np.minimum.accumulate(np.where(self.mean > 0.0, self.mean, np.inf))
+        return np.where(self.mean == 0.0, np.where(np.isfinite(lowest), lowest, np.nan), self.mean)
 
     @property
     def floor_level(self) -> float:
