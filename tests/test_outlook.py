@@ -300,6 +300,29 @@ def test_a_past_month_of_zeros_is_not_one_to_be_measured_by():
     assert np.isfinite([found.ours, found.so_far]).all()
 
 
+def test_a_determinand_installed_last_month_has_a_forecast():
+    level = autoregression(120, left=0.8, seed=3)
+    new = np.where(np.arange(120) < 95, np.nan, level)  # from 6 April; the 30th is the last day
+    dailies = {"TP": concentration(level), "NH3-N": concentration(new, name="NH3-N")}
+    rolled = roll(dailies, "NH3-N", refits=refits_of(dailies))
+    found = forecast(rolled, "S1", days=1, is_beyond=None, limit=None)
+    assert found.learnt == 25
+    assert found.ahead[0].quantiles[0] < found.ahead[0].quantiles[-1]
+
+
+def test_a_day_without_readings_makes_forecasts_a_day_longer_and_three_days_none():
+    level = autoregression(120, left=0.8, seed=3)
+    level[-1] = np.nan
+    dailies = {"TP": concentration(level)}
+    found = forecast(roll(dailies, "TP", refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None)
+    assert (found.made_from, found.ahead[0].day) == (DAYS[118], DAYS[120])
+    assert found.ahead[0].skill.horizon == 2
+    level[-3:] = np.nan
+    dailies = {"TP": concentration(level)}
+    with pytest.raises(InputError, match="TP at S1 has no readings after 2022-04-27"):
+        forecast(roll(dailies, "TP", refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None)
+
+
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():
     found = standard_errors(np.array([0.0, 0.0]), np.array([2.0, -40.0]), sd=np.ones(2), floor=0.0)
     assert norm.cdf(found) == pytest.approx([norm.cdf(-2.0) / 2, 0.5], abs=1e-9)

@@ -249,6 +249,15 @@ def test_the_forecast_page_holds_the_past_and_the_fan(folder: Path, tmp_path: Pa
     assert "以往技巧" in page
 
 
+def test_an_analyser_that_is_off_for_a_week_is_not_forecast_as_if_it_ran(tmp_path: Path):
+    rows = [row for row in lines("甲桥", until="2024-03-20") if row < "2024-03-14" or "NH3-N" not in row]
+    found = forecast_folder(project(tmp_path, rows), OutlookAsk("甲桥", "2024-03-20", 1), now=NOW)
+    assert [one.determinand for one in found.forecasts] == ["pH"]
+    assert found.to_dict()["no_readings_after"] == {"NH3-N": "2024-03-13"}
+    said = suyuan("forecast", tmp_path, "甲桥", "--at", "2024-03-20", "--lang", "en").stdout
+    assert "no recent readings, not forecast: NH3-N (… 2024-03-13)" in said
+
+
 def flow_of(discharge: list[float]) -> FlowField:
     """Return daily flow of one reach from 1 August 2024."""
     column = np.array(discharge)[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -21,7 +21,7 @@ from suyuan.io.times import utc_of_datetime
 from suyuan.observations import Observations
 from suyuan.outlook.budget import Budget, ItemBudget, Month, item_budget
 from suyuan.outlook.daily import Daily, daily_of
-from suyuan.outlook.forecast import MOST_DAYS, Forecast, forecast
+from suyuan.outlook.forecast import MOST_DAYS, STALE_DAYS, Forecast, forecast
 from suyuan.outlook.rolled import Refit, Rolled, refits_of, roll
 from suyuan.qc import flag, screen
 from suyuan.standards.assessment import FEW_READINGS, Note, item_means, readings_of, water_assumed
@@ -70,14 +70,22 @@ class Budgeted:
 
 @dataclass(frozen=True)
 class Foretold:
-    """The forecasts of a station; `short` are determinands with too short a past."""
+    """The forecasts of a station; `short` are determinands with too short a past, `stale` those without recent readings and
+    the day of their last ones.
+    """
 
     project: str
     zone: tzinfo
     section: Section
     forecasts: tuple[Forecast, ...]
     short: tuple[str, ...]
+    stale: Mapping[str, np.datetime64]
     is_invented: bool = False
+
+    @property
+    def unforeseen(self) -> tuple[str, ...]:
+        """What is not forecast, by name and with why."""
+        return (*self.short, *(f"{name} (… {day})" for name, day in self.stale.items()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
@@ -88,6 +96,7 @@ class Foretold:
             "target_class": self.section.target_class or None,
             "forecasts": [one.to_dict() for one in self.forecasts],
             "too_short": list(self.short),
+            "no_readings_after": {name: str(day) for name, day in self.stale.items()},
         }
 
 
@@ -155,20 +164,24 @@ def forecast_folder(
         if name not in dailies:
             what = f"'{name}' has no readings at '{asked.section.station}'"
             raise InputError("--determinand", what, nearest(name, list(dailies)))
-    found, short = [], []
+    found, short, stale = [], [], {}
     for name in names or tuple(dailies):
         past = roll(dailies, name, refits=refits)
         if past.row_refit[-1] < 0 or not np.isfinite(past.mean[-1, 0]):
             short.append(name)
             continue
+        if past.days_since > STALE_DAYS:
+            stale[name] = past.daily.days[-1 - past.days_since]
+            continue
         is_beyond, limit = _beyond(asked, name)
         found.append(forecast(past, asked.section.station, days=ask.days, is_beyond=is_beyond, limit=limit))
     if not found:
-        what = f"nothing at '{asked.section.station}' has enough of a past ({', '.join(short)})"
-        raise InputError("readings", what, "import more of its past")
+        named = ", ".join([*short, *(f"{name} until {day}" for name, day in stale.items())])
+        what = f"nothing at '{asked.section.station}' has enough of a past and recent readings ({named})"
+        raise InputError("readings", what, "import more of its readings, or look back with --at")
     project = asked.given.project
     return Foretold(
-        project.name, project.zone, asked.section, tuple(found), tuple(short), project.is_invented
+        project.name, project.zone, asked.section, tuple(found), tuple(short), stale, project.is_invented
     )
 
 

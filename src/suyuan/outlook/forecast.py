@@ -18,6 +18,9 @@ from suyuan.outlook.spread import members_of
 Array = NDArray[np.float64]
 
 MOST_DAYS = 7
+STALE_DAYS = 2
+"""Days without a reading after which nothing is forecast: the intervals would be those of a record that goes on."""
+
 QUANTILES = (0.05, 0.10, 0.50, 0.90, 0.95)
 
 
@@ -74,22 +77,29 @@ def forecast(
     is_beyond: Callable[[float], bool] | None,
     limit: tuple[float, float] | None,
 ) -> Forecast:
-    """Return the forecasts of the 1 to `days` days after the last one of the record, which must have a forecast."""
+    """Return the forecasts of the 1 to `days` days after the last one of the record, which must have a forecast.
+
+    Where the last readings are some days older, errors and skill are those of forecasts from so many days more before.
+    """
     if not 1 <= days <= MOST_DAYS:
         raise InputError("days", f"{days} days ahead", f"ask for 1 to {MOST_DAYS}")
     row, daily = len(rolled.daily) - 1, rolled.daily
     if rolled.row_refit[row] < 0:
         what = f"{daily.determinand} at {station} has {int(np.isfinite(daily.mean).sum())} days with readings, too few"
         raise InputError("readings", what, "import more of its past")
+    late = rolled.days_since
+    if late > STALE_DAYS:
+        what = f"{daily.determinand} at {station} has no readings after {daily.days[row - late]}"
+        raise InputError("readings", what, f"forecast from that day with --at {daily.days[row - late]}")
     found = []
     known = rolled.known_errors(row)
     for h in range(1, days + 1):
-        value = members(rolled, row, h=h, errors=known[:, h - 1])
+        value = members(rolled, row, h=h, errors=known[:, h + late - 1])
         beyond = None if is_beyond is None else float(np.mean([is_beyond(float(v)) for v in value]))
         quantiles = tuple(float(q) for q in np.quantile(value, QUANTILES))
-        found.append(Ahead(daily.days[row] + h, quantiles, beyond, skill_of(rolled, h)))
+        found.append(Ahead(daily.days[row] + h, quantiles, beyond, skill_of(rolled, h + late)))
     learnt = int(np.isfinite(daily.mean).sum())
-    return Forecast(station, daily.determinand, daily.days[row], learnt, daily, tuple(found), limit)
+    return Forecast(station, daily.determinand, daily.days[row - late], learnt, daily, tuple(found), limit)
 
 
 def members(rolled: Rolled, row: int, *, h: int, errors: Array) -> Array:

@@ -172,11 +172,16 @@ def verdict(one: Ahead) -> Words:
 
 
 def short_words(short: Sequence[str]) -> tuple[Words, ...]:
-    """Return a sentence on determinands with too short a past, none where all could be forecast."""
+    """Return a sentence on determinands with too short a past or without recent readings, none where all could be forecast."""
     if not short:
         return ()
     named = ", ".join(short)
-    return (Words(f"过去的读数太少、不作预报：{named}。", f"Too short a past, not forecast: {named}."),)
+    return (
+        Words(
+            f"过去的读数太少或近日没有读数、不作预报：{named}。",
+            f"Too short a past or no recent readings, not forecast: {named}.",
+        ),
+    )
 
 
 def _budget_row(one: ItemBudget) -> tuple[Words, ...]:
