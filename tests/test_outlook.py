@@ -417,7 +417,7 @@ def test_a_load_is_concentration_times_discharge():
         rolled,
         so_far=Mean(Decimal("0.1"), 90, 0, 0, 0),
         section=(Section("S1", target_class="III"), 2),
-        days_left=10,
+        time_left=10.0,
         rng=np.random.default_rng(1),
     )
     assert found.load(0.1) is None
@@ -430,8 +430,13 @@ def test_a_load_is_concentration_times_discharge():
     assert replace(found, discharge=10.0).load(0.1) == pytest.approx(86.4)  # 1 g/s
 
 
-def test_one_reading_at_least_is_expected():
+def test_one_reading_at_least_is_expected_where_there_was_none():
     assert expected_readings(np.zeros(20, np.int64), 5) == 1.0
+
+
+def test_an_outage_is_no_rate_of_readings_and_weekly_samples_stay_weekly():
+    assert expected_readings(np.array([6] * 30 + [0] * 12), 5.0) == 30.0
+    assert expected_readings(np.array([1, 0, 0, 0, 0, 0, 0] * 8), 14.0) == 2.0
 
 
 def test_too_short_a_past_and_too_many_days_are_refused():

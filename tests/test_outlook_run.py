@@ -258,6 +258,17 @@ def test_an_analyser_that_is_off_for_a_week_is_not_forecast_as_if_it_ran(tmp_pat
     assert "no recent readings, not forecast: NH3-N (… 2024-03-13)" in said
 
 
+def test_a_week_without_readings_is_said_and_is_no_time_left(tmp_path: Path):
+    rows = [row for row in lines("甲桥", until="2024-03-20") if row < "2024-03-14"]
+    found = budget(project(tmp_path, rows), at="2024-03-20").budget
+    assert (str(found.month.today), found.month.days_left) == ("2024-03-20", 11)
+    assert {one.ahead for one in found.items} == {66.0}
+    notes = {note.code: note.values for note in found.notes}
+    assert notes["no_readings_since"] == ("pH 2024-03-13, NH3-N 2024-03-13",)
+    said = suyuan("budget", tmp_path, "甲桥", "--at", "2024-03-20", "--lang", "en").stdout
+    assert "No readings since: pH 2024-03-13" in said
+
+
 def flow_of(discharge: list[float]) -> FlowField:
     """Return daily flow of one reach from 1 August 2024."""
     column = np.array(discharge)[:, None]
