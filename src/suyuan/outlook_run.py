@@ -121,7 +121,8 @@ class _Asked:
     @property
     def whole(self) -> np.datetime64:
         """The last day that is over."""
-        return np.datetime64(self.clock, "D") - 1
+        day: np.datetime64 = self.clock.astype("datetime64[D]") - 1
+        return day
 
 
 def budget_folder(
@@ -234,7 +235,7 @@ def _month(asked: _Asked) -> Month:
 
 
 def _learnt(asked: _Asked, progress: Progress) -> tuple[tuple[Refit, ...], dict[str, Daily]]:
-    """Return the daily means of every determinand to the last day that is over, faults left out, and what was learnt from them."""
+    """Return the daily means of each determinand to the last day that is over, faults left out, and what was learnt from them."""
     screened = screen(asked.own).observations
     first = local(np.array([asked.own.time.min()]), asked.given.zone)[0].astype("datetime64[D]")
     dailies = daily_of(screened, zone=asked.given.zone, first=first, last=max(asked.whole, first))
@@ -261,7 +262,8 @@ def _instant(day: np.datetime64, zone: tzinfo) -> np.datetime64:
 def _last_day(asked: _Asked, name: str) -> np.datetime64:
     """Return the day of a determinand's last reading."""
     own = asked.own.time[(asked.own.determinand == name) & np.isfinite(asked.own.value)]
-    return np.datetime64(local(np.array([own.max()]), asked.given.zone)[0], "D")
+    day: np.datetime64 = local(np.array([own.max()]), asked.given.zone)[0].astype("datetime64[D]")
+    return day
 
 
 def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, tuple[float, float] | None]:
