@@ -323,6 +323,17 @@ def test_a_day_without_readings_makes_forecasts_a_day_longer_and_three_days_none
         forecast(roll(dailies, "TP", refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None)
 
 
+def test_the_point_that_is_printed_is_the_one_that_is_scored():
+    """Near a floor f the expected level of a normal N(m, s) is m + s (phi(b) + b Phi(b)) - s b at b = (f - m) / s."""
+    level = np.maximum(autoregression(200, left=0.8, seed=3), 0.0)
+    dailies = {"TP": concentration(level)}
+    rolled = roll(dailies, "TP", refits=refits_of(dailies))
+    one = forecast(rolled, "S1", days=1, is_beyond=None, limit=None).ahead[0]
+    m, s = rolled.mean[-1, 0], rolled.sd[-1, 0]
+    b = -m / s
+    assert np.log(one.point) == pytest.approx(m + s * (norm.pdf(b) + b * norm.cdf(b)), rel=1e-6)
+
+
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():
     found = standard_errors(np.array([0.0, 0.0]), np.array([2.0, -40.0]), sd=np.ones(2), floor=0.0)
     assert norm.cdf(found) == pytest.approx([norm.cdf(-2.0) / 2, 0.5], abs=1e-9)

@@ -13,7 +13,7 @@ from suyuan.errors import InputError
 from suyuan.outlook.daily import Daily
 from suyuan.outlook.rolled import Rolled
 from suyuan.outlook.skilled import Skill, skill_of
-from suyuan.outlook.spread import members_of
+from suyuan.outlook.spread import at_least, members_of
 
 Array = NDArray[np.float64]
 
@@ -26,12 +26,14 @@ QUANTILES = (0.05, 0.10, 0.50, 0.90, 0.95)
 
 @dataclass(frozen=True)
 class Ahead:
-    """The daily mean of one day ahead: `quantiles` by QUANTILES, and the chance that it lies `beyond` the limit of the target
+    """The daily mean of one day ahead: `quantiles` by QUANTILES, the `point` whose skill is given (what is expected of the
+    level, where the instrument may end), and the chance that it lies `beyond` the limit of the target
     class (None without one).
     """
 
     day: np.datetime64
     quantiles: tuple[float, ...]
+    point: float
     beyond: float | None
     skill: Skill
 
@@ -61,6 +63,7 @@ class Forecast:
                 {
                     "day": str(one.day),
                     **{f"q{q * 100:02.0f}": v for q, v in zip(QUANTILES, one.quantiles, strict=True)},
+                    "point": one.point,
                     "beyond_limit": one.beyond,
                     "skill": _skill_dict(one.skill),
                 }
@@ -96,8 +99,10 @@ def forecast(
     for h in range(1, days + 1):
         value = members(rolled, row, h=h, errors=known[:, h + late - 1])
         beyond = None if is_beyond is None else float(np.mean([is_beyond(float(v)) for v in value]))
+        level = at_least(rolled.mean[row, h - 1], rolled.sd[row, h - 1], floor=daily.floor_level)
+        point = float(daily.scale.read(daily.scale.mean(np.asarray(level))))
         quantiles = tuple(float(q) for q in np.quantile(value, QUANTILES))
-        found.append(Ahead(daily.days[row] + h, quantiles, beyond, skill_of(rolled, h + late)))
+        found.append(Ahead(daily.days[row] + h, quantiles, point, beyond, skill_of(rolled, h + late)))
     learnt = int(np.isfinite(daily.mean).sum())
     return Forecast(station, daily.determinand, daily.days[row - late], learnt, daily, tuple(found), limit)
 

@@ -40,6 +40,7 @@ BUDGET_HEADINGS = (
 )
 FORECAST_HEADINGS = (
     Words("日", "day"),
+    Words("点预报（据此评技巧）", "point (its skill is given)"),
     Words("中位数", "median"),
     Words("80 % 区间", "80 % interval"),
     Words("90 % 区间", "90 % interval"),
@@ -251,7 +252,7 @@ def _kg(kg: tuple[str, str] | None) -> Words:
 def _forecast_row(one: Ahead) -> tuple[Words, ...]:
     low90, low80, middle, high80, high90 = (_number(value) for value in one.quantiles)
     beyond = "-" if one.beyond is None else percent(one.beyond)
-    cells = (str(one.day), middle, f"{low80}–{high80}", f"{low90}–{high90}", beyond)
+    cells = (str(one.day), _number(one.point), middle, f"{low80}–{high80}", f"{low90}–{high90}", beyond)
     return tuple(Words(cell, cell) for cell in cells)
 
 
