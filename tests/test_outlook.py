@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -22,8 +23,9 @@ from suyuan.outlook.paths import rest_means
 from suyuan.outlook.rolled import HORIZONS, refits_of, roll, standard_errors
 from suyuan.outlook.scale import Scale, scale_of
 from suyuan.outlook.simple import simple_of
-from suyuan.outlook.skilled import skill_of
+from suyuan.outlook.skilled import _cases, skill_of
 from suyuan.outlook.spread import members_of
+from suyuan.report.outlook import take_words
 from suyuan.standards import Section, rounded, scheme
 from suyuan.standards.assessment import Mean
 
@@ -334,6 +336,52 @@ def test_the_point_that_is_printed_is_the_one_that_is_scored():
     assert np.log(one.point) == pytest.approx(m + s * (norm.pdf(b) + b * norm.cdf(b)), rel=1e-6)
 
 
+@pytest.mark.parametrize(("so_far", "is_lost"), [("2.0", True), ("4.9", False)])
+def test_oxygen_is_lost_where_the_rest_would_have_to_exceed_all_days_seen(so_far, is_lost):
+    """After 174 readings of 2 the last 6 must average 88.5 mg/L to keep 5 (4.95 before rounding); after 4.9, 6.4."""
+    level = 7.0 + autoregression(200, left=0.8, seed=3)
+    dailies = {"DO": Daily("DO", FIRST, level, np.full(200, 6))}
+    found = item_budget(
+        scheme().item("DO"),
+        roll(dailies, "DO", refits=refits_of(dailies)),
+        so_far=Mean(Decimal(so_far), 174, 0, 0, 0),
+        section=(Section("S1", target_class="III"), 2),
+        time_left=1.0,
+        rng=np.random.default_rng(1),
+    )
+    assert found.is_lost == is_lost
+    assert ("nothing that this record has seen" in take_words(found).en) == is_lost
+
+
+def test_what_is_expected_to_be_zero_is_said_without_a_share():
+    dailies = {"TP": concentration(0.2 * autoregression(120, left=0.8, seed=3))}
+    rolled = roll(dailies, "TP", refits=refits_of(dailies))
+    found = item_budget(
+        scheme().item("TP"),
+        rolled,
+        so_far=Mean(Decimal("0.1"), 90, 0, 0, 0),
+        section=(Section("S1", target_class="III"), 2),
+        time_left=10.0,
+        rng=np.random.default_rng(1),
+    )
+    words = take_words(replace(found, rest=(0.0, 0.0, 0.0))).en
+    assert words.startswith("TP: the rest must average at most 0.")
+    assert "%" not in words
+
+
+def test_skill_of_the_past_does_not_know_a_later_detection_limit():
+    """A better instrument in the last month reads lower: the scores of the months before stay as they were."""
+    level = np.maximum(autoregression(200, left=0.8, seed=3), -0.5)
+    later = level.copy()
+    later[-5:] = -9.0
+    scored = []
+    for one in (level, later):
+        dailies = {"TP": concentration(one)}
+        came, _, ours, _ = _cases(roll(dailies, "TP", refits=refits_of(dailies)), 1)
+        scored.append((came[:140], ours[:140, 0]))
+    assert scored[0][1] == pytest.approx(scored[1][1])
+
+
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():
     found = standard_errors(np.array([0.0, 0.0]), np.array([2.0, -40.0]), sd=np.ones(2), floor=0.0)
     assert norm.cdf(found) == pytest.approx([norm.cdf(-2.0) / 2, 0.5], abs=1e-9)
@@ -436,7 +484,6 @@ def test_a_load_is_concentration_times_discharge():
     assert found.month[0] < found.month[1] < found.month[2]
     assert 0.0 <= found.probability <= 0.05
     assert found.score.months >= 18
-    from dataclasses import replace
 
     assert replace(found, discharge=10.0).load(0.1) == pytest.approx(86.4)  # 1 g/s
 

@@ -158,6 +158,7 @@ def item_budget(
     ends = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
     limit = item.limits[water][target]
     allowed, is_lost = allowed_rest(item, limit, so_far=so_far, ahead=ahead)
+    is_lost = is_lost or _is_out_of_reach(rolled, allowed)
     return ItemBudget(
         item,
         limit,
@@ -229,6 +230,15 @@ def allowed_rest(
         return (_shown(scale, low), None if high is None else _shown(scale, high)), is_lost
     is_lost = high is not None and high <= 0.0
     return (None if low is None or low <= 0.0 else low, high), is_lost
+
+
+def _is_out_of_reach(rolled: Rolled, allowed: tuple[float | None, float | None]) -> bool:
+    """Return whether the rest would have to be below where the instrument ends, or higher than any day of the record."""
+    low, high = allowed
+    highest = float(np.nanmax(rolled.daily.mean))
+    if rolled.daily.scale.kind == "hydrogen":
+        return False
+    return (high is not None and high < rolled.daily.floor) or (low is not None and low > highest)
 
 
 def _shown(scale: Scale, mean: float | None) -> float | None:
