@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.stats import norm, truncnorm
 from suyuan.errors import InputError
 from suyuan.io.times import timezone_of
 from suyuan.observations import Observations
-from suyuan.outlook.budget import allowed_rest, expected_readings, item_budget, month_means
+from suyuan.outlook.budget import allowed_rest, expected_readings, item_budget, month_means, score_of
 from suyuan.outlook.daily import Daily, daily_of
 from suyuan.outlook.forecast import forecast
 from suyuan.outlook.helped import FEWEST, help_of
@@ -22,8 +23,9 @@ from suyuan.outlook.paths import rest_means
 from suyuan.outlook.rolled import HORIZONS, refits_of, roll, standard_errors
 from suyuan.outlook.scale import Scale, scale_of
 from suyuan.outlook.simple import simple_of
-from suyuan.outlook.skilled import skill_of
+from suyuan.outlook.skilled import _cases, skill_of
 from suyuan.outlook.spread import members_of
+from suyuan.report.outlook import take_words
 from suyuan.standards import Section, rounded, scheme
 from suyuan.standards.assessment import Mean
 
@@ -257,6 +259,129 @@ def test_where_nothing_is_detected_the_month_ends_at_half_the_limit():
     assert np.median(means) < 0.03
 
 
+def test_a_day_with_fewer_readings_leaves_the_detection_limit_where_it_is():
+    mean = np.where(np.arange(100) % 2, 0.1, 0.025)
+    mean[4] = np.nextafter(0.025, 0.0)  # five readings added instead of six
+    found = Daily("NH3-N", FIRST, mean, np.full(100, 6))
+    assert found.floor == pytest.approx(0.025)
+
+
+def test_redox_potential_and_temperature_may_be_negative_oxygen_may_not():
+    level = autoregression(120, left=0.5, seed=3)
+    for name, middle in (("ORP", -150.0), ("water_temp", 0.0), ("DO", 0.1)):
+        dailies = {
+            name: Daily(
+                name, FIRST, np.maximum(level + middle, 0.0 if name == "DO" else -1e9), np.full(120, 6)
+            )
+        }
+        found = forecast(
+            roll(dailies, name, refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None
+        )
+        low, middle_ahead = found.ahead[0].quantiles[0], found.ahead[0].quantiles[2]
+        if name == "DO":
+            assert low == 0.0
+        else:
+            assert low < 0.0
+        assert middle_ahead == pytest.approx(middle, abs=3.0)
+
+
+def test_a_zero_says_that_the_level_is_no_higher_than_the_lowest_reading():
+    mean = np.array([0.0, 0.4, 0.0, 0.2, 0.0, 0.2])
+    found = Daily("NH3-N", FIRST, mean, np.full(6, 6))
+    assert np.exp(found.level) == pytest.approx([np.nan, 0.4, 0.4, 0.2, 0.2, 0.2], nan_ok=True)
+    assert found.floor == pytest.approx(0.2)
+
+
+def test_a_past_month_of_zeros_is_not_one_to_be_measured_by():
+    mean = np.exp(0.3 * autoregression(200, left=0.8, seed=3))
+    mean[DAYS[:200].astype("datetime64[M]") == np.datetime64("2022-05")] = 0.0
+    dailies = {"NH3-N": Daily("NH3-N", FIRST, mean, np.full(200, 6))}
+    rolled = roll(dailies, "NH3-N", refits=refits_of(dailies))
+    found = score_of(rolled, days_left=12, rng=np.random.default_rng(1))
+    assert found.months == 4  # February to June without May
+    assert np.isfinite([found.ours, found.so_far]).all()
+
+
+def test_a_determinand_installed_last_month_has_a_forecast():
+    level = autoregression(120, left=0.8, seed=3)
+    new = np.where(np.arange(120) < 95, np.nan, level)  # from 6 April; the 30th is the last day
+    dailies = {"TP": concentration(level), "NH3-N": concentration(new, name="NH3-N")}
+    rolled = roll(dailies, "NH3-N", refits=refits_of(dailies))
+    found = forecast(rolled, "S1", days=1, is_beyond=None, limit=None)
+    assert found.learnt == 25
+    assert found.ahead[0].quantiles[0] < found.ahead[0].quantiles[-1]
+
+
+def test_a_day_without_readings_makes_forecasts_a_day_longer_and_three_days_none():
+    level = autoregression(120, left=0.8, seed=3)
+    level[-1] = np.nan
+    dailies = {"TP": concentration(level)}
+    found = forecast(roll(dailies, "TP", refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None)
+    assert (found.made_from, found.ahead[0].day) == (DAYS[118], DAYS[120])
+    assert found.ahead[0].skill.horizon == 2
+    level[-3:] = np.nan
+    dailies = {"TP": concentration(level)}
+    with pytest.raises(InputError, match="TP at S1 has no readings after 2022-04-27"):
+        forecast(roll(dailies, "TP", refits=refits_of(dailies)), "S1", days=1, is_beyond=None, limit=None)
+
+
+def test_the_point_that_is_printed_is_the_one_that_is_scored():
+    """Near a floor f the expected level of a normal N(m, s) is m + s (phi(b) + b Phi(b)) - s b at b = (f - m) / s."""
+    level = np.maximum(autoregression(200, left=0.8, seed=3), 0.0)
+    dailies = {"TP": concentration(level)}
+    rolled = roll(dailies, "TP", refits=refits_of(dailies))
+    one = forecast(rolled, "S1", days=1, is_beyond=None, limit=None).ahead[0]
+    m, s = rolled.mean[-1, 0], rolled.sd[-1, 0]
+    b = -m / s
+    assert np.log(one.point) == pytest.approx(m + s * (norm.pdf(b) + b * norm.cdf(b)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("so_far", "is_lost"), [("2.0", True), ("4.9", False)])
+def test_oxygen_is_lost_where_the_rest_would_have_to_exceed_all_days_seen(so_far, is_lost):
+    """After 174 readings of 2 the last 6 must average 88.5 mg/L to keep 5 (4.95 before rounding); after 4.9, 6.4."""
+    level = 7.0 + autoregression(200, left=0.8, seed=3)
+    dailies = {"DO": Daily("DO", FIRST, level, np.full(200, 6))}
+    found = item_budget(
+        scheme().item("DO"),
+        roll(dailies, "DO", refits=refits_of(dailies)),
+        so_far=Mean(Decimal(so_far), 174, 0, 0, 0),
+        section=(Section("S1", target_class="III"), 2),
+        time_left=1.0,
+        rng=np.random.default_rng(1),
+    )
+    assert found.is_lost == is_lost
+    assert ("nothing that this record has seen" in take_words(found).en) == is_lost
+
+
+def test_what_is_expected_to_be_zero_is_said_without_a_share():
+    dailies = {"TP": concentration(0.2 * autoregression(120, left=0.8, seed=3))}
+    rolled = roll(dailies, "TP", refits=refits_of(dailies))
+    found = item_budget(
+        scheme().item("TP"),
+        rolled,
+        so_far=Mean(Decimal("0.1"), 90, 0, 0, 0),
+        section=(Section("S1", target_class="III"), 2),
+        time_left=10.0,
+        rng=np.random.default_rng(1),
+    )
+    words = take_words(replace(found, rest=(0.0, 0.0, 0.0))).en
+    assert words.startswith("TP: the rest must average at most 0.")
+    assert "%" not in words
+
+
+def test_skill_of_the_past_does_not_know_a_later_detection_limit():
+    """A better instrument in the last month reads lower: the scores of the months before stay as they were."""
+    level = np.maximum(autoregression(200, left=0.8, seed=3), -0.5)
+    later = level.copy()
+    later[-5:] = -9.0
+    scored = []
+    for one in (level, later):
+        dailies = {"TP": concentration(one)}
+        came, _, ours, _ = _cases(roll(dailies, "TP", refits=refits_of(dailies)), 1)
+        scored.append((came[:140], ours[:140, 0]))
+    assert scored[0][1] == pytest.approx(scored[1][1])
+
+
 def test_an_error_at_the_floor_is_in_the_middle_of_those_that_it_may_be():
     found = standard_errors(np.array([0.0, 0.0]), np.array([2.0, -40.0]), sd=np.ones(2), floor=0.0)
     assert norm.cdf(found) == pytest.approx([norm.cdf(-2.0) / 2, 0.5], abs=1e-9)
@@ -351,7 +476,7 @@ def test_a_load_is_concentration_times_discharge():
         rolled,
         so_far=Mean(Decimal("0.1"), 90, 0, 0, 0),
         section=(Section("S1", target_class="III"), 2),
-        days_left=10,
+        time_left=10.0,
         rng=np.random.default_rng(1),
     )
     assert found.load(0.1) is None
@@ -359,13 +484,17 @@ def test_a_load_is_concentration_times_discharge():
     assert found.month[0] < found.month[1] < found.month[2]
     assert 0.0 <= found.probability <= 0.05
     assert found.score.months >= 18
-    from dataclasses import replace
 
     assert replace(found, discharge=10.0).load(0.1) == pytest.approx(86.4)  # 1 g/s
 
 
-def test_one_reading_at_least_is_expected():
+def test_one_reading_at_least_is_expected_where_there_was_none():
     assert expected_readings(np.zeros(20, np.int64), 5) == 1.0
+
+
+def test_an_outage_is_no_rate_of_readings_and_weekly_samples_stay_weekly():
+    assert expected_readings(np.array([6] * 30 + [0] * 12), 5.0) == 30.0
+    assert expected_readings(np.array([1, 0, 0, 0, 0, 0, 0] * 8), 14.0) == 2.0
 
 
 def test_too_short_a_past_and_too_many_days_are_refused():

@@ -249,6 +249,43 @@ def test_the_forecast_page_holds_the_past_and_the_fan(folder: Path, tmp_path: Pa
     assert "以往技巧" in page
 
 
+def test_an_analyser_that_is_off_for_a_week_is_not_forecast_as_if_it_ran(tmp_path: Path):
+    rows = [row for row in lines("甲桥", until="2024-03-20") if row < "2024-03-14" or "NH3-N" not in row]
+    found = forecast_folder(project(tmp_path, rows), OutlookAsk("甲桥", "2024-03-20", 1), now=NOW)
+    assert [one.determinand for one in found.forecasts] == ["pH"]
+    assert found.to_dict()["no_readings_after"] == {"NH3-N": "2024-03-13"}
+    said = suyuan("forecast", tmp_path, "甲桥", "--at", "2024-03-20", "--lang", "en").stdout
+    assert "no recent readings, not forecast: NH3-N (… 2024-03-13)" in said
+
+
+def test_a_week_without_readings_is_said_and_is_no_time_left(tmp_path: Path):
+    rows = [row for row in lines("甲桥", until="2024-03-20") if row < "2024-03-14"]
+    found = budget(project(tmp_path, rows), at="2024-03-20").budget
+    assert (str(found.month.today), found.month.days_left) == ("2024-03-20", 11)
+    assert {one.ahead for one in found.items} == {66.0}
+    notes = {note.code: note.values for note in found.notes}
+    assert notes["no_readings_since"] == ("pH 2024-03-13, NH3-N 2024-03-13",)
+    said = suyuan("budget", tmp_path, "甲桥", "--at", "2024-03-20", "--lang", "en").stdout
+    assert "No readings since: pH 2024-03-13" in said
+
+
+def test_a_day_that_runs_is_in_the_mean_so_far_and_its_rest_is_still_to_come(folder: Path):
+    found = budget(folder, at="2024-08-20T10:00").budget
+    one = next(one for one in found.items if one.item.id == "NH3-N")
+    assert one.so_far.count == 117  # 19 days of six and three of today
+    assert found.month.days_left == 12
+    assert one.ahead == pytest.approx(11 * 6 + 3.5, abs=0.01)  # 14 of 24 hours
+    ask = OutlookAsk("甲桥", "2024-08-20T10:00", 1, ("NH3-N",))
+    ahead = forecast_folder(folder, ask, now=NOW).forecasts[0]
+    assert (str(ahead.made_from), str(ahead.ahead[0].day)) == ("2024-08-19", "2024-08-20")
+
+
+def test_on_the_morning_of_its_last_day_a_month_is_not_over(folder: Path):
+    found = budget(folder, at="2024-07-31T10:00").budget
+    assert found.month.days_left == 1
+    assert {round(one.ahead, 2) for one in found.items} == {3.5}
+
+
 def flow_of(discharge: list[float]) -> FlowField:
     """Return daily flow of one reach from 1 August 2024."""
     column = np.array(discharge)[:, None]

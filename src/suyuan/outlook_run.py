@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -21,7 +21,7 @@ from suyuan.io.times import utc_of_datetime
 from suyuan.observations import Observations
 from suyuan.outlook.budget import Budget, ItemBudget, Month, item_budget
 from suyuan.outlook.daily import Daily, daily_of
-from suyuan.outlook.forecast import MOST_DAYS, Forecast, forecast
+from suyuan.outlook.forecast import MOST_DAYS, STALE_DAYS, Forecast, forecast
 from suyuan.outlook.rolled import Refit, Rolled, refits_of, roll
 from suyuan.qc import flag, screen
 from suyuan.standards.assessment import FEW_READINGS, Note, item_means, readings_of, water_assumed
@@ -31,6 +31,9 @@ from suyuan.substances import determinand
 
 FLOW_DAYS = 7
 """Days of discharge that are averaged for loads, up to the moment of the question."""
+
+QUIET_DAYS = 1
+"""Days without readings up to the day of the question from which a budget says so."""
 
 LEAST_ONWARD = 0.5
 """Share of the water moved that must get on for a load at the mean discharge to mean anything."""
@@ -70,14 +73,22 @@ class Budgeted:
 
 @dataclass(frozen=True)
 class Foretold:
-    """The forecasts of a station; `short` are determinands with too short a past."""
+    """The forecasts of a station; `short` are determinands with too short a past, `stale` those without recent readings and
+    the day of their last ones.
+    """
 
     project: str
     zone: tzinfo
     section: Section
     forecasts: tuple[Forecast, ...]
     short: tuple[str, ...]
+    stale: Mapping[str, np.datetime64]
     is_invented: bool = False
+
+    @property
+    def unforeseen(self) -> tuple[str, ...]:
+        """What is not forecast, by name and with why."""
+        return (*self.short, *(f"{name} (… {day})" for name, day in self.stale.items()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
@@ -88,6 +99,7 @@ class Foretold:
             "target_class": self.section.target_class or None,
             "forecasts": [one.to_dict() for one in self.forecasts],
             "too_short": list(self.short),
+            "no_readings_after": {name: str(day) for name, day in self.stale.items()},
         }
 
 
@@ -98,7 +110,19 @@ class _Asked:
     rules: Scheme
     own: Observations
     at: np.datetime64
-    today: np.datetime64
+    last: np.datetime64
+    """The day of the last reading."""
+
+    @property
+    def clock(self) -> np.datetime64:
+        """The first second of the rest, on the wall clock."""
+        return np.datetime64(local(np.array([self.at]), self.given.zone)[0] + np.timedelta64(1, "s"))
+
+    @property
+    def whole(self) -> np.datetime64:
+        """The last day that is over."""
+        day: np.datetime64 = self.clock.astype("datetime64[D]") - 1
+        return day
 
 
 def budget_folder(
@@ -119,11 +143,11 @@ def budget_folder(
     if not rolled:
         what = f"no item of '{section.station}' has readings in {month.label} and enough of a past"
         raise InputError("readings", what, "import more of its past, or take another month with --at")
-    rng, discharge, left = np.random.default_rng(ask.seed), _discharge(asked), month.days_left
+    rng, discharge, left = np.random.default_rng(ask.seed), _discharge(asked), month.time_left
     found = []
     for item in (item for item in here if item.id in rolled):
         past, so_far = rolled[item.id], means[item.id]
-        one = item_budget(item, past, so_far=so_far, section=(section, target), days_left=left, rng=rng)
+        one = item_budget(item, past, so_far=so_far, section=(section, target), time_left=left, rng=rng)
         found.append(replace(one, discharge=discharge))
     missing = tuple(item.id for item in items if item.id not in means)
     notes = _notes(asked, month, found=found, short=[name for name in pasts if name not in rolled])
@@ -145,7 +169,7 @@ def _target(section: Section, rules: Scheme) -> int:
 def forecast_folder(
     folder: Path, ask: OutlookAsk, *, now: datetime, progress: Progress = lambda _w, _s: None
 ) -> Foretold:
-    """Return the forecasts of a station's determinands from its last day with readings."""
+    """Return the forecasts of a station's determinands from the last day that is over."""
     if not 1 <= ask.days <= MOST_DAYS:
         raise InputError("--days", f"{ask.days} days ahead", f"ask for 1 to {MOST_DAYS}")
     names = tuple(determinand(name).id for name in ask.determinands)
@@ -155,20 +179,24 @@ def forecast_folder(
         if name not in dailies:
             what = f"'{name}' has no readings at '{asked.section.station}'"
             raise InputError("--determinand", what, nearest(name, list(dailies)))
-    found, short = [], []
+    found, short, stale = [], [], {}
     for name in names or tuple(dailies):
         past = roll(dailies, name, refits=refits)
         if past.row_refit[-1] < 0 or not np.isfinite(past.mean[-1, 0]):
             short.append(name)
             continue
+        if past.days_since > STALE_DAYS:
+            stale[name] = past.daily.days[-1 - past.days_since]
+            continue
         is_beyond, limit = _beyond(asked, name)
         found.append(forecast(past, asked.section.station, days=ask.days, is_beyond=is_beyond, limit=limit))
     if not found:
-        what = f"nothing at '{asked.section.station}' has enough of a past ({', '.join(short)})"
-        raise InputError("readings", what, "import more of its past")
+        named = ", ".join([*short, *(f"{name} until {day}" for name, day in stale.items())])
+        what = f"nothing at '{asked.section.station}' has enough of a past and recent readings ({named})"
+        raise InputError("readings", what, "import more of its readings, or look back with --at")
     project = asked.given.project
     return Foretold(
-        project.name, project.zone, asked.section, tuple(found), tuple(short), project.is_invented
+        project.name, project.zone, asked.section, tuple(found), tuple(short), stale, project.is_invented
     )
 
 
@@ -186,32 +214,31 @@ def _asked(folder: Path, ask: OutlookAsk, *, now: datetime) -> _Asked:
     if len(own) == 0:
         what = f"'{section.station}' has no readings until {clocked(at, given.zone)}"
         raise InputError("--at", what, "name a later moment")
-    today = local(np.array([own.time.max()]), given.zone)[0].astype("datetime64[D]")
-    return _Asked(given, section, rules, own, at, today)
+    last = local(np.array([own.time.max()]), given.zone)[0].astype("datetime64[D]")
+    return _Asked(given, section, rules, own, at, last)
 
 
 def _month(asked: _Asked) -> Month:
     """Return the month of the question; raises InputError where it is over or has no readings."""
     zone, name = asked.given.zone, asked.section.station
     label = local(np.array([asked.at]), zone)[0].astype("datetime64[M]")
-    last = asked.today.astype("datetime64[M]")
-    if last != label:
-        what = f"'{name}' has no readings in {label}; its last ones are of {asked.today}"
-        remedy = f"a month that is over is for 'suyuan assess'; to look back, write --at {asked.today - 5}"
+    if asked.last.astype("datetime64[M]") != label:
+        what = f"'{name}' has no readings in {label}; its last ones are of {asked.last}"
+        remedy = f"a month that is over is for 'suyuan assess'; to look back, write --at {asked.last - 5}"
         raise InputError("--at", what, remedy)
     first, end = label.astype("datetime64[D]"), (label + 1).astype("datetime64[D]")
-    left = int((end - asked.today) / np.timedelta64(1, "D")) - 1
-    if left < 1:
-        what = f"{label} is over at '{name}': its last readings are of {asked.today}"
+    left = float((end - asked.clock) / np.timedelta64(1, "D"))
+    if left <= 0.0:
+        what = f"{label} is over at '{name}': its last readings are of {asked.last}"
         raise InputError("--at", what, f"run 'suyuan assess FOLDER {name} {label}'")
-    return Month(str(label), first, asked.today, left)
+    return Month(str(label), first, local(np.array([asked.at]), zone)[0].astype("datetime64[D]"), left)
 
 
 def _learnt(asked: _Asked, progress: Progress) -> tuple[tuple[Refit, ...], dict[str, Daily]]:
-    """Return the daily means of every determinand up to today, faults left out, and what was learnt from them by month."""
+    """Return the daily means of each determinand to the last day that is over, faults left out, and what was learnt from them."""
     screened = screen(asked.own).observations
     first = local(np.array([asked.own.time.min()]), asked.given.zone)[0].astype("datetime64[D]")
-    dailies = daily_of(screened, zone=asked.given.zone, first=first, last=asked.today)
+    dailies = daily_of(screened, zone=asked.given.zone, first=first, last=max(asked.whole, first))
     known = {name: one for name, one in dailies.items() if np.isfinite(one.level).any()}
     if not known:
         what = f"'{asked.section.station}' has no reading that is not flagged"
@@ -230,6 +257,13 @@ def _rolled(dailies: dict[str, Daily], item: Item, *, refits: tuple[Refit, ...])
 def _instant(day: np.datetime64, zone: tzinfo) -> np.datetime64:
     """Return the first instant of a day on a zone's clock, in UTC."""
     return moment(f"{day}T00:00", zone, where="--at")
+
+
+def _last_day(asked: _Asked, name: str) -> np.datetime64:
+    """Return the day of a determinand's last reading."""
+    own = asked.own.time[(asked.own.determinand == name) & np.isfinite(asked.own.value)]
+    day: np.datetime64 = local(np.array([own.max()]), asked.given.zone)[0].astype("datetime64[D]")
+    return day
 
 
 def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, tuple[float, float] | None]:
@@ -276,6 +310,10 @@ def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[
         notes.append(Note("few_readings", (", ".join(f"{one.item.id} {one.so_far.count}" for one in few),)))
     if short:
         notes.append(Note("short_past", (", ".join(short),)))
+    quiet = [(one.item.id, _last_day(asked, one.item.determinand)) for one in found]
+    ended = [f"{name} {day}" for name, day in quiet if month.today - day > np.timedelta64(QUIET_DAYS, "D")]
+    if ended:
+        notes.append(Note("no_readings_since", (", ".join(ended),)))
     left_out = sum(one.so_far.left_out for one in found)
     if left_out:
         notes.append(Note("flagged", (str(left_out),)))

@@ -87,7 +87,7 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
         files = write_forecasts(
             found.forecasts,
             found.section.station,
-            short=found.short,
+            short=found.unforeseen,
             page=page,
             whole=found.to_dict(),
             out=out,
@@ -128,7 +128,7 @@ def _show_forecasts(found: Foretold, files: Sequence[Path], *, lang: Lang) -> No
         typer.echo(forecast_title(one)._asdict()[lang])
         console().print(forecast_table(one, lang))
         console().print(skill_table(one, lang))
-    for words in (*short_words(found.short), SKILL_MEANS, DAILY_MEANS, HANDS_OFF):
+    for words in (*short_words(found.unforeseen), SKILL_MEANS, DAILY_MEANS, HANDS_OFF):
         typer.echo(words._asdict()[lang])
     for path in files:
         typer.echo(f"open {path}")

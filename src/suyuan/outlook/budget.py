@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from suyuan.standards.section import Section
 Array = NDArray[np.float64]
 
 RATE_DAYS = 14
-"""Days from which it is told how many readings a day the rest of the month will bring."""
+"""Days with readings from which it is told how many readings a day the rest of the month will bring."""
 
 BAND = (0.05, 0.50, 0.95)
 
@@ -30,14 +31,19 @@ KG_PER_DAY = 86.4
 
 @dataclass(frozen=True)
 class Month:
-    """The month of a budget: its label, the last day with readings (`today`), how many days are left, and of every
-    day so far the calendar.
+    """The month of a budget: its label, its first day, the day of the question (`today`), and the days from the question to
+    its end (`time_left`): a day that runs counts by what is left of it.
     """
 
     label: str
     first: np.datetime64
     today: np.datetime64
-    days_left: int
+    time_left: float
+
+    @property
+    def days_left(self) -> int:
+        """The days that are not over."""
+        return math.ceil(self.time_left)
 
 
 @dataclass(frozen=True)
@@ -135,21 +141,24 @@ def item_budget(
     *,
     so_far: Mean,
     section: tuple[Section, int],
-    days_left: int,
+    time_left: float,
     rng: np.random.Generator,
 ) -> ItemBudget:
     """Return the budget of one item from its mean so far and its forecasts; `section` comes with the index of its target class.
 
-    The month's mean weighs readings equally, so the rest counts by the readings it is expected to bring.
+    The month's mean weighs readings equally, so the rest counts by the readings it is expected to bring: `time_left` days of
+    them. The record ends with the last day that is over.
     """
+    days_left = math.ceil(time_left)
     water, target = section[0].water_type, section[1]
     row, daily = len(rolled.daily) - 1, rolled.daily
     rest = rest_means(rolled, row, days=days_left, rng=rng)
-    ahead = expected_readings(daily.count, days_left)
+    ahead = expected_readings(daily.count, time_left)
     month = month_means(daily.scale, so_far, rest=rest, ahead=ahead)
     ends = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
     limit = item.limits[water][target]
     allowed, is_lost = allowed_rest(item, limit, so_far=so_far, ahead=ahead)
+    is_lost = is_lost or _is_out_of_reach(rolled, allowed)
     return ItemBudget(
         item,
         limit,
@@ -164,14 +173,19 @@ def item_budget(
     )
 
 
-def expected_readings(count: NDArray[np.int64], days: int) -> float:
-    """Return how many readings so many days will bring, as the last RATE_DAYS did; at least one.
+def expected_readings(count: NDArray[np.int64], days: float) -> float:
+    """Return how many readings so many days will bring, as the last RATE_DAYS days with readings did; at least one tenth.
 
-    >>> expected_readings(np.full(30, 6), 10)
+    Outages do not count: days with readings come as far apart as they mostly did.
+
+    >>> expected_readings(np.array([6] * 20 + [0] * 10), 10.0)
     60.0
     """
-    recent = count[-RATE_DAYS:]
-    return max(float(recent.mean()) * days, 1.0)
+    has = np.flatnonzero(count)[-RATE_DAYS:]
+    if len(has) == 0:
+        return 1.0
+    apart = float(np.median(np.diff(has))) if len(has) > 1 else 1.0
+    return max(float(count[has].mean()) / apart * days, 0.1)
 
 
 def month_means(scale: Scale, so_far: Mean, *, rest: Array, ahead: float) -> Array:
@@ -218,6 +232,15 @@ def allowed_rest(
     return (None if low is None or low <= 0.0 else low, high), is_lost
 
 
+def _is_out_of_reach(rolled: Rolled, allowed: tuple[float | None, float | None]) -> bool:
+    """Return whether the rest would have to be below where the instrument ends, or higher than any day of the record."""
+    low, high = allowed
+    highest = float(np.nanmax(rolled.daily.mean))
+    if rolled.daily.scale.kind == "hydrogen":
+        return False
+    return (high is not None and high < rolled.daily.floor) or (low is not None and low > highest)
+
+
 def _shown(scale: Scale, mean: float | None) -> float | None:
     return float(scale.read(np.array(mean))) if mean is not None and mean > 0.0 else None
 
@@ -242,6 +265,8 @@ def score_of(rolled: Rolled, *, days_left: int, rng: np.random.Generator) -> Sco
         means = (begun * float(count.sum()) + ahead * rest) / (float(count.sum()) + ahead)
         full = float(np.nansum(daily.mean[rows] * daily.count[rows])) / float(daily.count[rows].sum())
         shown, came = daily.scale.read(means), float(daily.scale.read(np.array(full)))
+        if came == 0.0:
+            continue  # nothing that an error could be a share of
         low, middle, high = np.quantile(shown, BAND)
         ours.append(abs(middle - came) / abs(came))
         so_far.append(abs(float(daily.scale.read(np.array(begun))) - came) / abs(came))

@@ -19,6 +19,12 @@ Array = NDArray[np.float64]
 PILED = 0.05
 """Share of days at one lowest mean from which that is where the instrument ends, not the water."""
 
+ROUNDING = 1e-9
+"""Share by which means of equal readings may differ because they were added in floating point."""
+
+NEVER_NEGATIVE = ("DO", "EC", "saturation")
+"""Determinands on a linear scale that cannot be negative; temperature and redox potential can."""
+
 
 @dataclass(frozen=True)
 class Daily:
@@ -44,7 +50,7 @@ class Daily:
     @property
     def level(self) -> Array:
         """The forecast variable (day,), NaN on days without one."""
-        return self.scale.forecast(self.mean)
+        return self.scale.forecast(self._positive)
 
     @property
     def days(self) -> NDArray[np.datetime64]:
@@ -53,19 +59,30 @@ class Daily:
 
     @property
     def floor(self) -> float:
-        """The lowest mean where days pile up at it (half the detection limit of ammonia), 0 where they do not: no forecast
-        goes below.
+        """The lowest mean where days pile up at it (half the detection limit of ammonia), 0 where they do not, minus infinity
+        where numbers may be negative: no forecast goes below.
         """
-        known = self.mean[np.isfinite(self.mean)]
+        if self.scale.kind == "linear":
+            return 0.0 if self.determinand in NEVER_NEGATIVE else -np.inf
+        known = self._positive[np.isfinite(self._positive)]
         if self.scale.kind != "log" or len(known) == 0:
             return 0.0
         lowest = float(known.min())
-        return lowest if np.mean(known == lowest) >= PILED else 0.0
+        return lowest if np.mean(known <= lowest * (1.0 + ROUNDING)) >= PILED else 0.0
+
+    @property
+    def _positive(self) -> Array:
+        """The means (day,); a concentration of 0 is taken as the lowest positive one until then, NaN before there is one."""
+        if self.scale.kind != "log":
+            return self.mean
+        lowest = np.minimum.accumulate(np.where(self.mean > 0.0, self.mean, np.inf))
+        return np.where(self.mean == 0.0, np.where(np.isfinite(lowest), lowest, np.nan), self.mean)
 
     @property
     def floor_level(self) -> float:
         """The forecast variable of the floor, minus infinity without one."""
-        return float(np.log(self.floor)) if self.floor > 0.0 else -np.inf
+        floor = self.floor
+        return float(np.log(floor)) if floor > 0.0 else -np.inf
 
     def until(self, day: np.datetime64) -> Daily:
         """Return the days up to `day`, included."""

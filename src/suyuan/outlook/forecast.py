@@ -13,22 +13,27 @@ from suyuan.errors import InputError
 from suyuan.outlook.daily import Daily
 from suyuan.outlook.rolled import Rolled
 from suyuan.outlook.skilled import Skill, skill_of
-from suyuan.outlook.spread import members_of
+from suyuan.outlook.spread import at_least, members_of
 
 Array = NDArray[np.float64]
 
 MOST_DAYS = 7
+STALE_DAYS = 2
+"""Days without a reading after which nothing is forecast: the intervals would be those of a record that goes on."""
+
 QUANTILES = (0.05, 0.10, 0.50, 0.90, 0.95)
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The daily mean of one day ahead: `quantiles` by QUANTILES, and the chance that it lies `beyond` the limit of the target
+    """The daily mean of one day ahead: `quantiles` by QUANTILES, the `point` whose skill is given (what is expected of the
+    level, where the instrument may end), and the chance that it lies `beyond` the limit of the target
     class (None without one).
     """
 
     day: np.datetime64
     quantiles: tuple[float, ...]
+    point: float
     beyond: float | None
     skill: Skill
 
@@ -58,6 +63,7 @@ class Forecast:
                 {
                     "day": str(one.day),
                     **{f"q{q * 100:02.0f}": v for q, v in zip(QUANTILES, one.quantiles, strict=True)},
+                    "point": one.point,
                     "beyond_limit": one.beyond,
                     "skill": _skill_dict(one.skill),
                 }
@@ -74,22 +80,31 @@ def forecast(
     is_beyond: Callable[[float], bool] | None,
     limit: tuple[float, float] | None,
 ) -> Forecast:
-    """Return the forecasts of the 1 to `days` days after the last one of the record, which must have a forecast."""
+    """Return the forecasts of the 1 to `days` days after the last one of the record, which must have a forecast.
+
+    Where the last readings are some days older, errors and skill are those of forecasts from so many days more before.
+    """
     if not 1 <= days <= MOST_DAYS:
         raise InputError("days", f"{days} days ahead", f"ask for 1 to {MOST_DAYS}")
     row, daily = len(rolled.daily) - 1, rolled.daily
     if rolled.row_refit[row] < 0:
         what = f"{daily.determinand} at {station} has {int(np.isfinite(daily.mean).sum())} days with readings, too few"
         raise InputError("readings", what, "import more of its past")
+    late = rolled.days_since
+    if late > STALE_DAYS:
+        what = f"{daily.determinand} at {station} has no readings after {daily.days[row - late]}"
+        raise InputError("readings", what, f"forecast from that day with --at {daily.days[row - late]}")
     found = []
     known = rolled.known_errors(row)
     for h in range(1, days + 1):
-        value = members(rolled, row, h=h, errors=known[:, h - 1])
+        value = members(rolled, row, h=h, errors=known[:, h + late - 1])
         beyond = None if is_beyond is None else float(np.mean([is_beyond(float(v)) for v in value]))
+        level = at_least(rolled.mean[row, h - 1], rolled.sd[row, h - 1], floor=daily.floor_level)
+        point = float(daily.scale.read(daily.scale.mean(np.asarray(level))))
         quantiles = tuple(float(q) for q in np.quantile(value, QUANTILES))
-        found.append(Ahead(daily.days[row] + h, quantiles, beyond, skill_of(rolled, h)))
+        found.append(Ahead(daily.days[row] + h, quantiles, point, beyond, skill_of(rolled, h + late)))
     learnt = int(np.isfinite(daily.mean).sum())
-    return Forecast(station, daily.determinand, daily.days[row], learnt, daily, tuple(found), limit)
+    return Forecast(station, daily.determinand, daily.days[row - late], learnt, daily, tuple(found), limit)
 
 
 def members(rolled: Rolled, row: int, *, h: int, errors: Array) -> Array:

@@ -53,6 +53,12 @@ class Rolled:
     row_refit: NDArray[np.int64]
 
     @property
+    def days_since(self) -> int:
+        """How many days before the last one the last reading was made."""
+        known = np.flatnonzero(np.isfinite(self.daily.level))
+        return len(self.daily) - 1 - int(known[-1]) if len(known) else len(self.daily)
+
+    @property
     def errors(self) -> Array:
         """The standardised errors (day, horizon) of all forecasts whose day has a reading, NaN elsewhere."""
         return standard_errors(self.came, self.mean, sd=self.sd, floor=self.daily.floor_level)
@@ -80,7 +86,9 @@ def refits_of(
     most: int = MOST_REFITS,
     progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[Refit, ...]:
-    """Return what was known at the start of each of the last `most` months; all series must have the same days."""
+    """Return what was known at the start of each of the last `most` months, and at the end of determinands that are newer; all
+    series must have the same days.
+    """
     days = next(iter(dailies.values())).days
     months = days.astype("datetime64[M]")
     starts = [int(k) for k in np.flatnonzero(months[1:] != months[:-1]) + 1]
@@ -95,7 +103,17 @@ def refits_of(
         followed = {name: _follow(one, before.get(name), start=start, end=end) for name, one in known.items()}
         found.append(Refit(start, end, followed))
         progress((number + 1) / len(starts))
-    return tuple(found)
+    return (*found, *_late(dailies, found, row=len(days)))
+
+
+def _late(dailies: Mapping[str, Daily], found: Sequence[Refit], *, row: int) -> tuple[Refit, ...]:
+    """Return a refit at the end of the record for determinands that were not known at the last start, none without them."""
+    known = found[-1].followed if found else dailies
+    late = {
+        name: one for name, one in dailies.items() if name not in known and _known(one, row) >= FEWEST_DAYS
+    }
+    followed = {name: _follow(one, None, start=row, end=row) for name, one in late.items()}
+    return (Refit(row, row, followed),) if followed else ()
 
 
 def roll(dailies: Mapping[str, Daily], name: str, *, refits: Sequence[Refit]) -> Rolled:

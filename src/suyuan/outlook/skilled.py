@@ -85,12 +85,13 @@ def skill_of(rolled: Rolled, horizon: int) -> Skill:
 def _cases(rolled: Rolled, horizon: int) -> tuple[Array, Array, Array, Array]:
     """Return what came (case,), the rivals (3, case), our point and members (case, 1 + member), and the rival's sd (case,)."""
     daily, k = rolled.daily, horizon - 1
-    level, floor, came = daily.level, daily.floor_level, rolled.came[:, k]
+    level, came = daily.level, rolled.came[:, k]
     found: list[tuple[Array, Array, Array, Array]] = []
     for number, refit in enumerate(rolled.refits):
         rows = np.flatnonzero((rolled.row_refit == number) & np.isfinite(level) & np.isfinite(came))
         if len(rows) == 0:
             continue
+        floor = daily.until(daily.days[max(refit.start - 1, 0)]).floor_level
         simple = simple_of(level, daily.days, learnt=refit.start, horizon=horizon)
         errors = members_of(rolled.known_errors(refit.start - 1)[:, k])
         mean, sd = rolled.mean[rows, k, None], rolled.sd[rows, k, None]

@@ -40,6 +40,7 @@ BUDGET_HEADINGS = (
 )
 FORECAST_HEADINGS = (
     Words("日", "day"),
+    Words("点预报（据此评技巧）", "point (its skill is given)"),
     Words("中位数", "median"),
     Words("80 % 区间", "80 % interval"),
     Words("90 % 区间", "90 % interval"),
@@ -55,9 +56,10 @@ SKILL_HEADINGS = (
 )
 NO_SKILL = Words("无技巧", "no skill")
 SKILL_MEANS = Words(
-    "技巧 = 1 − 均方误差之比（浓度按对数）；1 为完美，0 为不优于对照，负数为更差。每次预报只用当时以前的读数。",
+    "技巧 = 1 − 均方误差之比（浓度按对数）；1 为完美，0 为不优于对照，负数为更差。"
+    "每次预报只用当时以前的读数；读数是否存疑由全部记录判断。",
     "Skill is 1 less the ratio of mean squared errors (of logarithms for concentrations): 1 is perfect, 0 no better, negative "
-    "worse. Each forecast used only readings from before it.",
+    "worse. Each forecast was made from readings before it; which readings are faults was judged with the whole record.",
 )
 DAILY_MEANS = Words(
     "预报的是日均值，既非实时评价也非月度评价。",
@@ -98,8 +100,8 @@ def take_words(one: ItemBudget) -> Words:
     name, (low, high) = one.item.id, one.allowed
     if one.is_lost:
         return Words(
-            f"{name}：余下的日子无论如何也不能使月均达标。",
-            f"{name}: nothing that the rest of the month can bring keeps its limit.",
+            f"{name}：余下的日子无论如何也不能使月均达标（须优于记录中任何一天或仪器下限）。",
+            f"{name}: nothing that this record has seen and the instrument can show keeps its limit in the rest of the month.",
         )
     bounds = _bounds(one)
     if one.item.statistic == "hydrogen_mean":
@@ -107,9 +109,10 @@ def take_words(one: ItemBudget) -> Words:
             f"{name}：余下均值须在 {bounds} 之间。", f"{name}: the rest must average within {bounds}."
         )
     change, kg = one.change, _loads(one)
-    assert change is not None
     zh, en = ("不高于", "at most") if high is not None else ("不低于", "at least")
     value = _number(high if high is not None else low or 0.0)
+    if change is None:
+        return Words(f"{name}：余下均值须{zh} {value}。", f"{name}: the rest must average {en} {value}.")
     if change <= 0.0:
         return Words(
             f"{name}：余下均值{zh} {value} 即可，比预计的宽裕 {-change:.0%}{_kg(kg).zh}。",
@@ -172,11 +175,16 @@ def verdict(one: Ahead) -> Words:
 
 
 def short_words(short: Sequence[str]) -> tuple[Words, ...]:
-    """Return a sentence on determinands with too short a past, none where all could be forecast."""
+    """Return a sentence on determinands with too short a past or without recent readings, none where all could be forecast."""
     if not short:
         return ()
     named = ", ".join(short)
-    return (Words(f"过去的读数太少、不作预报：{named}。", f"Too short a past, not forecast: {named}."),)
+    return (
+        Words(
+            f"过去的读数太少或近日没有读数、不作预报：{named}。",
+            f"Too short a past or no recent readings, not forecast: {named}.",
+        ),
+    )
 
 
 def _budget_row(one: ItemBudget) -> tuple[Words, ...]:
@@ -246,7 +254,7 @@ def _kg(kg: tuple[str, str] | None) -> Words:
 def _forecast_row(one: Ahead) -> tuple[Words, ...]:
     low90, low80, middle, high80, high90 = (_number(value) for value in one.quantiles)
     beyond = "-" if one.beyond is None else percent(one.beyond)
-    cells = (str(one.day), middle, f"{low80}–{high80}", f"{low90}–{high90}", beyond)
+    cells = (str(one.day), _number(one.point), middle, f"{low80}–{high80}", f"{low90}–{high90}", beyond)
     return tuple(Words(cell, cell) for cell in cells)
 
 

@@ -60,6 +60,10 @@ _NOTES = {
     "short_past": Words(
         "过去的读数太少、不能推算的指标：{0}。", "Items with too short a past to be foretold: {0}."
     ),
+    "no_readings_since": Words(
+        "近日没有读数的指标及其最后读数日：{0}；余下按其以往的读数频率推算。",
+        "No readings since: {0}. The rest is taken to bring as many as before.",
+    ),
     "flagged": Words(
         "本月均值未采用 {0} 个带标识的读数（维护、存疑、不合格），与月度评价一致。",
         "{0} flagged readings of this month (maintenance, suspect, fail) are not in its mean, as in the assessment.",
