@@ -298,9 +298,6 @@ def test_as_many_pairs_as_there_may_be_are_not_ruled_out_by_their_number():
         assert share_of_two(tables, prior, temperature=5.0) == pytest.approx(0.5)
     same = alike(3, 20.0), alike(7, 20.0), alike(7, 0.0)
     assert share_of_two(same, prior, temperature=5.0) == pytest.approx(1.0 / 9.0)
-    # of evidence of 3,000 the fiftieth is 60: 60 more are worth a factor e
-    loud = alike(3, 2940.0), alike(7, 3000.0), alike(7, 0.0)
-    assert share_of_two(loud, prior, temperature=5.0) == pytest.approx(1.0 / (1.0 + 8.0 / np.e))
     none = alike(0, 0.0)
     assert share_of_two((alike(3, 20.0), none, none), prior, temperature=5.0) == 0.0
 

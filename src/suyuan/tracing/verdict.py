@@ -38,11 +38,10 @@ log score was best between 2 and 3.
 COUNT_TEMPERATURE = 5.0
 """Evidence that two released rather than one counts so much less: a second plume takes up what the flow gets wrong of one.
 
+And less still in proportion as the evidence of sources is weakened for what flow members differ in.
+
 Found on the same rivers (docs/decisions/024-count.md).
 """
-
-COUNT_SHARE = 0.02
-"""And at least by this share of the evidence itself: where it is large, errors of the model and not of the readings decide."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,9 @@ def weigh(problem: Problem) -> Verdict:
     log_ratio /= discount(len(problem.blocks)) if log_ratio < 0.0 else 1.0
     p_nobody = float(expit(log_ratio + logit(prior_nobody)))
     warm = _tempered(exact, problem)
-    p_two = share_of_two(exact, prior, temperature=max(COUNT_TEMPERATURE, warm[0].temperature))
+    p_two = share_of_two(
+        exact, prior, temperature=COUNT_TEMPERATURE * warm[0].temperature / LEAST_TEMPERATURE
+    )
     one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
     return Verdict(p_nobody, one, two, prior_nobody, *warm, scenes=scenes, quiet=quiet)
 
@@ -122,12 +123,10 @@ def share_of_two(tables: Tables, prior: Prior, *, temperature: float) -> float:
 
     The Bayes factor of two sources against one, whoever they are, is what is weakened. Were the evidence of each pair weakened
     instead, the prior against each of the many pairs would count whole, and two would be ruled out by their number.
-    The `temperature` is COUNT_SHARE of the evidence at least.
     """
     single, first, _ = tables
     log_bayes = first.log_evidence - single.log_evidence
     log_odds = np.log(prior.pair) - np.log(1.0 - prior.nobody - prior.pair)
-    temperature = max(temperature, COUNT_SHARE * max(single.log_evidence, first.log_evidence))
     return float(expit(log_bayes / temperature + log_odds))
 
 
