@@ -29,10 +29,10 @@ from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
 from suyuan.report.table import ranking_table
 from suyuan.report.why import why_words
 from suyuan.report.words import headline, likelihood, mass_words, prior_words, shares
+from suyuan.tracing.counts import LEAST_TEMPERATURE
 from suyuan.tracing.reasons import Suspicion
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import ASSUMPTIONS, NOTES
-from suyuan.tracing.verdict import LEAST_TEMPERATURE
 
 
 def _written(folder: Path, trace: Trace, run: RunInfo | None = None) -> Path:
@@ -522,6 +522,13 @@ def test_flow_members_are_said_to_disagree_only_where_they_do(tempering: float, 
     contest = replace(trace.why[0], tempering=tempering)
     (words,) = why_words(replace(trace, why=(contest,)), made_up.network(), zone=made_up.CHINA)
     assert said in words.parts.en
+
+
+def test_against_a_pair_it_is_said_why_a_second_source_is_hard_to_believe():
+    trace = made_up.trace()
+    contest = replace(trace.why[0], tempering=5.0, rival=Suspicion(("O2", "O3"), 0.08))
+    (words,) = why_words(replace(trace, why=(contest,)), made_up.network(), zone=made_up.CHINA)
+    assert "A second plume takes up" in words.parts.en
 
 
 def test_without_reasons_the_page_has_no_such_section(tmp_path: Path):

@@ -12,18 +12,20 @@ import tracing_worlds as worlds
 from suyuan.errors import InputError
 from suyuan.observations import FAIL
 from suyuan.report.statements import note_words
+from suyuan.tracing.counts import COUNT_TEMPERATURE, LEAST_TEMPERATURE, counted
 from suyuan.tracing.library import LEAST_SPREAD, UNKNOWN_SPREAD, library_of
 from suyuan.tracing.posterior import candidate_probabilities, problem_of, trace
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
+from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.verdict import (
     LEAST_MEMBERS,
-    LEAST_TEMPERATURE,
+    LEAST_SHARE,
     Verdict,
     effective_members,
-    share_of_two,
+    evidence_of,
     temperature_of,
     weigh,
 )
@@ -236,6 +238,21 @@ def test_the_prior_of_nobody_leaves_room_for_one_and_for_two():
     for value in (0.0, 1.0, float("nan")):
         with pytest.raises(InputError, match="prior of nobody"):
             default_prior(world.network, world.flow, nobody=value)
+    with pytest.raises(InputError, match=r"prior of nobody and of two: 0\.6 and 0\.4; leave some"):
+        replace(sure, nobody=0.6, pair=0.4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.25, 0.87])
+def test_unlisted_sources_have_the_share_that_was_asked_for(share: float):
+    world = worlds.meeting()
+    assert default_prior(world.network, world.flow, unlisted=share).unlisted == pytest.approx(share)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.9, 1.5, float("nan"), float("inf")])
+def test_shares_that_leave_less_than_nothing_to_outfalls_are_refused(share: float):
+    world = worlds.meeting()
+    with pytest.raises(InputError, match=r"unlisted sources and of boundaries: .* and 0.13; give shares"):
+        default_prior(world.network, world.flow, unlisted=share)
 
 
 def test_with_one_source_the_candidates_and_nobody_share_one():
@@ -282,24 +299,42 @@ def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
     assert np.argmax(warm.weight) in (7, 15)
 
 
-def alike(count: int, log_gain: float) -> Explanations:
-    """So many explanations, as likely as each other, that share a prior of 1."""
-    zero, one = np.zeros(count, np.int64), np.ones((1, count))
-    prior = np.full(count, -np.log(max(count, 1)))
-    return Explanations(zero, np.arange(count), zero, zero, zero, prior, np.full(count, log_gain), one, one)
+def test_each_count_rests_on_enough_flow_members_of_its_own():
+    """Two released; in the second flow all water comes six hours later. Singles and pairs are weakened as each asks for."""
+    world = worlds.meeting()
+    late = replace(world.matrix, values=np.roll(world.matrix.values, 6, axis=2))
+    seen = worlds.read(world, {**PULSE, **NIGHTLY})
+    members = (world.matrix, late, late, late)
+    problem = problem_of(
+        seen,
+        members,
+        substances=worlds.substances(),
+        fingerprints=worlds.FINGERPRINTS,
+        prior=world.prior,
+    )
+    found = weigh(problem)
+    least = LEAST_SHARE * len(members) - 1e-9
+    for table in (found.single, found.first):
+        assert effective_members(table, len(members)) >= least
+        cooler = replace(table, temperature=table.temperature / 1.15)
+        assert table.temperature == LEAST_TEMPERATURE or effective_members(cooler, len(members)) < least
+    assert found.first.temperature == found.second.temperature
+    assert found.count_temperature == COUNT_TEMPERATURE * found.single.temperature / LEAST_TEMPERATURE
+    assert least <= found.effective_members(len(members)) <= len(members)
 
 
-def test_as_many_pairs_as_there_may_be_are_not_ruled_out_by_their_number():
-    # two of ten who released: one to eight before; 5 ln 8 more evidence, of which a fifth counts, makes it even
-    prior = worlds.meeting().prior
-    prior = replace(prior, nobody=0.1, pair=0.1)
-    for pairs in (1, 1000):
-        tables = alike(3, 20.0), alike(pairs, 20.0 + 5.0 * np.log(8.0)), alike(pairs, 0.0)
-        assert share_of_two(tables, prior, temperature=5.0) == pytest.approx(0.5)
-    same = alike(3, 20.0), alike(7, 20.0), alike(7, 0.0)
-    assert share_of_two(same, prior, temperature=5.0) == pytest.approx(1.0 / 9.0)
-    none = alike(0, 0.0)
-    assert share_of_two((alike(3, 20.0), none, none), prior, temperature=5.0) == 0.0
+def test_one_or_two_is_judged_by_the_whole_evidence_of_both():
+    problem, found = weighed()
+    tables = tuple(replace(table, temperature=1.0) for table in (found.single, found.first, found.second))
+    ground = max(found.scenes, key=lambda scene: scene.log_density).ground.log_density
+    rows = visible_sources(problem.matrices[0], found.scenes[0].claimed, grid=problem.grid)
+    shown = float(np.exp(problem.log_prior[rows]).sum())
+    evidence = evidence_of(tables, on=ground, nobody=found.quiet.log_density(), shown=shown)
+    again = counted(
+        evidence, problem.grid.prior, substances=len(problem.blocks), temperature=LEAST_TEMPERATURE
+    )
+    assert found.two < 0.05
+    assert (found.nobody, found.one, found.two) == pytest.approx(again[:3], rel=1e-9)
 
 
 def test_members_that_agree_weaken_the_evidence_no_further():

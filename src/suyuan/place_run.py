@@ -35,7 +35,7 @@ from suyuan.tracing.placement.responses import (
     window_of,
 )
 from suyuan.tracing.placement.result import Placement, place
-from suyuan.tracing.prior import default_prior
+from suyuan.tracing.prior import UNLISTED_SHARE, default_prior
 
 MEMBERS = 4
 """Flow members in which test releases are followed: fewer than a trace weighs, for each is followed from STARTS hours."""
@@ -50,13 +50,15 @@ HORIZON_H = 48.0
 @dataclass(frozen=True)
 class PlaceAsk:
     """What the user asks: `count` new stations among `candidates` (a table) and `at` (REACH:CHAINAGE), about every
-    kilometre if both are empty; `from_scratch` no station stays; `apart_share` of the worth is for telling sources apart."""
+    kilometre if both are empty; `from_scratch` no station stays; `apart_share` of the worth is for telling sources apart;
+    of single sources a share `unlisted` is not on the list."""
 
     count: int
     candidates: Path | None = None
     at: tuple[str, ...] = ()
     from_scratch: bool = False
     apart_share: float = 0.5
+    unlisted: float = UNLISTED_SHARE
     seed: int = 1
 
 
@@ -85,6 +87,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     places = asked_places(network, ask)
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
+    ask = replace(ask, unlisted=project.trace.unlisted)
     placement = place_stations(
         network, flow, ask=ask, places=places, test=trial_of(project, network, flow=flow), progress=progress
     )
@@ -140,7 +143,7 @@ def place_stations(
     looks = [(m, b) for m in members for b in release_bins(flow, test, count=STARTS, rng=rng)]
     sights = sights_of(network, looks, places=places, test=test, progress=progress)
     progress("choosing places", 0.85)
-    prior = default_prior(network, flow)
+    prior = default_prior(network, flow, unlisted=ask.unlisted)
     table = table_of(
         sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
     )

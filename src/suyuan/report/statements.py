@@ -8,9 +8,11 @@ from suyuan.tracing.statements import Assumption, AssumptionText, Note
 ASSUMPTIONS_ZH = {
     "nobody": AssumptionText("未见异常排放的先验概率", "{share}"),
     "pair": AssumptionText("两处同时排放的先验概率", "{share}"),
+    "unlisted": AssumptionText("单一来源不在名录内的先验概率", "{share}"),
     "rate": AssumptionText("排放强度的先验中位数与 90 % 区间", "{middle} g/s（{low} 至 {high}）"),
     "members": AssumptionText("流场集合成员数", "{count}"),
     "temperature": AssumptionText("证据减弱的倍数", "{temperature}"),
+    "count": AssumptionText("第二个来源的证据减弱的倍数", "{temperature}"),
     "readings": AssumptionText("{determinand}", "噪声 {noise}，衰减每天 {decay}，参与计算的值 {count} 个"),
     "scenarios": AssumptionText("情景数", "{count}"),
     "background": AssumptionText("背景", "{level} ± {sd} {unit}"),

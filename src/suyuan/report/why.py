@@ -14,9 +14,9 @@ from suyuan.clock import undated
 from suyuan.network import Network
 from suyuan.plot import percent
 from suyuan.report.words import Words, candidate_words
+from suyuan.tracing.counts import LEAST_TEMPERATURE
 from suyuan.tracing.reasons import Contest, Delay, Side, Speech, Suspicion, spells
 from suyuan.tracing.result import Candidate, Trace
-from suyuan.tracing.verdict import LEAST_TEMPERATURE
 
 MOST_FOR, MOST_AGAINST = 3, 2
 """Speeches that are put in words, the weightiest of either side."""
@@ -178,6 +178,11 @@ def _tempered(contest: Contest) -> Words:
     """Return why the evidence was weakened."""
     if not (contest.one.candidates and contest.rival.candidates):
         return Words("各指标的背景会一起变化", "Backgrounds of several substances move together")
+    if len(contest.one.candidates) != len(contest.rival.candidates):
+        return Words(
+            "第二个污染带会吸收流场对第一个的误差",
+            "A second plume takes up what the flow gets wrong of the first",
+        )
     if contest.tempering > LEAST_TEMPERATURE:
         return Words("各流场成员的说法不一", "Flow members disagree")
     return Words("模型误差有多大本身也只是估计", "How far models err is itself a guess")

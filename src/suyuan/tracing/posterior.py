@@ -33,7 +33,7 @@ from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.shapes import release_shapes
 from suyuan.tracing.statements import Assumption, Note
 from suyuan.tracing.unrest import courses_of
-from suyuan.tracing.verdict import Verdict, effective_members, weigh
+from suyuan.tracing.verdict import Verdict, weigh
 from suyuan.tracing.why import why_of
 from suyuan.transport.matrix import SourceReceptorMatrix
 
@@ -97,18 +97,13 @@ def _trace(
         fits=fits_of(problem, verdict, observations=observations),
         blind_spots=blind_spots(problem, verdict.believed),
         members=len(problem.matrices),
-        effective_members=_carrying(verdict, len(problem.matrices)),
+        effective_members=verdict.effective_members(len(problem.matrices)),
         assumptions=_assumptions(problem, verdict),
         notes=_notes(problem, verdict, fingerprints=fingerprints, outside=outside, top=findings[0]),
         outside=outside,
         prior_nobody=verdict.prior_nobody,
         why=why_of(problem, verdict),
     )
-
-
-def _carrying(verdict: Verdict, members: int) -> float:
-    """Return how many flow members carry weight; 0 where no source explains anything."""
-    return effective_members(verdict.single, members) if len(verdict.single.source) else 0.0
 
 
 def problem_of(
@@ -227,9 +222,11 @@ def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
     return (
         Assumption("nobody", {"share": f"{prior.nobody:.3g}"}),
         Assumption("pair", {"share": f"{prior.pair:.2g}"}),
+        Assumption("unlisted", {"share": f"{prior.unlisted:.2g}"}),
         Assumption("rate", _range(strength.log_rate, strength.log_sd)),
         Assumption("members", {"count": f"{len(problem.matrices)}"}),
         Assumption("temperature", {"temperature": f"{verdict.single.temperature:.2f}"}),
+        Assumption("count", {"temperature": f"{verdict.count_temperature:.2f}"}),
         *(Assumption("readings", _described(block)) for block in problem.blocks),
     )
 

@@ -43,6 +43,17 @@ class Prior:
     nobody: float = 0.10
     pair: float = 0.10
 
+    def __post_init__(self) -> None:
+        if not (self.nobody > 0.0 and self.pair >= 0.0 and self.nobody + self.pair < 1.0):
+            found = f"{self.nobody:g} and {self.pair:g}"
+            raise InputError("prior of nobody and of two", found, "leave some probability for one source")
+
+    @property
+    def unlisted(self) -> float:
+        """How often a single source is not on the list."""
+        along = [w for w, c in zip(self.weight, self.candidates, strict=True) if c.kind == "reach"]
+        return float(sum(along))
+
 
 def candidate_sources(network: Network) -> tuple[Source, ...]:
     """Return the places to imagine a release at: every outfall, points along every reach, every boundary node."""
@@ -71,9 +82,16 @@ def default_prior(
     share `boundary` came in at a boundary, spread in proportion to its mean inflow [m3/s]; the rest goes to the listed
     outfalls in proportion to `prior_weight`. Networks without outfalls or boundaries give their share to the others.
     `nobody` is the probability of no release; where there is one, a second goes with it in one case of nine.
+
+    Raises InputError for shares that are no probabilities, and where they leave nobody to suspect.
     """
     if not 0.0 < nobody < 1.0:
         raise InputError("prior of nobody", f"{nobody:g}", "give a probability above 0 and below 1")
+    if not (unlisted >= 0.0 and boundary >= 0.0 and unlisted + boundary <= 1.0):
+        found = f"{unlisted:g} and {boundary:g}"
+        raise InputError(
+            "shares of unlisted sources and of boundaries", found, "give shares that sum to 1 at most"
+        )
     heads = [(i, n) for i, n in enumerate(network.nodes) if n.kind == "boundary"]
     inflow = np.array([np.maximum(flow.external[:, i], 0.0).mean() for i, _ in heads])
     candidates = [Candidate(o.id, "outfall", o.reach, o.chainage_m, o.name) for o in network.outfalls]
@@ -83,6 +101,10 @@ def default_prior(
     along = _shares([r.length_m for r in network.reaches], unlisted)
     entering = _shares(inflow, boundary)
     weight = np.concatenate([listed, along, entering])
+    if not weight.sum() > 0.0:
+        raise InputError(
+            "prior", "no outfall, no inflow and no unlisted source", "list outfalls, or let some be unlisted"
+        )
     kinds = Counter(o.kind for o in network.outfalls)
     return Prior(
         tuple(candidates),

@@ -20,9 +20,11 @@ class AssumptionText(NamedTuple):
 ASSUMPTIONS = {
     "nobody": AssumptionText("prior of nobody", "{share}"),
     "pair": AssumptionText("prior of two sources", "{share}"),
+    "unlisted": AssumptionText("prior share of unlisted sources among single ones", "{share}"),
     "rate": AssumptionText("release rate, median and 90 % range a priori", "{middle} g/s ({low} to {high})"),
     "members": AssumptionText("flow members", "{count}"),
     "temperature": AssumptionText("evidence divided by", "{temperature}"),
+    "count": AssumptionText("evidence for a second source divided by", "{temperature}"),
     "readings": AssumptionText(
         "{determinand}", "noise {noise}, decay {decay} per day, {count} values weighed"
     ),

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
+from suyuan.tracing.counts import LEAST_TEMPERATURE, Evidence, count_temperature, counted
 from suyuan.tracing.plume import Claim, no_plumes
-from suyuan.tracing.prior import Prior
 from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.scenes import Scene, Tables, scene_of_two, scenes_of_events, together
-from suyuan.tracing.search import Explanations, Problem, joined, lifted
+from suyuan.tracing.search import Explanations, Problem
 
 Array = NDArray[np.float64]
 
 LEAST_MEMBERS = 3.0
 """Flow members that must carry weight (effective sample size) before probabilities are believed."""
 
-ALIKE = 0.5
-"""Correlation of the backgrounds of different substances."""
-
 LEAST_SHARE = 0.6
 """Nor need more than this share of all members, of which there may be few."""
-
-LEAST_TEMPERATURE = 2.0
-"""Evidence never counts more than this part, but for nobody: what model errors are thought to be is itself a guess.
-
-Found on rivers drawn with another transport model (docs/calibration.md): wrong sources that were sure became rare, and the
-log score was best between 2 and 3.
-"""
-
-
-COUNT_TEMPERATURE = 5.0
-"""Evidence that two released rather than one counts so much less: a second plume takes up what the flow gets wrong of one.
-
-And less still in proportion as the evidence of sources is weakened for what flow members differ in.
-
-Found on the same rivers (docs/decisions/024-count.md).
-"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +42,17 @@ class Verdict:
     second: Explanations
     scenes: tuple[Scene, ...]
     quiet: Claim
+
+    @property
+    def count_temperature(self) -> float:
+        """By how much evidence for a second source was weakened."""
+        return count_temperature(self.single.temperature)
+
+    def effective_members(self, members: int) -> float:
+        """Return how many of the flow members carry weight where somebody released; 0 where no source explains anything."""
+        parts = ((self.one, self.single), (self.two, self.first))
+        share = sum(p * np.bincount(t.member, weights=t.weight, minlength=members) for p, t in parts)
+        return effective_size(np.asarray(share, dtype=np.float64)) if np.any(share) else 0.0
 
     @property
     def scene_shares(self) -> Array:
@@ -103,65 +93,31 @@ def weigh(problem: Problem) -> Verdict:
         quiet = max((quiet, *again), key=lambda claimed: claimed.log_density())
     ground = max(scenes, key=lambda scene: scene.log_density).ground
     exact = together(scenes, ground)
+    warm = _tempered(exact, len(problem.matrices))
     shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
     share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
-    prior_nobody = prior.nobody + (1.0 - prior.nobody) * (1.0 - share)
-    somebody = ground.log_density + np.logaddexp(*_log_counts(exact, prior)) - np.log1p(-prior_nobody)
-    log_ratio = quiet.log_density() - somebody
-    log_ratio /= discount(len(problem.blocks)) if log_ratio < 0.0 else 1.0
-    p_nobody = float(expit(log_ratio + logit(prior_nobody)))
-    warm = _tempered(exact, problem)
-    p_two = share_of_two(
-        exact, prior, temperature=COUNT_TEMPERATURE * warm[0].temperature / LEAST_TEMPERATURE
+    evidence = evidence_of(exact, on=ground.log_density, nobody=quiet.log_density(), shown=share)
+    counts = counted(evidence, prior, substances=len(problem.blocks), temperature=warm[0].temperature)
+    return Verdict(*counts, *warm, scenes=scenes, quiet=quiet)
+
+
+def evidence_of(tables: Tables, *, on: float, nobody: float, shown: float) -> Evidence:
+    """Return the log densities of the readings by how many released; tables are against no release of log density `on`."""
+    single, first, _ = tables
+    log_shown = float(np.log(shown)) if shown > 0.0 else np.inf
+    return Evidence(
+        nobody, on + single.log_evidence - log_shown, on + first.log_evidence - 2.0 * log_shown, shown
     )
-    one, two = (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two
-    return Verdict(p_nobody, one, two, prior_nobody, *warm, scenes=scenes, quiet=quiet)
 
 
-def share_of_two(tables: Tables, prior: Prior, *, temperature: float) -> float:
-    """Return the probability that two released, given that somebody did.
-
-    The Bayes factor of two sources against one, whoever they are, is what is weakened. Were the evidence of each pair weakened
-    instead, the prior against each of the many pairs would count whole, and two would be ruled out by their number.
-    """
-    single, first, _ = tables
-    log_bayes = first.log_evidence - single.log_evidence
-    log_odds = np.log(prior.pair) - np.log(1.0 - prior.nobody - prior.pair)
-    return float(expit(log_bayes / temperature + log_odds))
-
-
-def discount(substances: int) -> float:
-    """Return by how much evidence against nobody is weakened.
-
-    Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
-    moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
-    And what rivers do by themselves is a guess as model errors are (LEAST_TEMPERATURE).
-
-    >>> discount(1), discount(3)
-    (2.0, 4.0)
-    """
-    return LEAST_TEMPERATURE * (1.0 + (substances - 1.0) * ALIKE)
-
-
-def _log_counts(tables: Sequence[Explanations], prior: Prior) -> tuple[float, float]:
-    """Return the log evidence, prior included, of one source and of two."""
-    single, first, _ = tables
-    one = single.log_evidence + float(np.log(1.0 - prior.nobody - prior.pair))
-    return one, first.log_evidence + float(np.log(prior.pair))
-
-
-def _tempered(tables: Tables, problem: Problem) -> Tables:
-    """Return single, first and second, all weakened by the higher of the temperatures that one source and both ask for.
-
-    Two sources may fit in many flow members what is only one source in the wrong flow.
-    """
-    prior, members = problem.grid.prior, len(problem.matrices)
-    single, first, second = tables
-    of_one, of_two = float(np.log(1.0 - prior.nobody - prior.pair)), float(np.log(prior.pair))
-    both = joined([lifted(single, of_one), lifted(first, of_two)])
-    temperature = max(temperature_of(table, members) for table in (single, both))
-    warm = [replace(table, temperature=temperature) for table in (single, first, second)]
-    return warm[0], warm[1], warm[2]
+def _tempered(tables: Tables, members: int) -> Tables:
+    """Return single, first and second, each count weakened by the temperature that its own flow members ask for."""
+    of_one, of_two = (temperature_of(table, members) for table in tables[:2])
+    single, first, second = (
+        replace(table, temperature=temperature)
+        for table, temperature in zip(tables, (of_one, of_two, of_two), strict=True)
+    )
+    return single, first, second
 
 
 def temperature_of(found: Explanations, members: int) -> float:
@@ -180,4 +136,13 @@ def temperature_of(found: Explanations, members: int) -> float:
 def effective_members(found: Explanations, members: int) -> float:
     """Return the effective sample size of the flow members under these explanations."""
     share = np.bincount(found.member, weights=found.weight, minlength=members)
+    return effective_size(np.asarray(share, dtype=np.float64))
+
+
+def effective_size(share: Array) -> float:
+    """Return how many equal shares tell as much as these, (member,) (Kish, 1965).
+
+    >>> effective_size(np.array([0.5, 0.5, 0.0]))
+    2.0
+    """
     return float(share.sum() ** 2 / max((share**2).sum(), 1e-300))

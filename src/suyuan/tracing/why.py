@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from suyuan.tracing.accounts import Account, SettledPlumes, account_of, normal_of, settled_plumes
 from suyuan.tracing.background import Background
+from suyuan.tracing.counts import discount
 from suyuan.tracing.overturn import Change, Forecast, Quiet, expected_of, overturning
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.readings import Block, series_of
@@ -19,7 +20,7 @@ from suyuan.tracing.reasons import HOURS, Contest, Delay, Overturn, Speech, Susp
 from suyuan.tracing.responses import Responses, responses
 from suyuan.tracing.scan import log_sum
 from suyuan.tracing.search import Explanations, Problem, joined
-from suyuan.tracing.verdict import Verdict, discount
+from suyuan.tracing.verdict import Verdict
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -252,8 +253,10 @@ def _delays(problem: Problem, names: tuple[str, ...], *, plumes: SettledPlumes) 
 
 def _tempering(hearing: Hearing, one: Case, *, rival: Case) -> float:
     """Return by how much the evidence between two suspicions is weakened, as in the verdict."""
-    if one.suspicion.candidates and rival.suspicion.candidates:
-        return hearing.verdict.single.temperature
+    verdict, counts = hearing.verdict, (len(one.pick.parts), len(rival.pick.parts))
+    if min(counts):
+        same = verdict.single.temperature if counts[0] == 1 else verdict.first.temperature
+        return same if counts[0] == counts[1] else verdict.count_temperature
     return discount(len(hearing.problem.blocks)) if one.suspicion.candidates else 1.0
 
 

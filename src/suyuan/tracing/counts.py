@@ -1,0 +1,108 @@
+"""How many released: nobody, one or two, weighed by the evidence of each, whoever they are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from suyuan.tracing.prior import Prior
+
+LEAST_TEMPERATURE = 1.5
+"""Evidence about who it was never counts more than this part: what model errors are thought to be is itself a guess.
+
+Found on rivers drawn with another transport model (docs/decisions/025-temperatures.md): the log score is best from 1.25 to 1.5.
+"""
+
+NOBODY_TEMPERATURE = 2.0
+"""Nor does evidence against nobody count more than this part: what rivers do by themselves is a guess too."""
+
+ALIKE = 0.5
+"""Correlation of the backgrounds of different substances."""
+
+COUNT_TEMPERATURE = 4.0
+"""Evidence that two released rather than one counts so much less: a second plume takes up what the flow gets wrong of one.
+
+So does evidence against two: where flow hides the second plume, or it was not found, little speaks for it. And less still in
+proportion as the evidence about who it was is weakened for what flow members differ in.
+
+Found on such rivers too: the log score of the count is flat from three to five.
+"""
+
+
+class Evidence(NamedTuple):
+    """Log densities of the readings if nobody released, if one did and if two did, whoever they are.
+
+    Of one and two only such as show in the readings count, which are the share `shown` of the prior of single sources: the
+    densities are means over these. -inf where nothing was found that explains any reading.
+    """
+
+    nobody: float
+    one: float
+    two: float
+    shown: float
+
+
+class Counts(NamedTuple):
+    """Probabilities that sum to 1, of releases that show; `prior_nobody` is what `nobody` was before any reading."""
+
+    nobody: float
+    one: float
+    two: float
+    prior_nobody: float
+
+
+def counted(evidence: Evidence, prior: Prior, *, substances: int, temperature: float) -> Counts:
+    """Return how many released; evidence for or against a second source is divided by `count_temperature(temperature)`.
+
+    A release that shows nowhere counts as none, so a pair of which one shows counts as one. Evidence against nobody is weakened
+    by `discount`, evidence for nobody not at all.
+
+    >>> even = Prior((), np.ones(0), (), (), nobody=0.2, pair=0.2)
+    >>> [round(p, 3) for p in counted(Evidence(0.0, 0.0, 0.0, shown=1.0), even, substances=1, temperature=2.0)]
+    [0.2, 0.6, 0.2, 0.2]
+    """
+    none, one, two = shown_priors(prior, evidence.shown)
+    if not np.isfinite(evidence.one) or one <= 0.0:
+        return Counts(1.0, 0.0, 0.0, none)
+    more = (evidence.two - evidence.one) / count_temperature(temperature)
+    log_one, log_two = float(np.log(one)), float(np.log(two)) + more if two > 0.0 else -np.inf
+    log_ratio = evidence.nobody - evidence.one - float(np.logaddexp(log_one, log_two) - np.log1p(-none))
+    log_ratio /= discount(substances) if log_ratio < 0.0 else 1.0
+    p_nobody = float(expit(log_ratio + logit(none)))
+    p_two = float(expit(log_two - log_one))
+    return Counts(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, none)
+
+
+def shown_priors(prior: Prior, shown: float) -> tuple[float, float, float]:
+    """Return the prior of nobody, one and two that show, where each source shows with the chance `shown`.
+
+    >>> [round(p, 3) for p in shown_priors(Prior((), np.ones(0), (), (), nobody=0.1, pair=0.1), 0.5)]
+    [0.525, 0.45, 0.025]
+    """
+    single = 1.0 - prior.nobody - prior.pair
+    one = shown * single + 2.0 * shown * (1.0 - shown) * prior.pair
+    two = shown**2 * prior.pair
+    return 1.0 - one - two, one, two
+
+
+def count_temperature(temperature: float) -> float:
+    """Return by how much evidence for a second source is weakened, where that about who it was is by `temperature`.
+
+    >>> count_temperature(1.5), count_temperature(6.0)
+    (4.0, 16.0)
+    """
+    return COUNT_TEMPERATURE * temperature / LEAST_TEMPERATURE
+
+
+def discount(substances: int) -> float:
+    """Return by how much evidence against nobody is weakened.
+
+    Rain, or another source of water, lifts the backgrounds of several substances together, which are weighed as if each had
+    moved by itself: of D substances with a correlation ALIKE of their backgrounds D / (1 + (D - 1) ALIKE) are independent.
+
+    >>> discount(1), discount(3)
+    (2.0, 4.0)
+    """
+    return NOBODY_TEMPERATURE * (1.0 + (substances - 1.0) * ALIKE)

@@ -1,0 +1,118 @@
+"""How many released: the Bayes factors of nobody, one and two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suyuan.tracing.counts import (
+    COUNT_TEMPERATURE,
+    LEAST_TEMPERATURE,
+    Counts,
+    Evidence,
+    count_temperature,
+    counted,
+    discount,
+    shown_priors,
+)
+from suyuan.tracing.prior import Prior
+from suyuan.tracing.search import Explanations
+from suyuan.tracing.verdict import evidence_of
+
+PRIOR = Prior((), np.ones(0), (), (), nobody=0.1, pair=0.1)
+LOGS = st.floats(-200.0, 200.0)
+
+
+def weighed(
+    evidence: Evidence, *, prior: Prior = PRIOR, substances: int = 3, temperature: float = LEAST_TEMPERATURE
+) -> Counts:
+    return counted(evidence, prior, substances=substances, temperature=temperature)
+
+
+def alike(count: int, log_gain: float, *, shown: float = 1.0) -> Explanations:
+    """So many explanations, as likely as each other, that share this much of the prior."""
+    zero, one = np.zeros(count, np.int64), np.ones((1, count))
+    prior = np.full(count, np.log(shown) - np.log(max(count, 1)))
+    return Explanations(zero, np.arange(count), zero, zero, zero, prior, np.full(count, log_gain), one, one)
+
+
+@pytest.mark.parametrize("shown", [1.0, 0.5, 0.02])
+def test_readings_that_say_nothing_leave_the_prior_as_it_was(shown: float):
+    found = weighed(Evidence(-7.0, -7.0, -7.0, shown))
+    none, one, two = shown_priors(PRIOR, shown)
+    assert found == pytest.approx((none, one, two, none))
+    assert none + one + two == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("pairs", [1, 1000])
+@pytest.mark.parametrize("shown", [1.0, 0.3])
+def test_as_many_pairs_as_there_may_be_are_not_ruled_out_by_their_number(pairs: int, shown: float):
+    """The mean over pairs is what counts: of more pairs with less prior each it is the same."""
+    tables = alike(3, 20.0, shown=shown), alike(pairs, 20.0, shown=shown**2), alike(pairs, 0.0)
+    evidence = evidence_of(tables, on=-3.0, nobody=-50.0, shown=shown)
+    assert evidence == pytest.approx((-50.0, 17.0, 17.0, shown))
+    found = weighed(evidence)
+    _, one, two = shown_priors(PRIOR, shown)
+    assert found.two / found.one == pytest.approx(two / one)
+
+
+@pytest.mark.parametrize("temperature", [1.5, 8.0])
+def test_the_log_odds_of_two_grow_by_a_part_of_the_evidence_which_is_less_where_flow_members_differ(
+    temperature,
+):
+    part = COUNT_TEMPERATURE * temperature / 1.5
+    assert count_temperature(temperature) == pytest.approx(part)
+    found = weighed(Evidence(-500.0, 0.0, part * np.log(8.0), 1.0), temperature=temperature)
+    assert found.two / found.one == pytest.approx(8.0 * 0.1 / 0.8)
+
+
+def test_evidence_against_a_second_source_counts_no_more_than_evidence_for_it():
+    more, less = (weighed(Evidence(-500.0, 0.0, value, 1.0)) for value in (6.0, -6.0))
+    assert more.two / more.one * less.two / less.one == pytest.approx((0.1 / 0.8) ** 2)
+
+
+def test_pairs_speak_for_somebody_only_as_far_as_they_are_believed():
+    """Two fit e^20 better than nobody, one e^2 worse: a part of 1/28.5 of that tells little of two, so little of somebody."""
+    evidence = Evidence(0.0, -2.0, 20.0, 1.0)
+    found = weighed(evidence, temperature=10.7)
+    somebody = (0.8 * np.exp(-2.0) + 0.1 * np.exp(-2.0 + 22.0 / count_temperature(10.7))) / 0.9
+    assert found.nobody == pytest.approx(0.1 / (0.1 + 0.9 * somebody))
+
+
+def test_evidence_against_nobody_is_discounted_and_evidence_for_nobody_is_not():
+    against, silent = weighed(Evidence(-8.0, 0.0, -500.0, 1.0)), weighed(Evidence(8.0, 0.0, -500.0, 1.0))
+    odds = [p.nobody / (1.0 - p.nobody) * 0.9 / 0.1 for p in (against, silent)]
+    assert np.log(odds) == pytest.approx([-(8.0 - np.log(0.9 / 0.8)) / discount(3), 8.0 + np.log(0.9 / 0.8)])
+
+
+@pytest.mark.parametrize(
+    "evidence", [Evidence(-5.0, -np.inf, -np.inf, 0.0), Evidence(-5.0, -np.inf, -np.inf, 0.4)]
+)
+def test_where_no_source_can_show_or_explains_anything_nobody_did_it(evidence: Evidence):
+    assert weighed(evidence)[:3] == (1.0, 0.0, 0.0)
+    assert weighed(Evidence(0.0, 0.0, 0.0, 0.0)).prior_nobody == 1.0
+
+
+def test_without_pairs_there_is_one_or_nobody():
+    alone = replace(PRIOR, pair=0.0)
+    assert weighed(Evidence(-9.0, 0.0, 60.0, 1.0), prior=alone).two == 0.0
+    assert weighed(Evidence(-9.0, 0.0, -np.inf, 1.0)).two == 0.0
+
+
+@given(LOGS, LOGS, LOGS, st.floats(1e-3, 1.0), st.floats(2.0, 50.0), st.integers(1, 6))
+def test_counts_are_probabilities_and_more_evidence_for_two_never_makes_two_less_probable(
+    nobody, one, two, shown, temperature, substances
+):
+    low, high = (
+        weighed(Evidence(nobody, one, value, shown), temperature=temperature, substances=substances)
+        for value in (two, two + 3.0)
+    )
+    for found in (low, high):
+        assert sum(found[:3]) == pytest.approx(1.0)
+        assert min(found) >= 0.0
+    assert high.two >= low.two * (1.0 - 1e-9)
+    assert high.nobody <= low.nobody * (1.0 + 1e-9)
