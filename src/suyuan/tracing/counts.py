@@ -56,8 +56,9 @@ class Counts(NamedTuple):
 def counted(evidence: Evidence, prior: Prior, *, substances: int, temperature: float) -> Counts:
     """Return how many released; evidence for or against a second source is divided by `count_temperature(temperature)`.
 
-    A release that shows nowhere counts as none, so a pair of which one shows counts as one. Evidence against nobody is weakened
-    by `discount`, evidence for nobody not at all.
+    A release that shows nowhere counts as none, so a pair of which one shows counts as one. That somebody released is judged with
+    the whole evidence for two: what the flow gets wrong of one plume, and a second takes up, speaks against nobody as well.
+    Evidence against nobody is weakened by `discount`, evidence for nobody not at all.
 
     >>> even = Prior((), np.ones(0), (), (), nobody=0.2, pair=0.2)
     >>> [round(p, 3) for p in counted(Evidence(0.0, 0.0, 0.0, shown=1.0), even, substances=1, temperature=2.0)]
@@ -66,12 +67,12 @@ def counted(evidence: Evidence, prior: Prior, *, substances: int, temperature: f
     none, one, two = shown_priors(prior, evidence.shown)
     if not np.isfinite(evidence.one) or one <= 0.0:
         return Counts(1.0, 0.0, 0.0, none)
-    more = (evidence.two - evidence.one) / count_temperature(temperature)
-    log_one, log_two = float(np.log(one)), float(np.log(two)) + more if two > 0.0 else -np.inf
-    log_ratio = evidence.nobody - evidence.one - float(np.logaddexp(log_one, log_two) - np.log1p(-none))
+    log_odds, more = float(np.log(two / one)) if two > 0.0 else -np.inf, evidence.two - evidence.one
+    somebody = evidence.one + float(np.log(one) + np.logaddexp(0.0, log_odds + more) - np.log1p(-none))
+    log_ratio = evidence.nobody - somebody
     log_ratio /= discount(substances) if log_ratio < 0.0 else 1.0
     p_nobody = float(expit(log_ratio + logit(none)))
-    p_two = float(expit(log_two - log_one))
+    p_two = float(expit(log_odds + more / count_temperature(temperature)))
     return Counts(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, none)
 
 
