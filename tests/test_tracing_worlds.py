@@ -362,3 +362,13 @@ def test_ammonium_without_a_rate_of_decay_is_said():
     assert str(note).startswith("NH3-N: lost on the way")
     assert note_words(note).zh.startswith("NH3-N 会在途中衰减")
     assert not any(note.key == "no rate" for note in quiet().notes)
+
+
+def test_where_no_source_can_show_the_answer_is_nobody():
+    world = worlds.meeting()
+    blind = replace(world, matrix=replace(world.matrix, values=np.zeros_like(world.matrix.values)))
+    found = worlds.traced(blind, worlds.read(world, {}))
+    assert found.no_source_probability == 1.0
+    assert max(finding.probability for finding in found.findings) == 0.0
+    assert found.effective_members == 0.0
+    assert found.credible_set == ()
