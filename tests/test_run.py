@@ -17,6 +17,7 @@ from suyuan.io.project import read_project
 from suyuan.observations import FAIL, MISSING
 from suyuan.rolling import matrices_of
 from suyuan.run import Ask, prepare, trace_folder
+from suyuan.tracing.counts import COUNT_TEMPERATURE
 from suyuan.tracing.members import FlowMember
 
 
@@ -130,14 +131,19 @@ def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed
     assert heard == ["reading the project"]
 
 
-def test_the_prior_of_nobody_in_the_settings_is_the_one_that_is_used_and_printed(
+def test_the_priors_in_the_settings_are_those_that_are_used_and_printed(
     river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
     settings = river / "suyuan.toml"
-    settings.write_text(settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6"), "utf-8")
+    settings.write_text(
+        settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6\nunlisted = 0.05"), "utf-8"
+    )
     now = datetime(2024, 8, 1, tzinfo=UTC)
     done = trace_folder(river, Ask(), out=tmp_path / "out", now=now, progress=lambda *_: None)
     found = done.traced.trace
-    assert {a.name: a.value for a in found.assumptions}["prior of nobody"] == "0.6"
+    said = {a.name: a.value for a in found.assumptions}
+    assert said["prior of nobody"] == "0.6"
+    assert said["prior share of unlisted sources among single ones"] == "0.05"
+    assert said["evidence for a second source divided by"] == f"{COUNT_TEMPERATURE:.2f}"
     assert found.prior_nobody >= 0.6
