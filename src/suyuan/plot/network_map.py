@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ def blank_map(network: Network, *, flow: BalancedFlow | None) -> Sheet:
 def finish_map(sheet: Sheet, network: Network, *, labels: list[Label]) -> None:
     """Write the labels where they cover nothing, the first ones first, and draw the scale bar."""
     sheet.axes.apply_aspect()
-    _place_labels(sheet.axes, labels)
+    _place_labels(sheet.axes, labels, lines=sheet.lines.values())
     _draw_scale(sheet.axes, network, stretch=sheet.stretch)
 
 
@@ -257,8 +258,9 @@ def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> 
     return labels
 
 
-def _place_labels(axes: Axes, labels: list[Label]) -> None:
-    """Write each label at the first side where it covers no other label, the most probable first."""
+def _place_labels(axes: Axes, labels: list[Label], *, lines: Iterable[Array]) -> None:
+    """Write each label where it covers no other label and as little of the canals as may be, the most probable first."""
+    canals = np.concatenate([_dotted(axes.transData.transform(line)) for line in lines])
     marks = [axes.transData.transform(label.at) for label in labels]
     sheet = axes.get_window_extent()
     taken = [(x - 9.0, y - 9.0, x + 9.0, y + 9.0) for x, y in marks]
@@ -270,10 +272,10 @@ def _place_labels(axes: Axes, labels: list[Label]) -> None:
             * (1.6 if label.is_bold else 1.39)
         )
         high = label.size * 1.9
-        boxes = [_box(x, y, side=side, wide=wide, high=high) for side in SIDES]
-        boxes = [b for b in boxes if sheet.x0 <= b[0] and b[2] <= sheet.x1] or boxes
-        free = [b for b in boxes if not any(_overlap(b, t) for t in taken)]
-        box = free[0] if free else boxes[0]
+        boxes = [(_box(x, y, side=side, wide=wide, high=high), side[2]) for side in SIDES]
+        boxes = [b for b in boxes if sheet.x0 <= b[0][0] and b[0][2] <= sheet.x1] or boxes
+        free = [b for b in boxes if not any(_overlap(b[0], t) for t in taken)]
+        box, _ = min(free or boxes, key=lambda b: _covered(b[0], canals) + b[1] / DOT_PX)
         taken.append(box)
         middle = axes.transData.inverted().transform((0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3])))
         text = axes.text(middle[0], middle[1], label.text, fontsize=label.size, ha="center", va="center")
@@ -286,7 +288,10 @@ SIDES = tuple(
     for reach in (13.0, 28.0, 46.0)
     for a in np.radians([90, 270, 0, 180, 45, 135, 225, 315])
 )
-"""Where a label may stand about its point: direction and gap [pixels]."""
+"""Where a label may stand about its point: direction and gap [pixels]; of equally good ones the first."""
+
+DOT_PX = 4.0
+"""Canals under a label are counted in steps of so many pixels; a gap is as bad as a canal of its length."""
 
 
 def _box(
@@ -295,6 +300,20 @@ def _box(
     cx = x + side[0] * (side[2] + 0.5 * wide)
     cy = y + side[1] * (side[2] + 0.5 * high)
     return cx - 0.5 * wide, cy - 0.5 * high, cx + 0.5 * wide, cy + 0.5 * high
+
+
+def _dotted(line: Array) -> Array:
+    """Return points (dot, 2) along a line (point, 2), DOT_PX apart or a little less."""
+    step = np.hypot(*np.diff(line, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    at = np.linspace(0.0, along[-1], int(along[-1] / DOT_PX) + 2)
+    return np.column_stack([np.interp(at, along, line[:, k]) for k in range(2)])
+
+
+def _covered(box: tuple[float, float, float, float], dots: Array) -> int:
+    """Return how many of the dots (dot, 2) lie in the box."""
+    low, high = np.array(box[:2]), np.array(box[2:])
+    return int(((dots > low) & (dots < high)).all(axis=1).sum())
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
