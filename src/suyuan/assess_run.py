@@ -14,9 +14,8 @@ import numpy as np
 
 from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
-from suyuan.io.network import read_network
-from suyuan.io.observations import read_observations, require_past
-from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.given import read_given
+from suyuan.io.project import Project
 from suyuan.io.readings_store import published_classes
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import section_of
@@ -249,20 +248,9 @@ def _days(part: str) -> tuple[date, date]:
 
 
 def _read(folder: Path, ask: AssessAsk, *, now: datetime) -> _Given:
-    project = read_project(folder, needs_network=False)
-    if not project.files.observations:
-        what = "no readings are named"
-        remedy = (
-            "write observations = \"file\" under [files], or run 'suyuan import readings FILE --to FOLDER'"
-        )
-        raise InputError(SETTINGS, what, remedy)
-    network = read_network(project.files.network) if project.files.network.is_file() else None
-    readings = read_observations(project.files.observations, timezone=project.zone, network=network)
-    require_past(readings, now, zone=project.zone)
-    if network is None:
-        readings = _named_once(readings, project.sections)
-    rules = read_scheme(ask.scheme, Path()) if ask.scheme else project.scheme
-    return _Given(project, network, flag(readings), rules)
+    given = read_given(folder, now=now)
+    rules = read_scheme(ask.scheme, Path()) if ask.scheme else given.project.scheme
+    return _Given(given.project, given.network, flag(given.observations), rules)
 
 
 def _section(given: _Given, station: str) -> Section:
@@ -324,15 +312,6 @@ def _beside_published(record: Record, given: _Given, *, folder: Path) -> Record:
         return record
     note = Note("published_fits", (fits, record.section.water_type))
     return replace(record, whole=replace(record.whole, notes=(*record.whole.notes, note)))
-
-
-def _named_once(readings: Observations, sections: Sequence[Section]) -> Observations:
-    """Return readings with each section under one name, so that what came under two is seen to be there twice."""
-    other = {name: section.station for section in sections for name in section.other_names}
-    if not other:
-        return readings
-    station = np.array([other.get(str(name), str(name)) for name in readings.station], dtype=np.str_)
-    return replace(readings, station=station)
 
 
 def _distinct(given: _Given, first: Section, *, along: Sequence[str]) -> tuple[Section, ...]:

@@ -68,7 +68,7 @@ class Given:
 
 
 def read_given(folder: Path, *, now: datetime) -> Given:
-    """Return a project with its readings; refuses readings from the future."""
+    """Return a project with its readings, each section under its own name; refuses readings from the future."""
     project = read_project(folder, needs_network=False)
     if not project.files.observations:
         remedy = (
