@@ -214,6 +214,31 @@ def test_a_suspicion_counts_as_much_as_it_is_probable():
     assert change.part("release").high == pytest.approx(1.0)
 
 
+def test_two_suspects_of_one_release_are_never_drawn_together():
+    """Either of two outfalls added the same 0.8 mg/L, one is sure to: the part is 0.8, whoever it was."""
+    added = np.tile(np.where(np.arange(ROWS) >= 120, 0.8, 0.0), (2, 1))
+    released = Releases(("O1", "O8"), added, np.array([0.5, 0.5]), np.zeros(2))
+    rng = np.random.default_rng(3)
+    part = told({"NH3-N": 0.5 + rng.normal(0.0, 0.01, ROWS) + added[0]}, releases={"NH3-N": released}).leading
+    release = part.part("release")
+    assert (release.low, release.value, release.high) == pytest.approx((0.8, 0.8, 0.8), abs=1e-9)
+
+
+def test_pairs_one_source_and_nobody_are_drawn_as_often_as_a_trace_has_them():
+    """O1 and O2 together 20 %, O1 alone 30 %, O2 alone 10 %, O3 alone 15 %, nobody 25 %: within 4 standard errors of 4,000."""
+    pairs = (("O1", "O2", 0.2),)
+    released = Releases(
+        ("O1", "O2", "O3"), np.diag([1.0, 2.0, 4.0]), np.array([0.5, 0.3, 0.15]), np.zeros(3), pairs
+    )
+    rng = np.random.default_rng(1)
+    drawn = np.array([released.drawn(rng).sum() for _ in range(4000)])
+    for size, chance in ((3.0, 0.2), (1.0, 0.3), (2.0, 0.1), (4.0, 0.15), (0.0, 0.25)):
+        assert (drawn == size).mean() == pytest.approx(
+            chance, abs=4.0 * np.sqrt(chance * (1.0 - chance) / 4000)
+        )
+    assert np.isin(drawn, (0.0, 1.0, 2.0, 3.0, 4.0)).all()
+
+
 def test_a_faint_suspicion_is_not_named_beside_the_sure_one_in_the_sentence():
     added = np.stack([np.zeros(ROWS), np.where(np.arange(ROWS) >= 120, 0.8, 0.0)])
     released = Releases(("O1", "O8"), added, np.array([0.05, 0.95]), np.zeros(2))

@@ -320,6 +320,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "since": "2024-08-04T00:00:00+08:00",
         "until": "2024-08-07T00:00:00+08:00",
         "candidates": [one],
+        "pairs": [],
     }
     (results / "trace.json").write_text(json.dumps(whole), "utf-8")
     rate = 3.0 * np.sin(np.pi * (np.arange(48) + 0.5) / 48.0) ** 2  # g/s into 5 m3/s: up to 0.6 mg/L
@@ -336,7 +337,7 @@ def test_the_release_of_a_traced_outfall_is_named_and_has_its_size(traced: Path)
     assert done.exit_code == 0, done.output
     change = json.loads(done.stdout)["changes"][0]
     part = next(one for one in change["parts"] if one["part"] == "release")
-    assert change["releases"] == ["O1"]
+    assert change["releases"] == [{"id": "O1", "probability": 1.0}]
     assert part["value"] == pytest.approx(0.2, abs=0.02)  # the mean of 0.6 sin2, two days of three
     assert part["low"] < 0.2 < part["high"]
     assert change["change"] == pytest.approx(0.2, abs=0.06)

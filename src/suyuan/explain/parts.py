@@ -48,12 +48,14 @@ class Sides:
 @dataclass(frozen=True)
 class Releases:
     """What traced releases add at the station: `added` (release, time) if each did release, with its probability and the
-    standard deviation of the logarithm of its mass, both (release,)."""
+    standard deviation of the logarithm of its mass, both (release,); `pairs` holds two of `names` and the probability that they
+    released together."""
 
     names: tuple[str, ...]
     added: Array
     probability: Array
     log_sd: Array
+    pairs: tuple[tuple[str, str, float], ...] = ()
 
     @property
     def expected(self) -> Array:
@@ -61,9 +63,19 @@ class Releases:
         return np.asarray(self.probability @ self.added)
 
     def drawn(self, rng: np.random.Generator) -> Array:
-        """Return one possible truth (time,)."""
-        is_so = rng.uniform(size=len(self.names)) < self.probability
-        return np.asarray((is_so * np.exp(rng.normal(0.0, 1.0, len(self.names)) * self.log_sd)) @ self.added)
+        """Return one possible truth (time,): a pair, one release alone, or none of them, as a trace has it."""
+        mass = self._released(rng) * np.exp(rng.normal(0.0, 1.0, len(self.names)) * self.log_sd)
+        return np.asarray(mass @ self.added)
+
+    def _released(self, rng: np.random.Generator) -> Array:
+        """Return which released (release,), 1 or 0; what is not of a pair is of the release alone."""
+        together = np.array([[name in pair[:2] for name in self.names] for pair in self.pairs], float)
+        cases = np.concatenate([together.reshape(-1, len(self.names)), np.eye(len(self.names))])
+        paired = np.array([p for *_, p in self.pairs])
+        alone = np.maximum(self.probability - paired @ cases[: len(paired)], 0.0)
+        chance = np.concatenate([paired, alone])
+        found = np.searchsorted(np.cumsum(chance / max(chance.sum(), 1.0)), rng.uniform(), side="right")
+        return cases[found] if found < len(cases) else np.zeros(len(self.names))
 
 
 @dataclass(frozen=True)
