@@ -279,22 +279,35 @@ def test_without_anything_to_drive_it_a_change_stays_unexplained():
     assert all(change.part(code).note.code for code in ("mixing", "upstream", "saturation"))
 
 
-def test_bands_hold_the_true_part_as_often_as_they_say():
-    """Mixing of a known size under 5 % errors: the 90 % band of its part holds the expected one in 36 to 49 of 50 (84 of 100)."""
-    held = 0
+@pytest.mark.parametrize("memory_h", [0.0, 24.0])
+def test_bands_hold_the_true_part_as_often_as_they_say_though_water_and_errors_remember(memory_h: float):
+    """Two waters under 5 % errors, ten days against ten: of 50 rivers the 90 % bands hold the expected part in 39 to 50 (three
+    standard errors); whole days drawn one by one held 61 (mixing) and 59 (unexplained) of 100 where a day is remembered."""
+    held = np.zeros(2, int)
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        share = np.clip(rng.uniform(0.0, 0.6, ROWS) + 0.4 * (np.arange(ROWS) >= 120), 0.0, 1.0)
+        share = np.clip(0.3 + 0.1 * remembering(rng, memory_h), 0.0, 0.6) + 0.4 * (np.arange(ROWS) >= 120)
         columns = {
             "EC": 500.0 + 400.0 * share,
-            "TN": (2.0 + 3.0 * share) * np.exp(rng.normal(0.0, 0.05, ROWS)),
-            "TP": (0.1 + 0.2 * share) * np.exp(rng.normal(0.0, 0.05, ROWS)),
+            "TN": (2.0 + 3.0 * share) * np.exp(0.05 * remembering(rng, memory_h)),
+            "TP": (0.1 + 0.2 * share) * np.exp(0.05 * remembering(rng, memory_h)),
         }
         table = table_of(columns)
-        found = explain(table, drivers_of(table), periods=halves(table), determinands=("TN",), rng=rng)
-        part = found.leading.part("mixing")
-        held += part.low <= 3.0 * 0.4 <= part.high  # the expected rise of the share is 0.4
-    assert 36 <= held <= 49
+        change = explain(
+            table, drivers_of(table), periods=halves(table), determinands=("TN",), rng=rng
+        ).leading
+        mixing, unexplained = change.part("mixing"), change.part("unexplained")
+        held += mixing.low <= 3.0 * 0.4 <= mixing.high, unexplained.low <= 0.0 <= unexplained.high
+    assert (held >= 39).all(), held
+
+
+def remembering(rng: np.random.Generator, hours: float) -> np.ndarray:
+    """Return a series of variance 1 that forgets by e in so many hours (AR(1))."""
+    kept = np.exp(-4.0 / hours) if hours else 0.0
+    made = rng.normal(0.0, 1.0, ROWS)
+    for k in range(1, ROWS):
+        made[k] = kept * made[k - 1] + np.sqrt(1.0 - kept**2) * made[k]
+    return made
 
 
 def test_within_one_period_the_highest_third_is_held_against_the_lowest():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.explain.blocks import block_days, counts_drawn, persistence
 from suyuan.explain.table import at_times
 
 Array = NDArray[np.float64]
@@ -98,10 +99,10 @@ def balance_between(
 
     The load past a station is the sum of discharge times concentration; between readings this runs straight, in gaps it is
     the mean weighed by discharge, of water running the same way. What is stored is `volume` (bin + 1,) [m3] at the edges
-    times the mean concentration of all stations. Days (longer blocks where readings are farther apart) are resampled, the same at
-    all stations, with the discharge known: the band is the error of having read the concentration when it was read. The
-    assumption that hurts most: discharges and analysers have no bias, which a net load, the difference of two large
-    numbers, feels in full (`per_cent`).
+    times the mean concentration of all stations. Days (longer blocks where readings are farther apart) are resampled, as many
+    in a row as they resemble each other, the same at all stations, with the discharge known: the band is the error of having
+    read the concentration when it was read. The assumption that hurts most: discharges and analysers have no bias, which a
+    net load, the difference of two large numbers, feels in full (`per_cent`).
     """
     seconds = np.diff(edges)
     every = [*sides[0], *sides[1]]
@@ -112,7 +113,7 @@ def balance_between(
     span_d = float(edges[-1] - edges[0]) / DAY_S
     stored = _stored(inside, start=start, edges=edges, volume=volume) / span_d
     block_s = max([DAY_S, *(2.0 * _step(one) for one in inside)])
-    drawn, blocks = _drawn(every, loads, seconds=seconds, block_s=block_s, rng=rng)
+    drawn, blocks = _drawn(sides, loads, seconds=seconds, block_s=block_s, rng=rng)
     share = seconds / seconds.sum()
     means = loads @ share
     passed = [
@@ -193,17 +194,26 @@ def _stored(inside: Sequence[Crossing], *, start: np.datetime64, edges: Array, v
 
 
 def _drawn(
-    every: Sequence[Crossing], loads: Array, *, seconds: Array, block_s: float, rng: np.random.Generator
+    sides: tuple[Sequence[Crossing], Sequence[Crossing]],
+    loads: Array,
+    *,
+    seconds: Array,
+    block_s: float,
+    rng: np.random.Generator,
 ) -> tuple[Array, int]:
     """Return draws of the mean load past every station (station, draw), and the number of blocks.
 
-    Blocks are drawn with replacement, the same at all stations; the load of what ran either way is scaled to the water that
-    really did.
+    Blocks are drawn with replacement, as many in a row as they resemble each other, the same at all stations; the load of what
+    ran either way is scaled to the water that really did.
     """
+    every = [*sides[0], *sides[1]]
     begin = np.cumsum(seconds) - seconds
     block = (begin // block_s).astype(int)
     count = int(block[-1]) + 1
-    chosen = rng.multinomial(count, np.full(count, 1.0 / count), size=DRAWS)
+    kept = _kept(sides, loads, seconds=seconds, block=block)
+    length = block_days(kept, count)
+    free = max(count / length - 1.0, 1.0)
+    chosen = counts_drawn(count, length, kept=kept, free=free, size=DRAWS, rng=rng)
     found = np.zeros((len(every), DRAWS))
     for k, one in enumerate(every):
         for way in (one.discharge >= 0.0, one.discharge < 0.0):
@@ -215,3 +225,19 @@ def _drawn(
             safe = np.where(moved == 0.0, 1.0, moved)
             found[k] += np.where(moved == 0.0, load.sum(), drawn / safe * water.sum())
     return found / seconds.sum(), count
+
+
+def _kept(
+    sides: tuple[Sequence[Crossing], Sequence[Crossing]],
+    loads: Array,
+    *,
+    seconds: Array,
+    block: NDArray[np.int64],
+) -> float:
+    """Return how much of a block's load beyond the usual is that of the block before: past a station or in net, the larger."""
+    water = np.stack([one.discharge for side in sides for one in side]) * seconds
+    usual = np.abs(loads * seconds).sum(axis=1) / np.maximum(np.abs(water).sum(axis=1), 1e-12)
+    beyond = np.stack([np.bincount(block, one) for one in loads * seconds - usual[:, None] * water])
+    net = beyond[len(sides[0]) :].sum(axis=0) - beyond[: len(sides[0])].sum(axis=0)
+    together = np.zeros(beyond.shape[1], np.int64)
+    return max(persistence(one, together) for one in (*beyond, net))

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
+from suyuan.explain.blocks import FEWEST_BLOCKS
 from suyuan.explain.drivers import EVIDENCE, Drivers, Laid, laid_out
 from suyuan.explain.mixing import Mixing, linked, mixing_of
 from suyuan.explain.notes import Note
-from suyuan.explain.parts import ACTING, CODES, FEWEST_BLOCKS, Parted, Releases, Sides, parted
+from suyuan.explain.parts import ACTING, CODES, Parted, Releases, Sides, parted
 from suyuan.explain.response import Response
 from suyuan.explain.table import StationTable
 from suyuan.qc.settings import setting

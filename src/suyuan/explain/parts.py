@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.explain.blocks import FEWEST_BLOCKS, block_days, counts_drawn, persistence
 from suyuan.explain.response import Design, Response, fitted
 from suyuan.explain.shapley import products, shapley
 
@@ -22,9 +23,6 @@ CODES = (
 
 ACTING = CODES[:6]
 """Parts that act on each other and are averaged over the order of their removal; the others are plain sums."""
-
-FEWEST_BLOCKS = 3
-"""Days with good readings on each side below which there are no bands: what one day or two have in common cannot be told."""
 
 DRAWS = 200
 REFITS = 4
@@ -113,17 +111,18 @@ def parted(
     The means of its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`), so
     that a factor whose mean stays gets nothing. What the factors' going together changes is left to the unexplained. What
     flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
-    rounding. Draws resample days on each side and refit; there are none with fewer than FEWEST_BLOCKS days on a side.
+    rounding. Draws resample days on each side, as many in a row as they resemble each other (`block_days`), and refit; there
+    are none with fewer than FEWEST_BLOCKS days on a side.
     """
     ones = np.ones(len(sides.value))
     learn = sides.is_good.astype(float)
     response = fitted(sides.value, design, weights=learn)
     parts, without = _parts(sides, design, response=response, present=present, weights=ones)
-    count = DRAWS if _has_days(sides) else 0
-    draws, undone = np.empty((count, len(CODES))), np.empty((count, len(CODES)))
-    responses, counted = [], np.empty((count, len(ones)))
-    for k in range(count):
-        weights = counted[k] = _resampled(sides, rng)
+    expected = response.expected(design)
+    counted = _resampled(sides, expected, rng=rng) if _has_days(sides) else np.empty((0, len(ones)))
+    draws, undone = np.empty((len(counted), len(CODES))), np.empty((len(counted), len(CODES)))
+    responses = []
+    for k, weights in enumerate(counted):
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
         draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
@@ -139,7 +138,7 @@ def parted(
         response=response,
         responses=tuple(responses),
         weights=counted,
-        expected=response.expected(design),
+        expected=expected,
     )
 
 
@@ -193,19 +192,33 @@ def _parts(
     return found, without
 
 
-def _resampled(sides: Sides, rng: np.random.Generator) -> Array:
-    """Return how often each reading counts (time,) when the days of each side are drawn with replacement.
+def _resampled(sides: Sides, expected: Array, *, rng: np.random.Generator) -> Array:
+    """Return how often each reading counts in draws of the days of each side, (draw, time).
 
-    A draw without a good reading on one side is drawn again.
+    Blocks are as long as asked by what is `expected` (time,) or by what is not, whichever remembers longer. A draw without a
+    good reading on one side is drawn again.
     """
-    side = sides.after.astype(int) + 2 * sides.before
+    side, good = sides.after + 2 * sides.before, sides.is_good
+    (of, _), index = np.unique(np.stack([side, sides.block])[:, good], axis=1, return_inverse=True)
+    made = [np.bincount(index, x[good]) / np.bincount(index) for x in (expected, sides.value - expected)]
+    kept = max(persistence(mean, of) for mean in made)
+    weights = _drawn(sides, kept, size=DRAWS, rng=rng)
     while True:
-        weights = np.zeros(len(side))
-        for one in np.unique(side):
-            rows = np.flatnonzero(side == one)
-            blocks, index = np.unique(sides.block[rows], return_inverse=True)
-            weights[rows] = np.bincount(rng.integers(len(blocks), size=len(blocks)), minlength=len(blocks))[
-                index
-            ]
-        if all((weights * sides.is_good)[rows].any() for rows in (sides.after, sides.before)):
+        counted = weights * good
+        lost = ~(counted[:, sides.after].any(axis=1) & counted[:, sides.before].any(axis=1))
+        if not lost.any():
             return weights
+        weights[lost] = _drawn(sides, kept, size=int(lost.sum()), rng=rng)
+
+
+def _drawn(sides: Sides, kept: float, *, size: int, rng: np.random.Generator) -> Array:
+    """Return how often each reading counts (draw, time) when blocks of days that resemble each other so much are drawn."""
+    groups = [rows for rows in (sides.after, sides.before, ~(sides.after | sides.before)) if rows.any()]
+    days = [np.unique(sides.block[rows], return_inverse=True)[1] for rows in groups]
+    counts = [int(index.max()) + 1 for index in days]
+    lengths = [block_days(kept, count) for count in counts]
+    free = max(counts[0] / lengths[0] + counts[1] / lengths[1] - 2.0, 1.0)
+    weights = np.empty((size, len(sides.value)))
+    for rows, index, count, length in zip(groups, days, counts, lengths, strict=True):
+        weights[:, rows] = counts_drawn(count, length, kept=kept, free=free, size=size, rng=rng)[:, index]
+    return weights
