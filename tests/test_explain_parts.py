@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from itertools import permutations
 
@@ -89,7 +90,7 @@ def test_a_driver_whose_mean_stays_gets_nothing_though_it_now_goes_with_another(
         np.ones(96), np.zeros(96), np.stack([flow, warm], axis=1), ("flow", "season"), np.zeros(96), False
     )
     value = 2.0 * np.exp(0.5 * flow + 0.5 * warm)
-    sides = Sides(value, late, ~late, np.ones(96, bool), rows // 6)
+    sides = Sides(value, late, ~late, np.ones(96, bool), rows // 6, np.ones(96))
     rng = np.random.default_rng(1)
     found = parted(sides, design, present=("flow", "season"), releases=None, rng=rng)
     part = dict(zip(CODES, found.parts, strict=True))
@@ -363,6 +364,21 @@ def test_two_days_on_a_side_have_no_bands_and_confirm_no_cause(days: int, is_sur
     assert "nan" not in sentence
     assert ("few_days" in {note.code for note in found.notes}) is not is_sure
     assert waterfall(found.leading).axes
+
+
+def test_a_sample_that_is_shown_again_counts_in_the_mean_for_the_time_it_stands_and_is_one_reading():
+    """Of four rows of the last ten days three show a sample of 2 mg/L and one another of 1: their mean over time is 1.75."""
+    rows = np.arange(ROWS)
+    value = np.where((rows >= 120) & (rows % 4 < 3), 2.0, 1.0)
+    again = (rows >= 120) & np.isin(rows % 4, (1, 2))
+    table = replace(table_of({"NH3-N": value}), is_repeat=again)
+    drivers, rng = drivers_of(table), np.random.default_rng(1)
+    change = explain(table, drivers, periods=halves(table), determinands=(), rng=rng).leading
+    assert (change.before, change.after) == pytest.approx((1.0, 1.75))
+    assert change.readings == (60, 30)
+    assert sum(part.value for part in change.parts) == pytest.approx(0.75)
+    unexplained = change.part("unexplained")
+    assert unexplained.low <= 0.75 <= unexplained.high
 
 
 def test_too_few_readings_are_counted():

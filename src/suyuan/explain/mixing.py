@@ -325,11 +325,12 @@ def _limits(
 
 
 def end_members(position: Array, rng: np.random.Generator, *, limits: tuple[float, float]) -> Array:
-    """Return draws of where the two waters lie on the line, (draw, 2), given mixtures at `position` (time,) that err by about 1 (ERRORS).
+    """Return draws of where the two waters lie on the line, (draw, 2), given mixtures at `position` (time,).
 
-    A reading holds either water pure, with a chance of PURE each, or a mixture, spread evenly between the two; the prior of their
-    distance is in proportion to one over it. Places on a grid are weighed by the product over readings (Bayes), those that
-    resemble the one before counting for less; inward of the readings as well as outward, and none beyond `limits`.
+    Positions err by about 1 (ERRORS). A reading holds either water pure, with a chance of PURE each, or a mixture, spread evenly
+    between the two; the prior of their distance is in proportion to one over it. Places on a grid, inward of the readings as
+    well as outward but none beyond `limits`, are weighed by the product over readings (Bayes), those that resemble the one
+    before counting for less.
     Without pure water and errors the share of the distance that n readings span would be Beta(n - 1, 2).
     """
     alike = np.clip(lag_one(position), 0.0, 0.95)

@@ -33,7 +33,8 @@ class Sides:
     """Readings of the two sides of a change.
 
     `value` (time,); `after` and `before` (time,) say which side a reading is on, neither for those that only teach the
-    response; `is_good` (time,) is not flagged; `block` (time,) numbers the days that are drawn together.
+    response; `is_good` (time,) is not flagged; `block` (time,) numbers the days that are drawn together; `lasts` (time,) says
+    for how many rows of the record a reading counts in means. It teaches the response once.
     """
 
     value: Array
@@ -41,6 +42,7 @@ class Sides:
     before: Mask
     is_good: Mask
     block: NDArray[np.int64]
+    lasts: Array
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Parted:
 
     `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, not
     below 0, NaN for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws and
-    `weights` (draw, time) how often each reading counts in them, `expected` (time,) what the response makes.
+    `weights` (draw, time) how much each reading counts in their means, `expected` (time,) what the response makes.
     """
 
     before: float
@@ -114,20 +116,21 @@ def parted(
     rounding. Draws resample days on each side, as many in a row as they resemble each other (`block_days`), and refit; there
     are none with fewer than FEWEST_BLOCKS days on a side.
     """
-    ones = np.ones(len(sides.value))
     learn = sides.is_good.astype(float)
     response = fitted(sides.value, design, weights=learn)
-    parts, without = _parts(sides, design, response=response, present=present, weights=ones)
+    parts, without = _parts(sides, design, response=response, present=present, weights=sides.lasts)
     expected = response.expected(design)
-    counted = _resampled(sides, expected, rng=rng) if _has_days(sides) else np.empty((0, len(ones)))
+    counted = _resampled(sides, expected, rng=rng) if _has_days(sides) else np.empty((0, len(learn)))
     draws, undone = np.empty((len(counted), len(CODES))), np.empty((len(counted), len(CODES)))
     responses = []
     for k, weights in enumerate(counted):
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
-        draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
+        draws[k], undone[k] = _parts(
+            sides, drawn, response=again, present=present, weights=weights * sides.lasts
+        )
         responses.append(again)
-    means = [_mean(sides.value, side, weights=ones) for side in (sides.before, sides.after)]
+    means = [_mean(sides.value, side, weights=sides.lasts) for side in (sides.before, sides.after)]
     return Parted(
         means[0],
         means[1],
@@ -137,7 +140,7 @@ def parted(
         without_draws=undone,
         response=response,
         responses=tuple(responses),
-        weights=counted,
+        weights=counted * sides.lasts,
         expected=expected,
     )
 
