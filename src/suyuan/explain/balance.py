@@ -62,7 +62,8 @@ class Balance:
     """The balance of one determinand over a window; loads in kg/d, each with its 90 % band as (value, low, high).
 
     `net` is what left less what entered plus what more was stored: what the town adds (negative: what it keeps or breaks down);
-    `probability` that it is above 0. `stored` is what the water between holds more per day. `water` [m3/s] is what leaves less
+    `probability` that it is above 0. `stored` is what the water between holds more per
+    day. `water` [m3/s] is what leaves less
     what enters, storage counted. `block_s` is the length of the blocks that were resampled; `per_cent` [kg/d] is what an
     error of one per cent in the discharge or the analyser of the larger side does to the net load. `edges` (bin + 1,) [s] from
     `start` with `entered` and `left` (bin,) [kg/d].
@@ -73,7 +74,7 @@ class Balance:
     outlets: tuple[Passed, ...]
     entering: tuple[float, float, float]
     leaving: tuple[float, float, float]
-    stored: float
+    stored: tuple[float, float, float]
     net: tuple[float, float, float]
     probability: float
     water: float
@@ -110,8 +111,7 @@ def balance_between(
     made = [_concentration(one, start, edges=edges) for one in inside]
     loads = np.stack([one.discharge * value * KG_D for one, (value, _) in zip(every, made, strict=True)])
     ins = len(sides[0])
-    span_d = float(edges[-1] - edges[0]) / DAY_S
-    stored = _stored(inside, start=start, edges=edges, volume=volume) / span_d
+    stored, storing = _stored(inside, start=start, edges=edges, volume=volume, rng=rng)
     block_s = max([DAY_S, *(2.0 * _step(one) for one in inside)])
     drawn, blocks = _drawn(sides, loads, seconds=seconds, block_s=block_s, rng=rng)
     share = seconds / seconds.sum()
@@ -123,14 +123,14 @@ def balance_between(
         for k, one in enumerate(every)
     ]
     net = means[ins:].sum() - means[:ins].sum() + stored
-    nets = drawn[ins:].sum(axis=0) - drawn[:ins].sum(axis=0) + stored
+    nets = drawn[ins:].sum(axis=0) - drawn[:ins].sum(axis=0) + storing
     moved = np.array([p.discharge for p in passed])
-    water = moved[ins:].sum() - moved[:ins].sum() + float(volume[-1] - volume[0]) / (span_d * DAY_S)
+    water = moved[ins:].sum() - moved[:ins].sum() + float(volume[-1] - volume[0]) / seconds.sum()
     entering, leaving = (
         _with_band(means[part].sum(), drawn[part].sum(axis=0)) for part in (slice(0, ins), slice(ins, None))
     )
     return Balance(
-        determinand, tuple(passed[:ins]), tuple(passed[ins:]), entering, leaving, float(stored),
+        determinand, tuple(passed[:ins]), tuple(passed[ins:]), entering, leaving, _with_band(stored, storing),
         _with_band(net, nets), float((nets > 0.0).mean()), float(water), block_s, blocks,
         per_cent=0.01 * max(abs(entering[0]), abs(leaving[0])),
         start=start, edges=edges, entered=loads[:ins].sum(axis=0), left=loads[ins:].sum(axis=0),
@@ -183,14 +183,34 @@ def _concentration(one: Crossing, start: np.datetime64, *, edges: Array) -> tupl
     return value, gap.astype(float)
 
 
-def _stored(inside: Sequence[Crossing], *, start: np.datetime64, edges: Array, volume: Array) -> float:
-    """Return what the water between the stations holds more at the end than at the beginning [kg]."""
+def _stored(
+    inside: Sequence[Crossing],
+    *,
+    start: np.datetime64,
+    edges: Array,
+    volume: Array,
+    rng: np.random.Generator,
+) -> tuple[float, Array]:
+    """Return what the water between the stations holds more at the end than at the beginning [kg/d], and draws of it (draw,).
+
+    At either time it holds the mean of the stations, none of which sees what lies between: drawn are concentrations as
+    uncertain as they vary at each while that water passes (volume over discharge).
+    """
     ends = start + np.round(edges[[0, -1]]).astype("timedelta64[s]")
-    held = []
-    for when, water in zip(ends, volume[[0, -1]], strict=True):
-        value = [at_times(np.array([when]), one.time, value=one.value, within_s=1e12)[0] for one in inside]
-        held.append(float(np.mean(value)) * float(water) / 1000.0)
-    return held[1] - held[0]
+    value = np.stack([at_times(ends, one.time, value=one.value, within_s=1e12) for one in inside], axis=1)
+    through = 0.5 * sum(float(np.abs(one.discharge).mean()) for one in inside)
+    passing_s = min(float(volume.mean()) / max(through, 1e-12), float(edges[-1] - edges[0]))
+    spread = np.array([[_spread(one, end, within_s=passing_s) for one in inside] for end in ends])
+    drawn = value + spread * rng.normal(0.0, 1.0, (DRAWS, *value.shape))
+    water = volume[[0, -1]] / (edges[-1] - edges[0]) * KG_D
+    held = value.mean(axis=1) * water
+    return float(held[1] - held[0]), np.diff(drawn.mean(axis=2) * water)[:, 0]
+
+
+def _spread(one: Crossing, when: np.datetime64, *, within_s: float) -> float:
+    """Return the standard deviation of the readings so near to a time, 0 of fewer than two."""
+    near = np.abs((one.time - when) / np.timedelta64(1, "s")) <= within_s
+    return float(one.value[near].std(ddof=1)) if near.sum() > 1 else 0.0
 
 
 def _drawn(

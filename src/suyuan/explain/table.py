@@ -57,7 +57,7 @@ class StationTable:
         own = np.isfinite(self.column(determinand))
         again = np.isfinite(self.shown(determinand)) & ~own & ~self.doubtful(determinand)
         last = np.maximum.accumulate(np.where(own, np.arange(len(self)), 0))
-        return 1.0 + np.bincount(last[again], minlength=len(self))
+        return 1.0 + np.bincount(last[again], minlength=len(self)).astype(float)
 
     def shown(self, determinand: str) -> Array:
         """Return the readings (time,) of a determinand, samples that are shown again included: loads need every hour."""
