@@ -55,6 +55,9 @@ ERRORS = 0.2, 0.5, 1.0, 2.0
 STEP = 0.25
 """Distance of the places tried for a water near the last reading, in errors of the tracers."""
 
+GATHERED = 400
+"""Places at most at which readings are counted."""
+
 INWARD, FARTHEST = 5.0, 10.0
 """How far a water is sought inward of the last reading [errors] and outward of it [spans of the readings]."""
 
@@ -339,11 +342,10 @@ def end_members(position: Array, rng: np.random.Generator, *, limits: tuple[floa
     steps = _steps(last - first)
     low, high = first - steps[::-1], last + steps
     low, high = low[low >= limits[0]], high[high <= limits[1]]
-    cell, apart = (
-        np.stack(np.meshgrid(np.gradient(low), np.gradient(high), indexing="ij")),
-        high - low[:, None],
+    cell = np.stack(np.meshgrid(np.gradient(low), np.gradient(high), indexing="ij"))
+    weight = np.log(cell.prod(axis=0) / (high - low[:, None])) + counted * _log_likelihood(
+        position, low, high=high
     )
-    weight = np.log(cell.prod(axis=0) / apart) + counted * _log_likelihood(position, low, high=high)
     chance = np.exp(weight - weight.max()).sum(axis=0)
     a, b = np.unravel_index(rng.choice(chance.size, DRAWS, p=(chance / chance.sum()).ravel()), chance.shape)
     within = cell[:, a, b].T * rng.uniform(-0.5, 0.5, (DRAWS, 2))
@@ -351,7 +353,8 @@ def end_members(position: Array, rng: np.random.Generator, *, limits: tuple[floa
 
 
 def _steps(span: float) -> Array:
-    """Return how far outward of the last reading a water may lie, inward first: finely near it, up to FARTHEST spans."""
+    """Return how far outward of the last reading a water may lie (step,), inward ones first and below 0: finely near it, up to
+    FARTHEST spans."""
     inward = -np.arange(STEP, min(INWARD, span / 3.0), STEP)[::-1]
     outward = STEP * 1.2 ** np.arange(np.ceil(np.log(FARTHEST * span / STEP) / np.log(1.2)))
     return np.concatenate([inward, [0.0], outward])
@@ -359,8 +362,9 @@ def _steps(span: float) -> Array:
 
 def _log_likelihood(position: Array, low: Array, *, high: Array) -> Array:
     """Return the logarithm of the probability of the readings for every error and chance of pure water, and place of both waters
-    (case, low, high)."""
-    at, times = np.unique(np.round(position / STEP) * STEP, return_counts=True)
+    (case, low, high). Readings are gathered by STEP, of waters far apart by one of GATHERED."""
+    grain = max(STEP, float(np.ptp(position)) / GATHERED)
+    at, times = np.unique(np.round(position / grain) * grain, return_counts=True)
     apart, cases = high - low[:, None], []
     for error in ERRORS:
         below, above = (at[:, None] - low) / error, (at[:, None] - high) / error
