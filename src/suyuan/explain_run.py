@@ -283,11 +283,13 @@ def _releases(
     kept = [one for one in named if one.name in added and added[one.name].any()]
     if not kept:
         return Note("trace_not_here")
+    names = tuple(one.name for one in kept)
     return {
         traced.determinand: Releases(
-            tuple(one.name for one in kept),
-            np.stack([added[one.name] for one in kept]),
+            names,
+            np.stack([added[name] for name in names]),
             np.array([one.probability for one in kept]),
             np.array([one.log_sd for one in kept]),
+            tuple(pair for pair in traced.pairs if {*pair[:2]} <= {*names}),
         )
     }

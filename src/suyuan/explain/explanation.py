@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
+from suyuan.explain.blocks import FEWEST_BLOCKS
 from suyuan.explain.drivers import EVIDENCE, Drivers, Laid, laid_out
 from suyuan.explain.mixing import Mixing, linked, mixing_of
 from suyuan.explain.notes import Note
-from suyuan.explain.parts import ACTING, CODES, FEWEST_BLOCKS, Parted, Releases, Sides, parted
+from suyuan.explain.parts import ACTING, CODES, Parted, Releases, Sides, parted
 from suyuan.explain.response import Response
 from suyuan.explain.table import StationTable
 from suyuan.qc.settings import setting
@@ -247,13 +248,11 @@ def _change(
     rows = np.isfinite(value)
     before, after = _sides(table, value, periods=periods)
     flagged = rows & table.doubtful(determinand)
-    good = rows & ~flagged
-    is_mostly = any(2 * (good & side).sum() < side.sum() for side in (before, after)) or (
-        2 * good.sum() < rows.sum()
-    )
-    good = rows if is_mostly else good
+    is_mostly = _is_mostly_flagged(flagged, rows, sides=(before, after))
+    good = rows if is_mostly else rows & ~flagged
     laid = laid_out(table, drivers, determinand=determinand, mixing=mixing, rows=rows, sides=(before, after))
-    sides = Sides(value[rows], after[rows], before[rows], good[rows], drivers.block[rows])
+    lasts = table.lasts(determinand)[rows]
+    sides = Sides(value[rows], after[rows], before[rows], good[rows], drivers.block[rows], lasts)
     released = drivers.releases.get(determinand)
     within = None if released is None else replace(released, added=released.added[:, rows])
     done = parted(sides, laid.design, present=laid.present, releases=within, rng=rng)
@@ -273,6 +272,11 @@ def _change(
         time=table.time[rows], value=value[rows], expected=done.expected,
         is_good=~flagged[rows], is_after=after[rows], is_before=before[rows],
     )  # fmt: skip
+
+
+def _is_mostly_flagged(flagged: Mask, rows: Mask, *, sides: tuple[Mask, Mask]) -> bool:
+    """Return whether more than half of the readings, of all or of one side, are flagged."""
+    return any(2 * (flagged & part).sum() > part.sum() for part in (rows, *sides))
 
 
 def _suspected(released: Releases | None) -> list[tuple[str, float]]:
@@ -333,7 +337,7 @@ def _dry(done: Parted, laid: Laid, *, sides: Sides) -> Instead:
 
     pairs = zip(done.responses, done.weights, strict=True)
     draws = np.array([mean(response, weights) for response, weights in pairs])
-    return Instead("rain", mean(done.response, np.ones(len(rows))), *_band(draws))
+    return Instead("rain", mean(done.response, sides.lasts), *_band(draws))
 
 
 def _reversal(mixing: Mixing, drivers: Drivers) -> tuple[float, float]:

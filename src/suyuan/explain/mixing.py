@@ -8,6 +8,7 @@ line's measure; nutrients bear witness. What does not lie on the line comes from
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,21 @@ CALM = 3.0, 0.03
 ERROR_SHARE = 0.02
 """Error of a conservative tracer as a share of its level, beside what the instrument can tell."""
 
+PURE = 0.0, 0.3
+"""Chances that a reading is of the first water alone, and of the second alone, that are tried."""
+
+ERRORS = 0.2, 0.5, 1.0, 2.0
+"""Errors of readings along the line, as shares of what is taken for the tracers' (`_error`), that are tried."""
+
+STEP = 0.25
+"""Distance of the places tried for a water near the last reading, in errors of the tracers."""
+
+GATHERED = 400
+"""Places at most at which readings are counted."""
+
+INWARD, FARTHEST = 5.0, 10.0
+"""How far a water is sought inward of the last reading [errors] and outward of it [spans of the readings]."""
+
 DRAWS = 400
 
 
@@ -73,9 +89,8 @@ class Mixing:
     """Whether two waters mix at a station, which, and how much of the second each row holds.
 
     `low` and `high` (tracer,) are the tracers in the two waters, the first tracer higher in the second; `low_band` and
-    `high_band` (tracer, 2) their 90 % intervals: the waters lie at least as far apart as the readings. `fraction` (time,) is
-    the share of the second water, 0 to 1 over the rows used, NaN without the tracers; `fraction_sd` holds what is not known
-    of the ends.
+    `high_band` (tracer, 2) their 90 % intervals. `fraction` (time,) is the share of the second water, between 0 and 1 but for
+    errors of readings of pure water, NaN without the tracers; `fraction_sd` holds what is not known of the ends.
     `note` says why no mixing was found, where none was.
     """
 
@@ -187,8 +202,7 @@ def mixing_of(
     sd = np.array([_error(name, value[used, k]) for k, name in enumerate(tracers)])
     middle, direction = straight_line(value[used], sd)
     position = _position(value, middle, direction=direction, sd=sd)
-    followers = _followers(table, position, rows=used, tracers=tracers)
-    return _settled(tracers, position, used=used, line=(middle, direction), found=(followers, rng))
+    return _settled(table, position, used=used, tracers=tracers, line=(middle, direction), rng=rng)
 
 
 def _tracers(table: StationTable, rows: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -218,9 +232,14 @@ def _position(value: Array, middle: Array, *, direction: Array, sd: Array) -> Ar
 
 
 def _followers(
-    table: StationTable, position: Array, *, rows: NDArray[np.bool_], tracers: tuple[str, ...]
+    table: StationTable,
+    position: Array,
+    *,
+    rows: NDArray[np.bool_],
+    tracers: tuple[str, ...],
+    ends: tuple[float, float],
 ) -> tuple[Follower, ...]:
-    start, width = position[rows].min(), np.ptp(position[rows])
+    start, width = ends[0], ends[1] - ends[0]
     found = []
     for name in table.determinands:
         value = table.column(name)
@@ -254,23 +273,28 @@ def _follower(name: str, fraction: Array, *, value: Array) -> Follower:
 
 
 def _settled(
-    tracers: tuple[str, ...],
+    table: StationTable,
     position: Array,
     *,
     used: NDArray[np.bool_],
+    tracers: tuple[str, ...],
     line: tuple[Array, Array],
-    found: tuple[tuple[Follower, ...], np.random.Generator],
+    rng: np.random.Generator,
 ) -> Mixing:
-    """Return the two waters: their least distance is that of the readings, their ends are drawn beyond it."""
-    (middle, direction), (followers, rng) = line, found
+    """Return the two waters: the ends of the readings, or where the band of a water ends before them, that."""
+    middle, direction = line
     own = position[used]
-    first, last = float(own.min()), float(own.max())
-    limits = _limits(middle, direction, followers=followers, ends=(first, last))
-    ends = end_members(own, rng, limits=limits)
-    noise = rng.normal(0.0, 1.0, len(ends))[:, None]
-    drawn = (position + noise - ends[:, :1]) / (ends[:, 1:] - ends[:, :1])
+    ends = float(own.min()), float(own.max())
+    seen = _followers(table, position, rows=used, tracers=tracers, ends=ends)
+    drawn_ends = end_members(own, rng, limits=_limits(middle, direction, followers=seen, ends=ends))
+    first, last = np.clip(ends, *np.quantile(drawn_ends, (0.05, 0.95), axis=0)).tolist()
+    followers = _followers(table, position, rows=used, tracers=tracers, ends=(first, last))
+    noise = rng.normal(0.0, 1.0, len(drawn_ends))[:, None]
+    drawn = (position + noise - drawn_ends[:, :1]) / (drawn_ends[:, 1:] - drawn_ends[:, :1])
     low, high = middle + direction * first, middle + direction * last
-    bands = [np.quantile(middle + direction * ends[:, k : k + 1], (0.05, 0.95), axis=0).T for k in (0, 1)]
+    bands = [
+        np.quantile(middle + direction * drawn_ends[:, k : k + 1], (0.05, 0.95), axis=0).T for k in (0, 1)
+    ]
     witnesses = sum(one.follows and carries(one.determinand) for one in followers)
     note = (
         Note("")
@@ -306,17 +330,51 @@ def _limits(
 def end_members(position: Array, rng: np.random.Generator, *, limits: tuple[float, float]) -> Array:
     """Return draws of where the two waters lie on the line, (draw, 2), given mixtures at `position` (time,).
 
-    Mixtures are taken to be spread evenly between the waters; then, with a prior in proportion to one over the distance, the
-    share of the distance that the readings span is Beta(n - 1, 2), n the number of independent readings, and the
-    readings lie anywhere within it. Draws beyond `limits` are impossible and set to them.
+    Positions err by about 1 (ERRORS). A reading holds either water pure, with a chance of PURE each, or a mixture, spread evenly
+    between the two; the prior of their distance is in proportion to one over it. Places on a grid, inward of the readings as
+    well as outward but none beyond `limits`, are weighed by the product over readings (Bayes), those that resemble the one
+    before counting for less.
+    Without pure water and errors the share of the distance that n readings span would be Beta(n - 1, 2).
     """
-    first, last = float(position.min()), float(position.max())
     alike = np.clip(lag_one(position), 0.0, 0.95)
-    n = max(4.0, len(position) * (1.0 - alike) / (1.0 + alike))
-    spare = (last - first) * (1.0 / rng.beta(n - 1.0, 2.0, DRAWS) - 1.0)
-    below = spare * rng.uniform(size=DRAWS)
-    low = np.maximum(first - below, limits[0])
-    return np.stack([low, np.minimum(last + spare - below, limits[1])], axis=1)
+    counted = max(4.0 / len(position), (1.0 - alike) / (1.0 + alike))
+    first, last = float(position.min()), float(position.max())
+    steps = _steps(last - first)
+    low, high = first - steps[::-1], last + steps
+    low, high = low[low >= limits[0]], high[high <= limits[1]]
+    cell = np.stack(np.meshgrid(np.gradient(low), np.gradient(high), indexing="ij"))
+    weight = np.log(cell.prod(axis=0) / (high - low[:, None])) + counted * _log_likelihood(
+        position, low, high=high
+    )
+    chance = np.exp(weight - weight.max()).sum(axis=0)
+    a, b = np.unravel_index(rng.choice(chance.size, DRAWS, p=(chance / chance.sum()).ravel()), chance.shape)
+    within = cell[:, a, b].T * rng.uniform(-0.5, 0.5, (DRAWS, 2))
+    return np.asarray(np.clip(np.stack([low[a], high[b]], axis=1) + within, *limits))
+
+
+def _steps(span: float) -> Array:
+    """Return how far outward of the last reading a water may lie (step,), inward ones first and below 0: finely near it, up to
+    FARTHEST spans."""
+    inward = -np.arange(STEP, min(INWARD, span / 3.0), STEP)[::-1]
+    outward = STEP * 1.2 ** np.arange(np.ceil(np.log(FARTHEST * span / STEP) / np.log(1.2)))
+    return np.concatenate([inward, [0.0], outward])
+
+
+def _log_likelihood(position: Array, low: Array, *, high: Array) -> Array:
+    """Return the logarithm of the probability of the readings for every error and chance of pure water, and place of both waters
+    (case, low, high). Readings are gathered by STEP, of waters far apart by one of GATHERED."""
+    grain = max(STEP, float(np.ptp(position)) / GATHERED)
+    at, times = np.unique(np.round(position / grain) * grain, return_counts=True)
+    apart, cases = high - low[:, None], []
+    for error in ERRORS:
+        below, above = (at[:, None] - low) / error, (at[:, None] - high) / error
+        even = (stats.norm.cdf(below)[:, :, None] - stats.norm.cdf(above)[:, None, :]) / apart
+        first = stats.norm.pdf(below)[:, :, None] / error
+        second = stats.norm.pdf(above)[:, None, :] / error
+        for p, q in product(PURE, PURE):
+            likely = p * first + q * second + (1.0 - p - q) * even
+            cases.append(np.einsum("r,rab->ab", times, np.log(likely + 1e-300)))
+    return np.stack(cases)
 
 
 def _none(table: StationTable, note: Note) -> Mixing:

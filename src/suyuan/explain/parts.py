@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.explain.blocks import FEWEST_BLOCKS, block_days, counts_drawn, persistence
 from suyuan.explain.response import Design, Response, fitted
 from suyuan.explain.shapley import products, shapley
 
@@ -23,9 +24,6 @@ CODES = (
 ACTING = CODES[:6]
 """Parts that act on each other and are averaged over the order of their removal; the others are plain sums."""
 
-FEWEST_BLOCKS = 3
-"""Days with good readings on each side below which there are no bands: what one day or two have in common cannot be told."""
-
 DRAWS = 200
 REFITS = 4
 
@@ -35,7 +33,8 @@ class Sides:
     """Readings of the two sides of a change.
 
     `value` (time,); `after` and `before` (time,) say which side a reading is on, neither for those that only teach the
-    response; `is_good` (time,) is not flagged; `block` (time,) numbers the days that are drawn together.
+    response; `is_good` (time,) is not flagged; `block` (time,) numbers the days that are drawn together; `lasts` (time,) says
+    for how many rows of the record a reading counts in means. It teaches the response once.
     """
 
     value: Array
@@ -43,17 +42,20 @@ class Sides:
     before: Mask
     is_good: Mask
     block: NDArray[np.int64]
+    lasts: Array
 
 
 @dataclass(frozen=True)
 class Releases:
     """What traced releases add at the station: `added` (release, time) if each did release, with its probability and the
-    standard deviation of the logarithm of its mass, both (release,)."""
+    standard deviation of the logarithm of its mass, both (release,); `pairs` holds two of `names` and the probability that they
+    released together."""
 
     names: tuple[str, ...]
     added: Array
     probability: Array
     log_sd: Array
+    pairs: tuple[tuple[str, str, float], ...] = ()
 
     @property
     def expected(self) -> Array:
@@ -61,9 +63,19 @@ class Releases:
         return np.asarray(self.probability @ self.added)
 
     def drawn(self, rng: np.random.Generator) -> Array:
-        """Return one possible truth (time,)."""
-        is_so = rng.uniform(size=len(self.names)) < self.probability
-        return np.asarray((is_so * np.exp(rng.normal(0.0, 1.0, len(self.names)) * self.log_sd)) @ self.added)
+        """Return one possible truth (time,): a pair, one release alone, or none of them, as a trace has it."""
+        mass = self._released(rng) * np.exp(rng.normal(0.0, 1.0, len(self.names)) * self.log_sd)
+        return np.asarray(mass @ self.added)
+
+    def _released(self, rng: np.random.Generator) -> Array:
+        """Return which released (release,), 1 or 0; what is not of a pair is of the release alone."""
+        together = np.array([[name in pair[:2] for name in self.names] for pair in self.pairs], float)
+        cases = np.concatenate([together.reshape(-1, len(self.names)), np.eye(len(self.names))])
+        paired = np.array([p for *_, p in self.pairs])
+        alone = np.maximum(self.probability - paired @ cases[: len(paired)], 0.0)
+        chance = np.concatenate([paired, alone])
+        found = np.searchsorted(np.cumsum(chance / max(chance.sum(), 1.0)), rng.uniform(), side="right")
+        return cases[found] if found < len(cases) else np.zeros(len(self.names))
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Parted:
 
     `without` (part,) is what the later side would have been had a part stayed as on the earlier one, or without any release, not
     below 0, NaN for parts that are not removed so; `without_draws` (draw, part). `responses` are the refits of the draws and
-    `weights` (draw, time) how often each reading counts in them, `expected` (time,) what the response makes.
+    `weights` (draw, time) how much each reading counts in their means, `expected` (time,) what the response makes.
     """
 
     before: float
@@ -101,22 +113,24 @@ def parted(
     The means of its factors are exchanged between the sides set by set, and each part is averaged over all orders (`shapley`), so
     that a factor whose mean stays gets nothing. What the factors' going together changes is left to the unexplained. What
     flagged readings do to the means is the analyser's; the rest is unexplained. So the parts add up to the change but for
-    rounding. Draws resample days on each side and refit; there are none with fewer than FEWEST_BLOCKS days on a side.
+    rounding. Draws resample days on each side, as many in a row as they resemble each other (`block_days`), and refit; there
+    are none with fewer than FEWEST_BLOCKS days on a side.
     """
-    ones = np.ones(len(sides.value))
     learn = sides.is_good.astype(float)
     response = fitted(sides.value, design, weights=learn)
-    parts, without = _parts(sides, design, response=response, present=present, weights=ones)
-    count = DRAWS if _has_days(sides) else 0
-    draws, undone = np.empty((count, len(CODES))), np.empty((count, len(CODES)))
-    responses, counted = [], np.empty((count, len(ones)))
-    for k in range(count):
-        weights = counted[k] = _resampled(sides, rng)
+    parts, without = _parts(sides, design, response=response, present=present, weights=sides.lasts)
+    expected = response.expected(design)
+    counted = _resampled(sides, expected, rng=rng) if _has_days(sides) else np.empty((0, len(learn)))
+    draws, undone = np.empty((len(counted), len(CODES))), np.empty((len(counted), len(CODES)))
+    responses = []
+    for k, weights in enumerate(counted):
         drawn = design if releases is None else _with_release(design, releases.drawn(rng))
         again = fitted(sides.value, drawn, weights=weights * learn, begin=response, rounds=REFITS)
-        draws[k], undone[k] = _parts(sides, drawn, response=again, present=present, weights=weights)
+        draws[k], undone[k] = _parts(
+            sides, drawn, response=again, present=present, weights=weights * sides.lasts
+        )
         responses.append(again)
-    means = [_mean(sides.value, side, weights=ones) for side in (sides.before, sides.after)]
+    means = [_mean(sides.value, side, weights=sides.lasts) for side in (sides.before, sides.after)]
     return Parted(
         means[0],
         means[1],
@@ -126,8 +140,8 @@ def parted(
         without_draws=undone,
         response=response,
         responses=tuple(responses),
-        weights=counted,
-        expected=response.expected(design),
+        weights=counted * sides.lasts,
+        expected=expected,
     )
 
 
@@ -181,19 +195,33 @@ def _parts(
     return found, without
 
 
-def _resampled(sides: Sides, rng: np.random.Generator) -> Array:
-    """Return how often each reading counts (time,) when the days of each side are drawn with replacement.
+def _resampled(sides: Sides, expected: Array, *, rng: np.random.Generator) -> Array:
+    """Return how often each reading counts in draws of the days of each side, (draw, time).
 
-    A draw without a good reading on one side is drawn again.
+    Blocks are as long as asked by what is `expected` (time,) or by what is not, whichever remembers longer. A draw without a
+    good reading on one side is drawn again.
     """
-    side = sides.after.astype(int) + 2 * sides.before
+    side, good = sides.after + 2 * sides.before, sides.is_good
+    (of, _), index = np.unique(np.stack([side, sides.block])[:, good], axis=1, return_inverse=True)
+    made = [np.bincount(index, x[good]) / np.bincount(index) for x in (expected, sides.value - expected)]
+    kept = max(persistence(mean, of) for mean in made)
+    weights = _drawn(sides, kept, size=DRAWS, rng=rng)
     while True:
-        weights = np.zeros(len(side))
-        for one in np.unique(side):
-            rows = np.flatnonzero(side == one)
-            blocks, index = np.unique(sides.block[rows], return_inverse=True)
-            weights[rows] = np.bincount(rng.integers(len(blocks), size=len(blocks)), minlength=len(blocks))[
-                index
-            ]
-        if all((weights * sides.is_good)[rows].any() for rows in (sides.after, sides.before)):
+        counted = weights * good
+        lost = ~(counted[:, sides.after].any(axis=1) & counted[:, sides.before].any(axis=1))
+        if not lost.any():
             return weights
+        weights[lost] = _drawn(sides, kept, size=int(lost.sum()), rng=rng)
+
+
+def _drawn(sides: Sides, kept: float, *, size: int, rng: np.random.Generator) -> Array:
+    """Return how often each reading counts (draw, time) when blocks of days that resemble each other so much are drawn."""
+    groups = [rows for rows in (sides.after, sides.before, ~(sides.after | sides.before)) if rows.any()]
+    days = [np.unique(sides.block[rows], return_inverse=True)[1] for rows in groups]
+    counts = [int(index.max()) + 1 for index in days]
+    lengths = [block_days(kept, count) for count in counts]
+    free = max(counts[0] / lengths[0] + counts[1] / lengths[1] - 2.0, 1.0)
+    weights = np.empty((size, len(sides.value)))
+    for rows, index, count, length in zip(groups, days, counts, lengths, strict=True):
+        weights[:, rows] = counts_drawn(count, length, kept=kept, free=free, size=size, rng=rng)[:, index]
+    return weights

@@ -26,7 +26,7 @@ class StationTable:
 
     `time` (time,) is UTC; `value` (time, determinand) in the determinand's own unit, NaN where there is none; `is_doubtful`
     (time, determinand) where quality control or the source flags the reading. `is_repeat` (time,): the cabinet shows an
-    earlier sample again, every determinand of SAMPLED equal to it; these say nothing new.
+    earlier sample again, every determinand of SAMPLED equal to it; these say nothing new, but time passes (`lasts`).
     """
 
     station: str
@@ -50,6 +50,14 @@ class StationTable:
             return np.full(len(self), np.nan)
         value = self.value[:, self.determinands.index(determinand)]
         return np.where(self.is_repeat, np.nan, value) if determinand in SAMPLED else value
+
+    def lasts(self, determinand: str) -> Array:
+        """Return for how many rows (time,) each reading of a determinand stands: those in which its sample is shown again and
+        not flagged count with it, for that time passed too and nothing else is known of it."""
+        own = np.isfinite(self.column(determinand))
+        again = np.isfinite(self.shown(determinand)) & ~own & ~self.doubtful(determinand)
+        last = np.maximum.accumulate(np.where(own, np.arange(len(self)), 0))
+        return 1.0 + np.bincount(last[again], minlength=len(self)).astype(float)
 
     def shown(self, determinand: str) -> Array:
         """Return the readings (time,) of a determinand, samples that are shown again included: loads need every hour."""

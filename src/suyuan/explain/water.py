@@ -27,6 +27,9 @@ HOUR_S = 3600.0
 RAIN_LASTS_S = 86400.0
 """Time after which rain counts for 1/e: streets and fields of a lowland district drain within days."""
 
+RAIN_KNOWN_S = 3.0 * RAIN_LASTS_S
+"""A row without a number hides the rain for so long: by then 5 % of it would still count."""
+
 
 def discharge_at(network: Network, flow: BalancedFlow, *, station: Station) -> tuple[Times, Array]:
     """Return the middles of the bins (bin,) [UTC] and the discharge there (bin,) [m3/s], positive along the drawn reach.
@@ -43,13 +46,23 @@ def discharge_at(network: Network, flow: BalancedFlow, *, station: Station) -> t
 def wetness(time: Times, of_time: Times, *, rain_mm: Array) -> Array:
     """Return the rain [mm] that fell before each time (time,), counted less by e with every RAIN_LASTS_S.
 
+    `of_time` is in order; a row whose rain is NaN makes the RAIN_KNOWN_S after it unknown.
+
     >>> noon = np.array(["2024-07-20T12", "2024-07-21T12"], "datetime64[s]")
     >>> wetness(noon, noon[:1], rain_mm=np.array([10.0])).round(2).tolist()
     [10.0, 3.68]
     """
-    age = (time[:, None] - of_time[None, :]) / np.timedelta64(1, "s")
-    counted = np.where(age >= 0.0, np.exp(-np.maximum(age, 0.0) / RAIN_LASTS_S), 0.0)
-    return np.asarray(counted @ rain_mm)
+    fell, at = _seconds(of_time, of_time[0]), _seconds(time, of_time[0])
+    kept = np.exp(-np.diff(fell, prepend=fell[0]) / RAIN_LASTS_S)
+    left, total = np.empty(len(fell)), 0.0
+    for k, (share, mm) in enumerate(zip(kept, np.nan_to_num(rain_mm), strict=True)):
+        left[k] = total = total * share + mm
+    last = np.searchsorted(fell, at, side="right") - 1
+    since = at - fell[np.maximum(last, 0)]
+    found = np.where(last >= 0, left[last] * np.exp(-np.maximum(since, 0.0) / RAIN_LASTS_S), 0.0)
+    blank = np.append(-np.inf, fell[np.isnan(rain_mm)])
+    unknown = at - blank[np.searchsorted(blank, at, side="right") - 1] < RAIN_KNOWN_S
+    return np.where(unknown, np.nan, found)
 
 
 def travel_hours(network: Network, flow: BalancedFlow, *, to: Station) -> dict[str, float]:

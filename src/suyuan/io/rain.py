@@ -19,7 +19,7 @@ MOST_MM = 1000.0
 
 
 def read_rain(path: str | Path, timezone: tzinfo) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Return times (row,) [UTC], in order, and the rain [mm] of each; rows without a number are left out.
+    """Return times (row,) [UTC], in order, and the rain [mm] of each, NaN in rows without a number.
 
     Raises InputError with every fault: times that cannot be read or are there twice, negative or impossible rain, no row.
     """
@@ -37,8 +37,8 @@ def read_rain(path: str | Path, timezone: tzinfo) -> tuple[NDArray[np.datetime64
     there = np.isfinite(rain)
     if not there.any():
         raise InputError(table.source, "there is no row with rain", "give a row a time, 0 where it was dry")
-    order = np.argsort(time[there], kind="stable")
-    time, rain = time[there][order], rain[there][order]
+    order = np.argsort(time, kind="stable")
+    time, rain = time[order], rain[order]
     if (np.diff(time) == np.timedelta64(0, "s")).any():
         raise InputError(table.source, "a time is there twice", "keep one of the rows")
     return time, rain

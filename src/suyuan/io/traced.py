@@ -33,12 +33,14 @@ class TracedOutfall:
 
 @dataclass(frozen=True)
 class TracedResult:
-    """A finished trace: which determinand, which window [UTC], which outfalls."""
+    """A finished trace: which determinand, which window [UTC], which outfalls, and pairs of candidates with the probability that
+    both released."""
 
     determinand: str
     since: np.datetime64
     until: np.datetime64
     outfalls: tuple[TracedOutfall, ...]
+    pairs: tuple[tuple[str, str, float], ...]
 
 
 def read_traced(results: Path) -> TracedResult | None:
@@ -59,7 +61,10 @@ def read_traced(results: Path) -> TracedResult | None:
             if one["kind"] == "outfall" and one["id"] in histories
         ]
         since, until = (_utc(whole[key]) for key in ("since", "until"))
-        return TracedResult(str(whole["determinand"]), since, until, tuple(found))
+        pairs = tuple(
+            (str(a), str(b), float(p)) for a, b, p in ((*x["ids"], x["probability"]) for x in whole["pairs"])
+        )
+        return TracedResult(str(whole["determinand"]), since, until, tuple(found), pairs)
     except (ValueError, KeyError, TypeError, OSError) as error:
         what = f"is not the result of a trace ({error!r})"
         raise InputError(

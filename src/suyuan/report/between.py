@@ -132,8 +132,10 @@ def balance_rows(balances: Sequence[Balance]) -> list[tuple[Words, ...]]:
                 f"{shown(v, level)} ({shown(a, level)} .. {shown(b, level)})"
                 for v, a, b in (one.entering, one.leaving)
             ),
-            signed(one.stored, level),
-            f"{signed(one.net[0], level)} ({signed(one.net[1], level)} .. {signed(one.net[2], level)})",
+            *(
+                f"{signed(v, level)} ({signed(a, level)} .. {signed(b, level)})"
+                for v, a, b in (one.stored, one.net)
+            ),
             f"{one.probability:.0%}",
             f"± {shown(one.per_cent, level)}",
         )
@@ -192,9 +194,9 @@ def between_notes(balances: Sequence[Balance], info: BetweenInfo) -> list[Words]
     )
     said.append(
         Words(
-            f"区间只含采样误差（重抽 {blocks.zh}）；流量或仪器若偏 1 %，净值随之改变表中“1 % 偏差”那么多。",
-            f"Bands hold the error of sampling alone ({blocks.en} resampled); one per cent of bias of a discharge or an analyser "
-            "moves the net by what the last column says.",
+            f"区间含采样误差（重抽 {blocks.zh}）和中间存水的误差；流量或仪器若偏 1 %，净值随之改变表中“1 % 偏差”那么多。",
+            f"Bands hold the error of sampling ({blocks.en} resampled) and of what is stored, no bias;"
+            " one per cent of bias of a discharge or an analyser moves the net by what the last column says.",
         )
     )
     flagged = ", ".join(f"{name} {count}" for name, count in info.suspect.items() if count)
@@ -274,7 +276,7 @@ def loads_csv(balances: Sequence[Balance]) -> str:
                         f"{p.gap_share:.4f}",
                     ]
                 )
-        writer.writerow([one.determinand, "stored", "", f"{one.stored:.6g}", *[""] * 5])
+        writer.writerow([one.determinand, "stored", "", *(f"{v:.6g}" for v in one.stored), "", "", ""])
         writer.writerow(
             [one.determinand, "net", "", *(f"{v:.6g}" for v in one.net), f"{one.water:.6g}", "", ""]
         )
@@ -307,7 +309,7 @@ def _one_dict(one: Balance) -> dict[str, Any]:
         "determinand": one.determinand,
         "in": banded(one.entering),
         "out": banded(one.leaving),
-        "stored": one.stored,
+        "stored": banded(one.stored),
         "net": banded(one.net),
         "probability_net_above_0": one.probability,
         "one_per_cent": one.per_cent,

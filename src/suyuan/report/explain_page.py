@@ -258,6 +258,9 @@ def _change_dict(change: Change) -> dict[str, Any]:
         "instead": [
             {"code": one.code, "mean": one.value, "low": one.low, "high": one.high} for one in change.instead
         ],
-        "releases": list(change.releases),
+        "releases": [
+            {"id": name, "probability": probability}
+            for name, probability in zip(change.releases, change.probabilities, strict=True)
+        ],
         "upstream": change.upstream or None,
     }

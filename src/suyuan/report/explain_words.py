@@ -100,8 +100,8 @@ NOTES = {
         "{0}: fewer than {1} days with good readings on a side; there are no 90 % bands and no cause is confirmed.",
     ),
     "repeats": Words(
-        "{0} 个时次的营养盐是上一样品的重复值，只算一次。",
-        "At {0} times the analysers show their last sample again; it counts once.",
+        "{0} 个时次的营养盐是上一样品的重复值：均值按其持续时间计，判断关联时只算一次。",
+        "At {0} times the analysers show their last sample again: in means it counts for the time it stands, in links once.",
     ),
     "accuses_nobody": Words(
         "两种水是两股来水（支流、潮、泵、闸、上下游来回，也可能是排口），这里分不清是哪一种，不说明谁排放了什么，也不排除有人排放；"
