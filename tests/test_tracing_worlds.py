@@ -18,15 +18,15 @@ from suyuan.tracing.posterior import candidate_probabilities, problem_of, trace
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.readings import blocks_of
 from suyuan.tracing.result import Trace
-from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.verdict import (
     LEAST_MEMBERS,
-    LEAST_SHARE,
     Verdict,
     effective_members,
     evidence_of,
+    shown_in,
     temperature_of,
+    tempered,
     weigh,
 )
 
@@ -300,39 +300,30 @@ def test_evidence_is_weakened_until_enough_flow_members_carry_weight():
 
 
 def test_each_count_rests_on_enough_flow_members_of_its_own():
-    """Two released; in the second flow all water comes six hours later. Singles and pairs are weakened as each asks for."""
-    world = worlds.meeting()
-    late = replace(world.matrix, values=np.roll(world.matrix.values, 6, axis=2))
-    seen = worlds.read(world, {**PULSE, **NIGHTLY})
-    members = (world.matrix, late, late, late)
-    problem = problem_of(
-        seen,
-        members,
-        substances=worlds.substances(),
-        fingerprints=worlds.FINGERPRINTS,
-        prior=world.prior,
-    )
-    found = weigh(problem)
-    least = LEAST_SHARE * len(members) - 1e-9
-    for table in (found.single, found.first):
-        assert effective_members(table, len(members)) >= least
-        cooler = replace(table, temperature=table.temperature / 1.15)
-        assert table.temperature == LEAST_TEMPERATURE or effective_members(cooler, len(members)) < least
-    assert found.first.temperature == found.second.temperature
-    assert found.count_temperature == COUNT_TEMPERATURE * found.single.temperature / LEAST_TEMPERATURE
-    assert least <= found.effective_members(len(members)) <= len(members)
+    """Singles fit alike in all eight flows, pairs in one flow only: that weakens the pairs and not the singles."""
+    row = np.arange(8)
+    zero, one = np.zeros(8, np.int64), np.ones((1, 8))
+    alike = Explanations(row, zero, zero, zero, zero, np.full(8, -2.0), np.full(8, 50.0), one, one)
+    odd = replace(alike, log_gain=np.where(row == 3, 150.0, 50.0))
+    single, first, second = tempered((alike, odd, odd), 8)
+    assert single.temperature == LEAST_TEMPERATURE
+    assert first.temperature == second.temperature > 20.0
+    assert LEAST_MEMBERS <= effective_members(first, 8) < LEAST_MEMBERS + 1.0
+    _, found = weighed()
+    sure_of_two = replace(found, nobody=0.0, one=0.0, two=1.0, single=single, first=first, second=second)
+    assert sure_of_two.temperature == first.temperature
+    assert sure_of_two.count_temperature == COUNT_TEMPERATURE
+    assert sure_of_two.effective_members(8) == pytest.approx(effective_members(first, 8))
+    assert replace(sure_of_two, nobody=1.0, two=0.0).effective_members(8) == pytest.approx(8.0)
 
 
 def test_one_or_two_is_judged_by_the_whole_evidence_of_both():
     problem, found = weighed()
     tables = tuple(replace(table, temperature=1.0) for table in (found.single, found.first, found.second))
     ground = max(found.scenes, key=lambda scene: scene.log_density).ground.log_density
-    rows = visible_sources(problem.matrices[0], found.scenes[0].claimed, grid=problem.grid)
-    shown = float(np.exp(problem.log_prior[rows]).sum())
+    shown = shown_in(problem, found.scenes[0].claimed)
     evidence = evidence_of(tables, on=ground, nobody=found.quiet.log_density(), shown=shown)
-    again = counted(
-        evidence, problem.grid.prior, substances=len(problem.blocks), temperature=LEAST_TEMPERATURE
-    )
+    again = counted(evidence, problem.grid.prior, shown=shown, substances=3, temperature=LEAST_TEMPERATURE)
     assert found.two < 0.05
     assert (found.nobody, found.one, found.two) == pytest.approx(again[:3], rel=1e-9)
 
@@ -372,3 +363,6 @@ def test_where_no_source_can_show_the_answer_is_nobody():
     assert max(finding.probability for finding in found.findings) == 0.0
     assert found.effective_members == 0.0
     assert found.credible_set == ()
+    said = {a.name: a.value for a in found.assumptions}
+    assert said["evidence divided by"] == f"{LEAST_TEMPERATURE:.2f}"
+    assert "members disagree" not in [note.key for note in found.notes]

@@ -51,14 +51,14 @@ HORIZON_H = 48.0
 class PlaceAsk:
     """What the user asks: `count` new stations among `candidates` (a table) and `at` (REACH:CHAINAGE), about every
     kilometre if both are empty; `from_scratch` no station stays; `apart_share` of the worth is for telling sources apart;
-    of single sources a share `unlisted` is not on the list."""
+    of single sources a share `unlisted` is not on the list, as the project says if None."""
 
     count: int
     candidates: Path | None = None
     at: tuple[str, ...] = ()
     from_scratch: bool = False
     apart_share: float = 0.5
-    unlisted: float = UNLISTED_SHARE
+    unlisted: float | None = None
     seed: int = 1
 
 
@@ -87,7 +87,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     places = asked_places(network, ask)
     progress("closing the water balance", 0.04)
     flow = balanced(given, network)
-    ask = replace(ask, unlisted=project.trace.unlisted)
+    ask = ask if ask.unlisted is not None else replace(ask, unlisted=project.trace.unlisted)
     placement = place_stations(
         network, flow, ask=ask, places=places, test=trial_of(project, network, flow=flow), progress=progress
     )
@@ -143,7 +143,8 @@ def place_stations(
     looks = [(m, b) for m in members for b in release_bins(flow, test, count=STARTS, rng=rng)]
     sights = sights_of(network, looks, places=places, test=test, progress=progress)
     progress("choosing places", 0.85)
-    prior = default_prior(network, flow, unlisted=ask.unlisted)
+    unlisted = UNLISTED_SHARE if ask.unlisted is None else ask.unlisted
+    prior = default_prior(network, flow, unlisted=unlisted)
     table = table_of(
         sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
     )

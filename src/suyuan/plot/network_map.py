@@ -260,7 +260,8 @@ def _draw_stations(axes: Axes, network: Network, *, lines: dict[str, Array]) -> 
 
 def _place_labels(axes: Axes, labels: list[Label], *, lines: Iterable[Array]) -> None:
     """Write each label where it covers no other label and as little of the canals as may be, the most probable first."""
-    canals = np.concatenate([_dotted(axes.transData.transform(line)) for line in lines])
+    dotted = [_dotted(axes.transData.transform(line)) for line in lines]
+    canals = np.concatenate([*dotted, np.empty((0, 2))])
     marks = [axes.transData.transform(label.at) for label in labels]
     sheet = axes.get_window_extent()
     taken = [(x - 9.0, y - 9.0, x + 9.0, y + 9.0) for x, y in marks]
@@ -272,10 +273,11 @@ def _place_labels(axes: Axes, labels: list[Label], *, lines: Iterable[Array]) ->
             * (1.6 if label.is_bold else 1.39)
         )
         high = label.size * 1.9
+        near = canals[(np.abs(canals - (x, y)) < FARTHEST_PX + np.array([wide, high])).all(axis=1)]
         boxes = [(_box(x, y, side=side, wide=wide, high=high), side[2]) for side in SIDES]
         boxes = [b for b in boxes if sheet.x0 <= b[0][0] and b[0][2] <= sheet.x1] or boxes
         free = [b for b in boxes if not any(_overlap(b[0], t) for t in taken)]
-        box, _ = min(free or boxes, key=lambda b: _covered(b[0], canals) + b[1] / DOT_PX)
+        box, _ = min(free or boxes, key=lambda b: _covered(b[0], near) + b[1] / DOT_PX)
         taken.append(box)
         middle = axes.transData.inverted().transform((0.5 * (box[0] + box[2]), 0.5 * (box[1] + box[3])))
         text = axes.text(middle[0], middle[1], label.text, fontsize=label.size, ha="center", va="center")
@@ -283,9 +285,12 @@ def _place_labels(axes: Axes, labels: list[Label], *, lines: Iterable[Array]) ->
         text.set_fontweight("bold" if label.is_bold else "normal")
 
 
+FARTHEST_PX = 46.0
+"""A label further from its point than that would seem to be another's."""
+
 SIDES = tuple(
     (np.cos(a), np.sin(a), reach)
-    for reach in (13.0, 28.0, 46.0)
+    for reach in (13.0, 28.0, FARTHEST_PX)
     for a in np.radians([90, 270, 0, 180, 45, 135, 225, 315])
 )
 """Where a label may stand about its point: direction and gap [pixels]; of equally good ones the first."""
@@ -303,10 +308,10 @@ def _box(
 
 
 def _dotted(line: Array) -> Array:
-    """Return points (dot, 2) along a line (point, 2), DOT_PX apart or a little less."""
+    """Return points (dot, 2) along a line (point, 2), DOT_PX apart."""
     step = np.hypot(*np.diff(line, axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(step)])
-    at = np.linspace(0.0, along[-1], int(along[-1] / DOT_PX) + 2)
+    at = np.arange(0.0, along[-1], DOT_PX)
     return np.column_stack([np.interp(at, along, line[:, k]) for k in range(2)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from suyuan.tracing.prior import Prior
@@ -31,17 +32,27 @@ Found on such rivers too: the log score of the count is flat from three to five.
 """
 
 
+class Shown(NamedTuple):
+    """How much of the prior shows in the readings: the share `one` of single sources, and of pairs the share `both`.
+
+    `pairs` is the prior of the pairs of which both show, pairs of one candidate with itself among those that do not.
+    """
+
+    one: float
+    both: float
+    pairs: float
+
+
 class Evidence(NamedTuple):
     """Log densities of the readings if nobody released, if one did and if two did, whoever they are.
 
-    Of one and two only such as show in the readings count, which are the share `shown` of the prior of single sources: the
-    densities are means over these. -inf where nothing was found that explains any reading.
+    Of one and two only such as show in the readings count: the densities are means over these. -inf where nothing was found
+    that explains any reading.
     """
 
     nobody: float
     one: float
     two: float
-    shown: float
 
 
 class Counts(NamedTuple):
@@ -53,18 +64,19 @@ class Counts(NamedTuple):
     prior_nobody: float
 
 
-def counted(evidence: Evidence, prior: Prior, *, substances: int, temperature: float) -> Counts:
+def counted(evidence: Evidence, prior: Prior, *, shown: Shown, substances: int, temperature: float) -> Counts:
     """Return how many released; evidence for or against a second source is divided by `count_temperature(temperature)`.
 
     A release that shows nowhere counts as none, so a pair of which one shows counts as one. That somebody released is judged with
     the whole evidence for two: what the flow gets wrong of one plume, and a second takes up, speaks against nobody as well.
     Evidence against nobody is weakened by `discount`, evidence for nobody not at all.
 
-    >>> even = Prior((), np.ones(0), (), (), nobody=0.2, pair=0.2)
-    >>> [round(p, 3) for p in counted(Evidence(0.0, 0.0, 0.0, shown=1.0), even, substances=1, temperature=2.0)]
+    >>> even, all_show = Prior((), np.ones(0), (), (), nobody=0.2, pair=0.2), Shown(1.0, 1.0, 1.0)
+    >>> found = counted(Evidence(0.0, 0.0, 0.0), even, shown=all_show, substances=1, temperature=2.0)
+    >>> [round(p, 3) for p in found]
     [0.2, 0.6, 0.2, 0.2]
     """
-    none, one, two = shown_priors(prior, evidence.shown)
+    none, one, two = shown_priors(prior, shown)
     if not np.isfinite(evidence.one) or one <= 0.0:
         return Counts(1.0, 0.0, 0.0, none)
     log_odds, more = float(np.log(two / one)) if two > 0.0 else -np.inf, evidence.two - evidence.one
@@ -76,15 +88,26 @@ def counted(evidence: Evidence, prior: Prior, *, substances: int, temperature: f
     return Counts(p_nobody, (1.0 - p_nobody) * (1.0 - p_two), (1.0 - p_nobody) * p_two, none)
 
 
-def shown_priors(prior: Prior, shown: float) -> tuple[float, float, float]:
-    """Return the prior of nobody, one and two that show, where each source shows with the chance `shown`.
+def shown_of(weight: NDArray[np.float64], visible: NDArray[np.float64]) -> Shown:
+    """Return how much shows of candidates of this prior weight (candidate,), of which the part `visible` (candidate,) does.
 
-    >>> [round(p, 3) for p in shown_priors(Prior((), np.ones(0), (), (), nobody=0.1, pair=0.1), 0.5)]
+    >>> Shown.__new__(Shown, *(round(share, 3) for share in shown_of(np.array([0.5, 0.5]), np.array([0.5, 0.25]))))
+    Shown(one=0.75, both=0.5, pairs=0.25)
+    """
+    one = min(1.0, float(visible.sum()))
+    pairs, every = (float(w.sum() ** 2 - (w**2).sum()) for w in (visible, weight))
+    return Shown(one, min(1.0, pairs / every) if every > 0.0 else 0.0, pairs)
+
+
+def shown_priors(prior: Prior, shown: Shown) -> tuple[float, float, float]:
+    """Return the prior of nobody, one and two that show.
+
+    >>> [round(p, 3) for p in shown_priors(Prior((), np.ones(0), (), (), nobody=0.1, pair=0.1), Shown(0.5, 0.25, 0.25))]
     [0.525, 0.45, 0.025]
     """
     single = 1.0 - prior.nobody - prior.pair
-    one = shown * single + 2.0 * shown * (1.0 - shown) * prior.pair
-    two = shown**2 * prior.pair
+    one = shown.one * single + 2.0 * max(shown.one - shown.both, 0.0) * prior.pair
+    two = shown.both * prior.pair
     return 1.0 - one - two, one, two
 
 

@@ -15,6 +15,7 @@ from suyuan.observations import Observations
 from suyuan.substances import Substance
 from suyuan.tracing.background import background_parts
 from suyuan.tracing.blind import blind_spots
+from suyuan.tracing.counts import LEAST_TEMPERATURE
 from suyuan.tracing.fit import fits_of
 from suyuan.tracing.goodness import (
     departures,
@@ -225,7 +226,7 @@ def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
         Assumption("unlisted", {"share": f"{prior.unlisted:.2g}"}),
         Assumption("rate", _range(strength.log_rate, strength.log_sd)),
         Assumption("members", {"count": f"{len(problem.matrices)}"}),
-        Assumption("temperature", {"temperature": f"{verdict.single.temperature:.2f}"}),
+        Assumption("temperature", {"temperature": f"{verdict.temperature:.2f}"}),
         Assumption("count", {"temperature": f"{verdict.count_temperature:.2f}"}),
         *(Assumption("readings", _described(block)) for block in problem.blocks),
     )
@@ -274,7 +275,7 @@ def _notes(
         notes += fingerprint_notes(found, candidate=top.candidate.id)
     if len(problem.matrices) < 4:
         notes.append(Note("few members"))
-    if verdict.single.temperature > 3.0:
+    if verdict.temperature > 2.0 * LEAST_TEMPERATURE:
         notes.append(Note("members disagree"))
     if len(problem.blocks) > 1 and not fingerprints.kinds:
         notes.append(Note("no fingerprints"))

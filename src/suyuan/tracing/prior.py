@@ -33,7 +33,7 @@ class Prior:
 
     `weight` (candidate,) sums to 1: the prior that this candidate is the source, given that there is one. `kind` is the
     fingerprint kind of each candidate, '' where any kind may be. `kinds` is how often each kind occurs, used for ''.
-    `nobody` and `pair` are the prior probabilities of no release that shows, and of two sources.
+    `nobody` and `pair` are the prior probabilities of no release and of two sources, whether they show or not.
     """
 
     candidates: tuple[Candidate, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.tracing.counts import LEAST_TEMPERATURE, Evidence, count_temperature, counted
+from suyuan.tracing.counts import LEAST_TEMPERATURE, Evidence, Shown, count_temperature, counted, shown_of
 from suyuan.tracing.plume import Claim, no_plumes
 from suyuan.tracing.scan import visible_sources
 from suyuan.tracing.scenes import Scene, Tables, scene_of_two, scenes_of_events, together
@@ -44,13 +44,19 @@ class Verdict:
     quiet: Claim
 
     @property
+    def temperature(self) -> float:
+        """By how much the evidence about who and when was weakened, of one source or of two, whichever is likelier."""
+        return self.first.temperature if self.two > self.one else self.single.temperature
+
+    @property
     def count_temperature(self) -> float:
         """By how much evidence for a second source was weakened."""
         return count_temperature(self.single.temperature)
 
     def effective_members(self, members: int) -> float:
-        """Return how many of the flow members carry weight where somebody released; 0 where no source explains anything."""
-        parts = ((self.one, self.single), (self.two, self.first))
+        """Return how many of the flow members carry weight if somebody released; 0 where no source explains anything."""
+        one, two = (self.one, self.two) if self.nobody < 1.0 else (1.0, 0.0)
+        parts = ((one, self.single), (two, self.first))
         share = sum(p * np.bincount(t.member, weights=t.weight, minlength=members) for p, t in parts)
         return effective_size(np.asarray(share, dtype=np.float64)) if np.any(share) else 0.0
 
@@ -93,24 +99,37 @@ def weigh(problem: Problem) -> Verdict:
         quiet = max((quiet, *again), key=lambda claimed: claimed.log_density())
     ground = max(scenes, key=lambda scene: scene.log_density).ground
     exact = together(scenes, ground)
-    warm = _tempered(exact, len(problem.matrices))
-    shown = visible_sources(problem.matrices[0], of_two.claimed, grid=problem.grid)
-    share = min(1.0, float(np.exp(problem.log_prior[shown]).sum()))
-    evidence = evidence_of(exact, on=ground.log_density, nobody=quiet.log_density(), shown=share)
-    counts = counted(evidence, prior, substances=len(problem.blocks), temperature=warm[0].temperature)
+    warm = tempered(exact, len(problem.matrices))
+    shown = shown_in(problem, of_two.claimed)
+    evidence = evidence_of(exact, on=ground.log_density, nobody=quiet.log_density(), shown=shown)
+    counts = counted(
+        evidence, prior, shown=shown, substances=len(problem.blocks), temperature=warm[0].temperature
+    )
     return Verdict(*counts, *warm, scenes=scenes, quiet=quiet)
 
 
-def evidence_of(tables: Tables, *, on: float, nobody: float, shown: float) -> Evidence:
+def shown_in(problem: Problem, claimed: Claim) -> Shown:
+    """Return how much of the prior shows in the readings."""
+    sources = problem.matrices[0].sources
+    _, candidate = np.unique([source.candidate for source in sources], return_inverse=True)
+    weight, rows = np.exp(problem.log_prior), visible_sources(problem.matrices[0], claimed, grid=problem.grid)
+    whole, visible = np.zeros((2, int(candidate.max()) + 1))
+    np.add.at(whole, candidate, weight)
+    np.add.at(visible, candidate[rows], weight[rows])
+    return shown_of(whole, visible)
+
+
+def evidence_of(tables: Tables, *, on: float, nobody: float, shown: Shown) -> Evidence:
     """Return the log densities of the readings by how many released; tables are against no release of log density `on`."""
     single, first, _ = tables
-    log_shown = float(np.log(shown)) if shown > 0.0 else np.inf
-    return Evidence(
-        nobody, on + single.log_evidence - log_shown, on + first.log_evidence - 2.0 * log_shown, shown
+    one, two = (
+        on + table.log_evidence - float(np.log(share)) if share > 0.0 else -np.inf
+        for table, share in ((single, shown.one), (first, shown.pairs))
     )
+    return Evidence(nobody, one, two)
 
 
-def _tempered(tables: Tables, members: int) -> Tables:
+def tempered(tables: Tables, members: int) -> Tables:
     """Return single, first and second, each count weakened by the temperature that its own flow members ask for."""
     of_one, of_two = (temperature_of(table, members) for table in tables[:2])
     single, first, second = (
@@ -124,8 +143,10 @@ def temperature_of(found: Explanations, members: int) -> float:
     """Return by how much the evidence has to be weakened until enough flow members carry weight.
 
     Where another draw of the flow changes the evidence by much, differences of that size between sources mean little: the
-    temperature is the least at which the effective number of members reaches LEAST_MEMBERS.
+    temperature is the least at which the effective number of members reaches LEAST_MEMBERS; where nothing explains, the least.
     """
+    if not len(found.source):
+        return LEAST_TEMPERATURE
     for temperature in LEAST_TEMPERATURE * 1.15 ** np.arange(0, 60):
         warm = replace(found, temperature=float(temperature))
         if effective_members(warm, members) >= max(1.0, min(LEAST_MEMBERS, LEAST_SHARE * members)) - 1e-9:

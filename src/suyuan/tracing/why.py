@@ -39,13 +39,15 @@ MOST_EXPLANATIONS = 4
 class Pick:
     """A suspicion with its leading explanations, the best first.
 
-    `parts` has none for nobody, one table for one source, two of the same length for two; `log_prior` is that of the best.
+    `parts` has none for nobody, one table for one source, two of the same length for two; `log_prior` is that of the best,
+    `log_count` that of so many sources; of nobody both are one, `log_count`.
     """
 
     who: tuple[str, ...]
     probability: float
     parts: tuple[Explanations, ...]
     log_prior: float
+    log_count: float
 
     def scene(self, which: int) -> int:
         """Return the scene in which one of its explanations was weighed."""
@@ -196,7 +198,7 @@ def _leading(problem: Problem, verdict: Verdict) -> list[Pick]:
     picks: list[Pick] = []
     for chance, tables, log_count in (
         (verdict.one, (verdict.single,), np.log(1.0 - prior.nobody - prior.pair)),
-        (verdict.two, (verdict.first, verdict.second), np.log(prior.pair)),
+        (verdict.two, (verdict.first, verdict.second), np.log(prior.pair) if prior.pair else -np.inf),
     ):
         weight = tables[0].weight
         rows_of: dict[tuple[str, ...], list[int]] = {}
@@ -206,11 +208,11 @@ def _leading(problem: Problem, verdict: Verdict) -> list[Pick]:
         for who, rows in rows_of.items():
             best = np.array(rows[:MOST_EXPLANATIONS])
             parts = tuple(table.where(best) for table in tables)
-            log_prior = float(parts[0].log_prior[0] + log_count)
-            picks.append(Pick(who, chance * float(weight[rows].sum()), parts, log_prior))
+            share = chance * float(weight[rows].sum())
+            picks.append(Pick(who, share, parts, float(parts[0].log_prior[0]), float(log_count)))
     picks.sort(key=lambda pick: -pick.probability)
     kept = [p for i, p in enumerate(picks[: MOST_RIVALS + 1]) if p.probability >= WORTH_ASKING or i < 1]
-    nobody = Pick((), verdict.nobody, (), float(np.log(verdict.prior_nobody)))
+    nobody = Pick((), verdict.nobody, (), 0.0, float(np.log(verdict.prior_nobody)))
     return sorted([*kept, nobody], key=lambda pick: -pick.probability)
 
 
@@ -262,16 +264,22 @@ def _tempering(hearing: Hearing, one: Case, *, rival: Case) -> float:
 
 def _contest(hearing: Hearing, one: Case, *, rival: Case) -> Contest:
     """Return why one is believed rather than the other."""
-    tempering, is_nobody = _tempering(hearing, one, rival=rival), not (one.pick.parts and rival.pick.parts)
+    tempering = _tempering(hearing, one, rival=rival)
+    is_nobody, is_count = (
+        not (one.pick.parts and rival.pick.parts),
+        len(one.pick.parts) != len(rival.pick.parts),
+    )
     ratio = (one.account.log_density - rival.account.log_density) / tempering
     chances = one.suspicion.probability, rival.suspicion.probability
     log_odds = float(np.log(max(chances[0], 1e-300)) - np.log(max(chances[1], 1e-300)))
     water = (one.water - rival.water) / tempering
-    prior = one.pick.log_prior - rival.pick.log_prior
+    who, count = (getattr(one.pick, name) - getattr(rival.pick, name) for name in ("log_prior", "log_count"))
     moved = hearing.claimed(one.pick).log_prior - hearing.claimed(rival.pick).log_prior
-    # that somebody released is judged with the prior discounted too
-    prior = (prior + moved) / tempering if is_nobody else prior + moved / tempering
-    within, between = (1.0, tempering) if is_nobody else (tempering, 1.0)
+    # how many released is judged by means over who did, so the prior of who is weakened with the evidence; against nobody all is
+    prior = (
+        moved / tempering + who / (tempering if is_count else 1.0) + count / (tempering if is_nobody else 1.0)
+    )
+    within, between = (1.0, tempering) if is_count else (tempering, 1.0)
     leader, behind = (case.forecast(within=within, between=between) for case in (one, rival))
     change = overturning(hearing.readings.value, leader, rival=behind, log_odds=log_odds)
     return Contest(
