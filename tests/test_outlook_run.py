@@ -93,6 +93,22 @@ def test_chances_are_the_same_however_often_they_are_asked(folder: Path):
     assert budget(folder).to_dict() == budget(folder).to_dict()
 
 
+def test_items_that_rise_and_fall_together_are_not_two_independent_chances(tmp_path: Path):
+    """Total phosphorus is always a fifth of ammonia: where one ends above class III, so does the other."""
+    rows = lines("甲桥", until="2024-08-10", level=0.92)
+    for row in [row for row in rows if "NH3-N" in row]:
+        when, station, _, value, *_ = row.split(",")
+        rows.append(f"{when},{station},TP,{0.2 * float(value):.5f},mg/L,,")
+    found = budget(project(tmp_path, rows), at="2024-08-10").budget
+    chances = [one.probability for one in found.items]
+    apart = 1.0 - float(np.prod([1.0 - p for p in chances]))
+    assert 0.2 < max(chances) < 0.8
+    assert max(chances) < found.probability < apart - 0.08  # half a year against 200 independent paths
+    done = suyuan("budget", tmp_path, "甲桥", "--at", "2024-08-10", "--lang", "en")
+    assert f"{100 * found.probability:.0f} %, all items together" in done.stdout
+    assert found.to_dict()["probability"] == found.probability
+
+
 def test_readings_after_the_moment_of_the_question_change_nothing(folder: Path, tmp_path: Path):
     later = project(tmp_path, lines("甲桥", until="2024-08-12"))
     assert (

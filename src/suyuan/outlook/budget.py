@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.outlook.paths import rest_means
+from suyuan.outlook.joint import Ends, chance_of_any
+from suyuan.outlook.paths import past_means, rest_means
 from suyuan.outlook.rolled import Rolled
 from suyuan.outlook.scale import Scale, scale_of
 from suyuan.standards.assessment import Mean, Note
@@ -63,9 +64,9 @@ class ItemBudget:
     """The budget of one item; values as an instrument shows them.
 
     `so_far` is the mean until today with its readings, `ahead` how many readings the rest is expected to bring. `month` and
-    `rest` are 5, 50 and 95 % of the month's mean and of that of its rest. `probability` is that of ending worse than the
-    target class, by the rounded mean. `allowed` (lowest, highest) is what the mean of the rest may be; a bound is None where
-    there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s] turns it into kg/d, NaN without.
+    `rest` are 5, 50 and 95 % of the month's mean and of that of its rest. `ends` holds the chance to miss the target class, and
+    what it is joined by with those of other items. `allowed` (lowest, highest) is what the mean of the rest may be; a bound is
+    None where there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s] turns it into kg/d.
     """
 
     item: Item
@@ -74,11 +75,16 @@ class ItemBudget:
     ahead: float
     month: tuple[float, float, float]
     rest: tuple[float, float, float]
-    probability: float
+    ends: Ends
     allowed: tuple[float | None, float | None]
     is_lost: bool
     score: Score
     discharge: float = float("nan")
+
+    @property
+    def probability(self) -> float:
+        """The chance to end worse than the target class, by the rounded mean."""
+        return self.ends.chance
 
     @property
     def change(self) -> float | None:
@@ -117,6 +123,11 @@ class Budget:
         """The item that is most probably beyond its limit at the end."""
         return max(self.items, key=lambda one: one.probability, default=None)
 
+    @property
+    def probability(self) -> float:
+        """The chance that the month's class ends above the target: that any item does."""
+        return chance_of_any([one.ends for one in self.items])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
         return {
@@ -127,6 +138,7 @@ class Budget:
             "month": self.month.label,
             "as_of": str(self.month.today),
             "days_left": self.month.days_left,
+            "probability": self.probability,
             "items": [_item_dict(one) for one in self.items],
             "missing": list(self.missing),
             "notes": [{"code": note.code, "values": list(note.values)} for note in self.notes],
@@ -155,7 +167,8 @@ def item_budget(
     rest = rest_means(rolled, row, days=days_left, rng=rng)
     ahead = expected_readings(daily.count, time_left)
     month = month_means(daily.scale, so_far, rest=rest, ahead=ahead)
-    ends = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
+    classes = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
+    misses = (np.array(classes) > target)[np.argsort(rest, kind="stable")]
     limit = item.limits[water][target]
     allowed, is_lost = allowed_rest(item, limit, so_far=so_far, ahead=ahead)
     is_lost = is_lost or _is_out_of_reach(rolled, allowed)
@@ -166,7 +179,7 @@ def item_budget(
         ahead,
         _band(month),
         _band(daily.scale.read(rest)),
-        float(np.mean(np.array(ends) > target)),
+        Ends(misses, past_means(rolled, row, days=days_left)),
         allowed,
         is_lost,
         score_of(rolled, days_left=days_left, rng=rng),

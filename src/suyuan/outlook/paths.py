@@ -32,7 +32,8 @@ def rest_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator)
     Part of them end as the errors of past forecasts did, day by day (only those known on day `row`), the others as the
     motion says; the longer the past, the more of the former.
     """
-    own, drawn = _past_means(rolled, row, days=days), _drawn_means(rolled, row, days=days, rng=rng)
+    past, drawn = past_means(rolled, row, days=days), _drawn_means(rolled, row, days=days, rng=rng)
+    own = past[np.isfinite(past)]
     share = len(own) / (len(own) + OWN_FROM)
     count = round(share * PATHS)
     if count == 0:
@@ -41,17 +42,20 @@ def rest_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator)
     return np.concatenate([picked, drawn[: PATHS - count]])
 
 
-def _past_means(rolled: Rolled, row: int, *, days: int) -> Array:
-    """Return the means (path,) that the errors of past forecasts would lead to, had they been made on day `row`."""
-    errors = rolled.known_errors(row)[: max(row + 1 - days, 0), :days]
+def past_means(rolled: Rolled, row: int, *, days: int) -> Array:
+    """Return the means (day,) that the errors of the forecasts of each past day would lead to, had they been made on day `row`.
+
+    NaN for days whose path is not over on day `row` or has too few readings.
+    """
+    errors = rolled.known_errors(row)[:, :days]
+    errors[max(row + 1 - days, 0) :] = np.nan
     known = np.isfinite(errors)
-    enough = known.mean(axis=1) >= FULL_ENOUGH
-    errors, known = errors[enough], known[enough]
     level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(
         known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0
     )
-    mean = _floored(rolled, level, row=row)
-    return np.asarray((mean * known).sum(axis=1) / known.sum(axis=1))
+    count = known.sum(axis=1)
+    mean = (_floored(rolled, level, row=row) * known).sum(axis=1) / np.maximum(count, 1)
+    return np.asarray(np.where(count >= FULL_ENOUGH * days, mean, np.nan))
 
 
 def _drawn_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator) -> Array:
