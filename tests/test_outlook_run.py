@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import single_reach
 from typer.testing import CliRunner, Result
 
 from suyuan.assess_run import AssessAsk, assess_folder
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import FlowField
+from suyuan.io.flow import write_flow
 from suyuan.io.import_readings import import_readings
-from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder, mean_discharge
+from suyuan.io.network_writer import write_network
+from suyuan.network import Station
+from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "taihu_auto_4h"
@@ -302,24 +307,87 @@ def test_on_the_morning_of_its_last_day_a_month_is_not_over(folder: Path):
     assert {round(one.ahead, 2) for one in found.items} == {3.5}
 
 
-def flow_of(discharge: list[float]) -> FlowField:
-    """Return daily flow of one reach from 1 August 2024."""
+CLASSED = replace(single_reach()[0], stations=(Station("S", "R", 3000.0, "甲桥", "III", "river"),))
+NETWORK_SETTINGS = SETTINGS[: SETTINGS.index("[sections")] + 'network = "network.gpkg"\nflow = "flow.csv"\n'
+
+
+def canal(folder: Path, discharge: list[float], *, hours: int = 24) -> Path:
+    """Return a project of one reach with a section of class III and its flow in equal bins from 1 August 2024."""
+    rows = [row.replace("甲桥", "S") for row in lines("甲桥", until="2024-08-17", level=0.92)]
+    project(folder, rows, NETWORK_SETTINGS)
+    write_network(CLASSED, folder / "network.gpkg")
     column = np.array(discharge)[:, None]
-    edges = 86400.0 * np.arange(len(discharge) + 1)
-    return FlowField(
-        np.datetime64("2024-08-01T00:00:00"), edges, ("R",), column, column, np.ones_like(column)
+    edges = 3600.0 * hours * np.arange(len(discharge) + 1)
+    start = np.datetime64("2024-07-31T16:00:00")  # midnight in China
+    write_flow(
+        FlowField(start, edges, ("R",), column, column, np.full_like(column, 4e4)), folder / "flow.csv"
     )
+    return folder
 
 
-def test_loads_are_at_the_discharge_of_the_week_before():
-    flow = flow_of([9.0] * 10 + [-2.0] * 7 + [50.0] * 5)
-    assert mean_discharge(flow, "R", at=np.datetime64("2024-08-17T12:00:00")) == pytest.approx(2.0)
+def loads_of(folder: Path) -> tuple[dict, dict[str, tuple[str, ...]]]:
+    found = budget(folder, at="2024-08-17").to_dict()
+    items = {one["item"]: one for one in found["items"]}
+    return items["NH3-N"], {note["code"]: tuple(note["values"]) for note in found["notes"]}
 
 
-def test_where_water_goes_to_and_fro_or_flow_is_not_known_there_are_no_loads():
-    swinging = flow_of([3.0, -2.0, 2.5, -3.0] * 4)
-    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2024-08-16T12:00:00")))
-    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2025-01-01T00:00:00")))
+@pytest.mark.parametrize(("way", "note"), [(1.0, "flow_recent"), (-1.0, "flow_reversed")])
+def test_the_rest_may_carry_concentration_times_discharge_whichever_way_water_runs(
+    tmp_path: Path, way: float, note: str
+):
+    """86.4 kg/d are 1 g/m3 in 1 m3/s; 9 m3/s of earlier days and 50 of days to come do not count."""
+    folder = canal(tmp_path, [9.0] * 10 + [2.0 * way] * 7 + [50.0] * 5)
+    one, notes = loads_of(folder)
+    found = budget(folder, at="2024-08-17").to_dict()["items"]
+    assert one["discharge_m3_s"] == pytest.approx(2.0 * way)
+    assert one["allowed_kg_d"] == pytest.approx(86.4 * 2.0 * one["allowed_rest"][1])
+    assert one["expected_kg_d"] == pytest.approx(86.4 * 2.0 * one["rest_q05_q50_q95"][1])
+    assert notes[note] == ("2", "7")
+    done = suyuan("budget", folder, "甲桥", "--at", "2024-08-17", "--out", tmp_path / "out", "--lang", "en")
+    assert done.exit_code == 0, done.stderr
+    page = (tmp_path / "out" / "budget.html").read_text("utf-8")
+    said = f"at most {one['allowed_kg_d']:.0f} kg/d; {one['expected_kg_d']:.0f} expected"
+    assert said in done.stdout
+    assert said in page
+    assert f"{one['allowed_kg_d']:.0f} / {one['expected_kg_d']:.0f}" in page
+    assert ("against the direction in which the reach is drawn" in page) == (way < 0.0)
+    assert json.loads((tmp_path / "out" / "budget.json").read_text("utf-8"))["items"] == found
+
+
+@pytest.mark.parametrize(
+    ("discharge", "note"),
+    [([3.0, -2.0, 2.5, -3.0] * 17, "flow_to_and_fro"), ([5.0] * 20, "flow_not_recent")],
+)
+def test_where_water_goes_to_and_fro_or_flow_ends_early_there_are_no_loads(tmp_path: Path, discharge, note):
+    """Bins of six hours: a tide to the 17th, or a steady flow to the 6th."""
+    folder = canal(tmp_path, discharge, hours=6)
+    one, notes = loads_of(folder)
+    assert (one["discharge_m3_s"], one["allowed_kg_d"], one["expected_kg_d"]) == (None, None, None)
+    assert note in notes
+    said = suyuan("budget", folder, "甲桥", "--at", "2024-08-17", "--lang", "en").stdout
+    assert "no kg/d are given" in said
+    assert "at most nan" not in said
+
+
+def test_readings_of_discharge_and_a_table_of_it_give_the_same_loads_without_a_network(tmp_path: Path):
+    rows, days = (
+        lines("甲桥", until="2024-08-17"),
+        np.arange("2024-08-01", "2024-08-18", dtype="datetime64[D]"),
+    )
+    read, tabled = tmp_path / "read", tmp_path / "tabled"
+    for folder in (read, tabled):
+        folder.mkdir()
+    flow = [f"{day} 08:00,甲桥,流量,4000,L/s,," for day in days]
+    given = SETTINGS.replace("[sections", 'discharge = "discharge.csv"\n[sections', 1)
+    project(read, rows + flow)
+    table = "\n".join(["date,station,discharge", *(f"{day},甲桥站,4.0" for day in days)])
+    (project(tabled, rows, given) / "discharge.csv").write_text(table, "utf-8")
+    found = [loads_of(folder)[0] for folder in (read, tabled)]
+    assert found[0]["allowed_kg_d"] == pytest.approx(86.4 * 4.0 * found[0]["allowed_rest"][1])
+    assert [one["allowed_kg_d"] for one in found] == [found[0]["allowed_kg_d"]] * 2
+    other = table.replace("甲桥站", "丙桥")
+    (tabled / "discharge.csv").write_text(other, "utf-8")
+    assert "no_flow" in loads_of(tabled)[1]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the Taihu record is not at ../shared/data")

@@ -18,6 +18,7 @@ from suyuan.standards.assessment import Mean, Note
 from suyuan.standards.rounding import rounded
 from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section
+from suyuan.substances import determinands
 
 Array = NDArray[np.float64]
 
@@ -66,7 +67,8 @@ class ItemBudget:
     `so_far` is the mean until today with its readings, `ahead` how many readings the rest is expected to bring. `month` and
     `rest` are 5, 50 and 95 % of the month's mean and of that of its rest. `ends` holds the chance to miss the target class, and
     what it is joined by with those of other items. `allowed` (lowest, highest) is what the mean of the rest may be; a bound is
-    None where there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s] turns it into kg/d.
+    None where there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s], of either sign, turns it
+    into kg/d, NaN without.
     """
 
     item: Item
@@ -99,9 +101,9 @@ class ItemBudget:
         return None if low is None else low / self.rest[1] - 1.0
 
     def load(self, concentration: float) -> float | None:
-        """Return kg/d of a concentration; None without flow, or where the item is no concentration."""
-        known = np.isfinite(self.discharge) and scale_of(self.item.determinand).kind == "log"
-        return concentration * self.discharge * KG_PER_DAY if known else None
+        """Return kg/d of a concentration, whichever way water runs; None without flow, or for what is no mass in water."""
+        known = np.isfinite(self.discharge) and determinands()[self.item.determinand].unit == "mg/L"
+        return concentration * abs(self.discharge) * KG_PER_DAY if known else None
 
 
 @dataclass(frozen=True)
