@@ -146,10 +146,43 @@ def test_a_month_that_is_over_is_one_to_assess(folder: Path, tmp_path: Path):
         InputError, match=r"2024-07 is over at '甲桥'.*run 'suyuan assess FOLDER 甲桥 2024-07'"
     ):
         budget(whole, at="2024-07-31")
+    with pytest.raises(InputError, match=r"2024-07 is over at '甲桥'"):
+        budget_folder(whole, OutlookAsk("甲桥"), now=NOW)
     with pytest.raises(
         InputError, match=r"no readings in 2024-09; its last ones are of 2024-08-20.*--at 2024-08-15"
     ):
-        budget_folder(folder, OutlookAsk("甲桥"), now=NOW)
+        budget(folder, at="2024-09-01")
+
+
+def test_without_a_moment_it_is_the_end_of_the_day_of_the_last_reading_and_the_first_line_says_so(
+    folder: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("suyuan.cli.outlook.this_moment", lambda: NOW)
+    for verb, headline in (("budget", "month's mean"), ("forecast", "point")):
+        done, named = (
+            suyuan(verb, folder, "甲桥", "--lang", "en", *at) for at in ((), ("--at", "2024-08-20"))
+        )
+        assert done.exit_code == 0, done.stderr
+        first, rest = done.stdout.split("\n", 1)
+        assert first == "No --at was given: as of 2024-08-20 23:59+08:00, the day of the last reading."
+        assert rest == named.stdout
+        assert headline in rest
+        out = tmp_path / verb
+        assert suyuan(verb, folder, "甲桥", "--out", out).exit_code == 0
+        assert "未指定 --at，以最后一条读数所在日 2024-08-20 23:59+08:00 为准。" in (
+            out / f"{verb}.html"
+        ).read_text("utf-8")
+        kept = json.loads((out / f"{verb}.json").read_text("utf-8"))
+        assert kept["assumed_now"] == "2024-08-20T23:59:59+08:00"
+
+
+def test_without_a_moment_the_day_that_runs_is_not_over(tmp_path: Path):
+    """At 10:30 in China the 20th has readings until 08:00 and 13.5 of 24 hours left."""
+    now = datetime(2024, 8, 20, 2, 30, tzinfo=UTC)
+    rows = [row for row in lines("甲桥", until="2024-08-20") if row[:13] <= "2024-08-20 08"]
+    running = budget_folder(project(tmp_path, rows), OutlookAsk("甲桥"), now=now).budget
+    assert (running.month.days_left, running.items[0].so_far.count) == (12, 117)
+    assert running.items[0].ahead == pytest.approx(6.0 * (11 + 13.5 / 24), rel=0.05)
 
 
 def test_a_moment_before_all_readings_is_refused(folder: Path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from suyuan.clock import clocked, local
+from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
 from suyuan.given import Given, moment, read_given
 from suyuan.io.recent_flow import FLOW_DAYS, RecentFlow, recent_flow
@@ -36,9 +36,9 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class OutlookAsk:
-    """What the user asks: a station, the moment that is taken as now (the real one if ''), and of forecasts how many days and
-    which determinands (all that can be foretold if none). `scheme` is the name of a shipped scheme or a file, the
-    project's if ''.
+    """What the user asks: a station, the moment that is taken as now (the end of the day of its last reading, or now where
+    that day still runs, if ''), and of forecasts how many days and which determinands (all that can be foretold if none).
+    `scheme` is the name of a shipped scheme or a file, the project's if ''.
     """
 
     station: str
@@ -51,23 +51,31 @@ class OutlookAsk:
 
 @dataclass(frozen=True)
 class Budgeted:
-    """A budget, the past it rests on by determinand, and the project it belongs to."""
+    """A budget, the past it rests on by determinand, and the project it belongs to; `assumed` is the moment that was taken as
+    now where none was asked for.
+    """
 
     project: str
     zone: tzinfo
     budget: Budget
     rolled: dict[str, Rolled]
+    assumed: np.datetime64 | None
     is_invented: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
-        return {"project": self.project, "invented": self.is_invented, **self.budget.to_dict()}
+        return {
+            "project": self.project,
+            "invented": self.is_invented,
+            "assumed_now": _told(self.assumed, self.zone),
+            **self.budget.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
 class Foretold:
     """The forecasts of a station; `short` are determinands with too short a past, `stale` those without recent readings and
-    the day of their last ones.
+    the day of their last ones; `assumed` the moment that was taken as now where none was asked for.
     """
 
     project: str
@@ -76,6 +84,7 @@ class Foretold:
     forecasts: tuple[Forecast, ...]
     short: tuple[str, ...]
     stale: Mapping[str, np.datetime64]
+    assumed: np.datetime64 | None
     is_invented: bool = False
 
     @property
@@ -88,6 +97,7 @@ class Foretold:
         return {
             "project": self.project,
             "invented": self.is_invented,
+            "assumed_now": _told(self.assumed, self.zone),
             "station": self.section.station,
             "target_class": self.section.target_class or None,
             "forecasts": [one.to_dict() for one in self.forecasts],
@@ -103,6 +113,8 @@ class _Asked:
     rules: Scheme
     own: Observations
     at: np.datetime64
+    assumed: np.datetime64 | None
+    """The moment where none was asked for."""
     last: np.datetime64
     """The day of the last reading."""
 
@@ -146,7 +158,7 @@ def budget_folder(
     notes = _notes(asked, month, found=found, flow=flow, short=[name for name in pasts if name not in rolled])
     made = Budget(section, rules, month, tuple(found), missing, notes)
     project = asked.given.project
-    return Budgeted(project.name, project.zone, made, rolled, project.is_invented)
+    return Budgeted(project.name, project.zone, made, rolled, asked.assumed, project.is_invented)
 
 
 def _target(section: Section, rules: Scheme) -> int:
@@ -189,7 +201,14 @@ def forecast_folder(
         raise InputError("readings", what, "import more of its readings, or look back with --at")
     project = asked.given.project
     return Foretold(
-        project.name, project.zone, asked.section, tuple(found), tuple(short), stale, project.is_invented
+        project.name,
+        project.zone,
+        asked.section,
+        tuple(found),
+        tuple(short),
+        stale,
+        asked.assumed,
+        project.is_invented,
     )
 
 
@@ -197,18 +216,32 @@ def _asked(folder: Path, ask: OutlookAsk, *, now: datetime) -> _Asked:
     """Return the readings of the station up to the moment of the question."""
     given = read_given(folder, now=now)
     rules = read_scheme(ask.scheme, Path()) if ask.scheme else given.project.scheme
-    at = utc_of_datetime(now, given.zone)
-    if ask.at:
-        at = moment(ask.at, given.zone, where="--at", is_end=True)
     station = given.station(ask.station)
     section = section_of(station, given.project.sections, network=given.network, scheme=rules)
     own = readings_of(given.observations, section)
+    at = (
+        moment(ask.at, given.zone, where="--at", is_end=True)
+        if ask.at
+        else _now_of(own, given.zone, now=utc_of_datetime(now, given.zone))
+    )
     own = own.where(own.time <= at)
     if len(own) == 0:
         what = f"'{section.station}' has no readings until {clocked(at, given.zone)}"
         raise InputError("--at", what, "name a later moment")
     last = local(np.array([own.time.max()]), given.zone)[0].astype("datetime64[D]")
-    return _Asked(given, section, rules, own, at, last)
+    return _Asked(given, section, rules, own, at, None if ask.at else at, last)
+
+
+def _now_of(own: Observations, zone: tzinfo, *, now: np.datetime64) -> np.datetime64:
+    """Return the end of the day of the last reading, or `now` where that day still runs."""
+    if len(own) == 0:
+        return now
+    day = local(np.array([own.time.max()]), zone)[0].astype("datetime64[D]")
+    return min(now, moment(str(day), zone, where="--at", is_end=True))
+
+
+def _told(assumed: np.datetime64 | None, zone: tzinfo) -> str | None:
+    return None if assumed is None else iso(assumed, zone)
 
 
 def _month(asked: _Asked) -> Month:

@@ -23,7 +23,7 @@ from suyuan.substances import determinands
 Array = NDArray[np.float64]
 
 RATE_DAYS = 14
-"""Days with readings from which it is told how many readings a day the rest of the month will bring."""
+"""Days from which it is told how many readings a day the rest of the month will bring."""
 
 BAND = (0.05, 0.50, 0.95)
 
@@ -189,18 +189,18 @@ def item_budget(
 
 
 def expected_readings(count: NDArray[np.int64], days: float) -> float:
-    """Return how many readings so many days will bring, as the last RATE_DAYS days with readings did; at least one tenth.
+    """Return how many readings so many days will bring, as the RATE_DAYS days up to the last reading did; at least one tenth.
 
-    Outages do not count: days with readings come as far apart as they mostly did.
+    An outage at the end is not taken to last, one before it counts: instruments that fail do so again.
 
-    >>> expected_readings(np.array([6] * 20 + [0] * 10), 10.0)
-    60.0
+    >>> expected_readings(np.array([6] * 20 + [0] * 10), 10.0), expected_readings(np.array([6] * 7 + [0] * 6 + [6]), 14.0)
+    (60.0, 48.0)
     """
-    has = np.flatnonzero(count)[-RATE_DAYS:]
+    has = np.flatnonzero(count)
     if len(has) == 0:
         return 1.0
-    apart = float(np.median(np.diff(has))) if len(has) > 1 else 1.0
-    return max(float(count[has].mean()) / apart * days, 0.1)
+    recent = count[: has[-1] + 1][-RATE_DAYS:]
+    return max(float(recent.mean()) * days, 0.1)
 
 
 def month_means(scale: Scale, so_far: Mean, *, rest: Array, ahead: float) -> Array:

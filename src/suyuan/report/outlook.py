@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from suyuan.clock import clocked
 from suyuan.outlook.budget import Budget, ItemBudget
 from suyuan.outlook.forecast import Ahead, Forecast
 from suyuan.outlook.skilled import FEWEST_SCORED
@@ -78,6 +80,19 @@ def budget_headline(budget: Budget) -> Words:
         f"各指标合计）；最可能超过的指标是 {worst.item.id}，{one}。",
         f"{name}, {month.label} (until {month.today}, {month.days_left} days left): it is {sure.en} ({p}, all items together) "
         f"that the month ends above the target {target}; the most doubtful item is {worst.item.id}, {one}.",
+    )
+
+
+def assumed_words(assumed: np.datetime64 | None, zone: tzinfo) -> tuple[Words, ...]:
+    """Return which moment was taken as now where none was asked for, none where one was."""
+    if assumed is None:
+        return ()
+    when = clocked(assumed, zone)
+    return (
+        Words(
+            f"未指定 --at，以最后一条读数所在日 {when} 为准。",
+            f"No --at was given: as of {when}, the day of the last reading.",
+        ),
     )
 
 
