@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suyuan.loads import Loads
-from suyuan.loads.periods import Change
+from suyuan.loads.periods import Change, PeriodLoad
 from suyuan.loads.record import Bounded
 from suyuan.report.figures import Lang
 from suyuan.report.section import HANDS_OFF
@@ -126,15 +126,26 @@ def year_rows(loads: Loads) -> list[tuple[Words, ...]]:
     for year in loads.years:
         mark = Words("", "") if year.is_whole else Words(f"（{year.days} 天）", f" ({year.days} d)")
         cells = (
-            str(year.readings),
             figure(year.discharge),
             *(bounded(one) for one in (year.concentration, year.load)),
             *(bounded(one) for one in (year.normalised_concentration, year.normalised_load)),
         )
         rows.append(
-            (Words(year.label + mark.zh, year.label + mark.en), *(Words(cell, cell) for cell in cells))
+            (
+                Words(year.label + mark.zh, year.label + mark.en),
+                _readings_cell(year),
+                *(Words(cell, cell) for cell in cells),
+            )
         )
     return rows
+
+
+def _readings_cell(year: PeriodLoad) -> Words:
+    """Return how many readings a year has, and in which quarters it has none."""
+    if not year.unread or not year.readings:
+        return Words(str(year.readings), str(year.readings))
+    zh, en = "、".join(str(q) for q in year.unread), " ".join(f"Q{q}" for q in year.unread)
+    return Words(f"{year.readings}（第 {zh} 季度无）", f"{year.readings} (none in {en})")
 
 
 def years_table(loads: Loads, lang: Lang) -> Table:
@@ -235,6 +246,23 @@ def _gap_words(loads: Loads) -> list[Words]:
             Words(
                 f"{date[g]} 至 {date[g + 1]} 之间没有读数：这段估计只靠其他年份。",
                 f"No readings between {date[g]} and {date[g + 1]}: estimates there lean on other years alone.",
+            )
+        )
+    never = set.intersection(*(set(year.unread) for year in loads.years))
+    if never:
+        zh, en = "、".join(map(str, sorted(never))), ", ".join(f"Q{q}" for q in sorted(never))
+        notes.append(
+            Words(
+                f"历年第 {zh} 季度都没有读数：这些季节的估计是由其他季节外推的，区间不包括这一误差。",
+                f"No year has a reading in {en}: what stands for these seasons is extrapolated from the others, and intervals do "
+                "not hold that error.",
+            )
+        )
+    elif any(year.unread for year in loads.years):
+        notes.append(
+            Words(
+                "年表中注明了没有读数的季度：那里的估计靠其他年份同一季节的读数。",
+                "The table of years names quarters without readings: estimates there lean on that season of other years.",
             )
         )
     if loads.days_left_out:
