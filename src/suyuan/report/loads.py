@@ -203,7 +203,8 @@ def _method_words(loads: Loads) -> list[Words]:
     if spacing < SPARSE:
         return [method, intervals]
     sparse = Words(
-        f"读数间隔约 {spacing:.0f} 天，看不出误差持续多久：两种可能都算、取较宽的；若误差不持续，年通量的区间仍偏窄（检验中 95 % 区间含真值 90 %）。",
+        f"读数间隔约 {spacing:.0f} 天，看不出误差持续多久："
+        "两种可能都算、取较宽的；若误差不持续，年通量的区间仍偏窄（检验中 95 % 区间含真值 90 %）。",
         f"Readings are some {spacing:.0f} days apart and do not show how long errors last: the wider of both cases is taken. "
         "Where errors do not last, intervals of a year's load are still narrow (in tests those of 95 % held the truth in 90 %).",
     )
