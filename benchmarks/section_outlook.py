@@ -27,8 +27,9 @@ from suyuan.io.import_readings import import_readings
 from suyuan.io.readings_store import stored_readings
 from suyuan.outlook.budget import expected_readings, month_means
 from suyuan.outlook.daily import daily_of
+from suyuan.outlook.joint import Ends, chance_of_any
 from suyuan.outlook.level import follow
-from suyuan.outlook.paths import rest_means
+from suyuan.outlook.paths import past_means, rest_means
 from suyuan.outlook.rolled import Refit, refits_of, roll
 from suyuan.outlook.simple import simple_of
 from suyuan.outlook.spread import at_least, members_of
@@ -95,7 +96,10 @@ def _questions(station: str, own: object, *, dailies: dict, refits: tuple) -> li
                 rest = rest_means(rolled, row, days=left, rng=rng)
                 ahead = expected_readings(rolled.daily.count[: row + 1], left)
                 means = month_means(rolled.daily.scale, so_far, rest=rest, ahead=ahead)
-                found.append(_answered(item, station, number=number, means=means, so_far=so_far, full=full))
+                in_order = means[np.argsort(rest, kind="stable")]
+                asked = _answered(item, station, number=number, means=in_order, so_far=so_far, full=full)
+                past = past_means(rolled, row, days=left)
+                found.append({**asked, "month": (station, str(month)), "past": past})
     return found
 
 
@@ -107,7 +111,10 @@ def _answered(
     def ends(value: object) -> int:
         return item.class_of(rounded(Decimal(str(value)), item.decimals), water)
 
-    classes = np.array([ends(value) for value in means.tolist()])
+    classes, targets = (
+        np.array([ends(value) for value in means.tolist()]),
+        [*map(scheme().class_index, TARGETS)],
+    )
     low, middle, high = np.quantile(means, (0.05, 0.5, 0.95))
     came = float(full.value)
     return {
@@ -116,10 +123,8 @@ def _answered(
         "ours": abs(middle - came) / abs(came),
         "so_far": abs(float(so_far.value) - came) / abs(came),
         "inside": low - 1e-12 <= came <= high + 1e-12,
-        "events": [
-            ((classes > t).mean(), ends(so_far.value) > t, ends(full.value) > t)
-            for t in (scheme().class_index(name) for name in TARGETS)
-        ],
+        "misses": [classes > t for t in targets],
+        "events": [((classes > t).mean(), ends(so_far.value) > t, ends(full.value) > t) for t in targets],
     }
 
 
@@ -153,6 +158,7 @@ def _budget_bars(asked: list[dict]) -> dict[str, dict]:
         "beside": {
             "by_day": by_day,
             "covered_by_item": covered,
+            "any_item": _joint_skill(asked),
             "by_target": {
                 name: _brier_skill([{"events": [one["events"][k]]} for one in asked])
                 for k, name in enumerate(TARGETS)
@@ -161,6 +167,35 @@ def _budget_bars(asked: list[dict]) -> dict[str, dict]:
         },
     }
     return {"B1": b1, "B2": b2}
+
+
+def _joint_skill(asked: list[dict]) -> dict[str, float]:
+    """Return the Brier skill, against the class so far, of the chance that any item misses: joined, and as a product of
+    independent ones, with the mean of both chances and how often one did.
+    """
+    together: dict[tuple, list[dict]] = defaultdict(list)
+    for one in asked:
+        together[*one["month"], one["day"]].append(one)
+    cases = []
+    for items in (items for items in together.values() if len(items) > 1):
+        for k in range(len(TARGETS)):
+            own, so_far, came = zip(*(one["events"][k] for one in items), strict=True)
+            joined = chance_of_any([Ends(one["misses"][k], one["past"]) for one in items])
+            cases.append((joined, 1.0 - np.prod(1.0 - np.array(own)), any(so_far), any(came)))
+    chances = np.array(cases, float)
+    joined, apart, reference = ((chances[:, k] - chances[:, 3]) ** 2 for k in range(3))
+    return {
+        "cases": len(cases),
+        "joined": round(1.0 - float(joined.mean() / reference.mean()), 4),
+        "independent": round(1.0 - float(apart.mean() / reference.mean()), 4),
+        **dict(
+            zip(
+                ("mean_joined", "mean_independent", "_", "came"),
+                chances.mean(axis=0).round(3).tolist(),
+                strict=True,
+            )
+        ),
+    }
 
 
 def _brier_skill(asked: list[dict]) -> float:

@@ -344,6 +344,28 @@ def test_a_year_without_readings_and_days_without_discharge_are_said(tmp_path: P
     assert "2019 (211 d)" in result.stdout
 
 
+def test_a_year_names_the_seasons_in_which_it_has_no_readings(tmp_path: Path):
+    readings = _readings()
+    part = readings[~readings.time.between("2018-01-01", "2018-07-01")]
+    folder = _project(tmp_path / "part", part, _flow())
+    said = {lang: _suyuan("loads", folder, "甲桥", "--lang", lang).stdout for lang in ("en", "zh")}
+    assert "(none in Q1 Q2)" in " ".join(said["en"].split())
+    assert "estimates there lean on that season of other years" in " ".join(said["en"].split())
+    assert "（第 1、2 季度无）" in said["zh"]
+    years = json.loads(_suyuan("loads", folder, "甲桥", "--json").stdout)["years"]
+    assert {y["period"]: y["quarters_without_readings"] for y in years if y["is_whole"]} == {
+        **{str(year): [] for year in range(2016, 2021)},
+        "2018": [1, 2],
+    }
+
+
+def test_a_season_that_no_year_has_readings_of_is_said_to_be_extrapolated(tmp_path: Path):
+    readings = _readings()
+    ice_free = readings[readings.time.str[5:7].astype(int) > 3]
+    said = _suyuan("loads", _project(tmp_path / "ice", ice_free, _flow()), "甲桥", "--lang", "en").stdout
+    assert "No year has a reading in Q1" in " ".join(said.split())
+
+
 def test_the_bias_of_a_record_with_many_below_detection_is_not_told(tmp_path: Path):
     said = {}
     for limit in (0.0, 0.25):

@@ -18,6 +18,7 @@ from suyuan.outlook.budget import allowed_rest, expected_readings, item_budget, 
 from suyuan.outlook.daily import Daily, daily_of
 from suyuan.outlook.forecast import forecast
 from suyuan.outlook.helped import FEWEST, help_of
+from suyuan.outlook.joint import Ends, chance_of_any
 from suyuan.outlook.level import Motion, ahead, below_limit, follow, motion_of, path_covariance
 from suyuan.outlook.paths import rest_means
 from suyuan.outlook.rolled import HORIZONS, refits_of, roll, standard_errors
@@ -443,6 +444,58 @@ def test_a_rest_at_what_it_may_be_ends_the_month_at_the_limit(name, so_far, coun
             assert float(outside) > float(limit)
 
 
+def ends(chance: float, past: np.ndarray) -> Ends:
+    """Return an item that misses with its highest members."""
+    return Ends(np.arange(400) >= round(400 * (1.0 - chance)), past)
+
+
+def test_items_that_always_went_wrong_together_miss_together():
+    """n past paths are held against 200 independent ones: (n max(p) + 200 (1 - (1 - p)(1 - q))) / (n + 200)."""
+    past = np.random.default_rng(1).standard_normal(600)
+    together = chance_of_any([ends(0.3, past), ends(0.2, np.exp(past))])
+    assert together == pytest.approx((600 * 0.3 + 200 * 0.44) / 800, abs=1e-9)
+    apart = chance_of_any([ends(0.3, past), ends(0.2, -past)])
+    assert apart == pytest.approx((600 * 0.5 + 200 * 0.44) / 800, abs=1e-9)
+
+
+def test_errors_that_hang_together_by_half_give_the_chance_of_a_binormal():
+    """P(neither) of two normals with correlation 0.5, each missing above its median, is 1/4 + asin(0.5) / 2 pi = 1/3."""
+    rng, n = np.random.default_rng(2), 40_000
+    first = rng.standard_normal(n)
+    second = 0.5 * first + np.sqrt(0.75) * rng.standard_normal(n)
+    found = chance_of_any([ends(0.5, first), ends(0.5, second)])
+    assert found == pytest.approx((n * 2 / 3 + 200 * 0.75) / (n + 200), abs=0.008)  # three standard errors
+
+
+def test_a_determinand_without_a_past_goes_its_own_way_and_leaves_the_others_together():
+    past, none = np.random.default_rng(3).standard_normal(600), np.full(600, np.nan)
+    found = chance_of_any([ends(0.3, past), ends(0.3, past), ends(0.1, none)])
+    assert found == pytest.approx(1.0 - (600 * 0.7 * 0.9 + 200 * 0.7**2 * 0.9) / 800, abs=1e-9)
+
+
+def test_paths_that_are_all_at_the_detection_limit_know_nothing_of_others():
+    past, floor = np.random.default_rng(4).standard_normal(600), np.full(600, 0.025)
+    assert chance_of_any([ends(0.3, past), ends(0.2, floor)]) == pytest.approx(0.44, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4),
+    st.floats(0.0, 1.0),
+    st.integers(0, 60),
+)
+def test_any_item_misses_at_least_as_often_as_each_and_no_oftener_than_all_in_turn(seed, chances, gaps, days):
+    rng = np.random.default_rng(seed)
+    items = []
+    for chance in chances:
+        past = np.round(rng.standard_normal(days), 1)
+        past[rng.random(days) < gaps] = np.nan
+        items.append(Ends(rng.random(400) < chance, past))
+    own = [one.chance for one in items]
+    assert max(own) - 1e-9 <= chance_of_any(items) <= min(sum(own), 1.0) + 1e-9
+
+
 def test_oxygen_must_be_at_least_and_ph_within():
     oxygen, acidity = scheme().item("DO"), scheme().item("pH")
     bounds, is_lost = allowed_rest(
@@ -495,6 +548,20 @@ def test_one_reading_at_least_is_expected_where_there_was_none():
 def test_an_outage_is_no_rate_of_readings_and_weekly_samples_stay_weekly():
     assert expected_readings(np.array([6] * 30 + [0] * 12), 5.0) == 30.0
     assert expected_readings(np.array([1, 0, 0, 0, 0, 0, 0] * 8), 14.0) == 2.0
+
+
+def test_an_instrument_that_failed_last_week_is_expected_to_do_so_again():
+    """Five of the last fourteen days without readings, and it runs: 9 of 14 days to come."""
+    assert expected_readings(np.array([6] * 30 + [0] * 5 + [6] * 4), 14.0) == pytest.approx(54.0)
+
+
+def test_how_a_month_ends_hardly_hangs_on_the_seed():
+    """A year of past against 4,000 drawn paths: medians and bounds of six seeds within 2 % of the rest's mean."""
+    dailies = {"TP": concentration(0.3 * autoregression(365, left=0.8, seed=5))}
+    rolled = roll(dailies, "TP", refits=refits_of(dailies))
+    found = [rest_means(rolled, 364, days=16, rng=np.random.default_rng(seed)) for seed in range(6)]
+    bounds = np.array([np.quantile(means, (0.05, 0.5, 0.95)) for means in found])
+    assert np.ptp(bounds, axis=0) == pytest.approx(0.0, abs=0.02 * bounds[:, 1].mean())
 
 
 def test_too_short_a_past_and_too_many_days_are_refused():

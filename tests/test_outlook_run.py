@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import single_reach
 from typer.testing import CliRunner, Result
 
 from suyuan.assess_run import AssessAsk, assess_folder
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import FlowField
+from suyuan.io.flow import write_flow
 from suyuan.io.import_readings import import_readings
-from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder, mean_discharge
+from suyuan.io.network_writer import write_network
+from suyuan.network import Station
+from suyuan.outlook_run import OutlookAsk, budget_folder, forecast_folder
 
 NOW = datetime(2024, 9, 1, tzinfo=UTC)
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "taihu_auto_4h"
@@ -93,6 +98,22 @@ def test_chances_are_the_same_however_often_they_are_asked(folder: Path):
     assert budget(folder).to_dict() == budget(folder).to_dict()
 
 
+def test_items_that_rise_and_fall_together_are_not_two_independent_chances(tmp_path: Path):
+    """Total phosphorus is always a fifth of ammonia: where one ends above class III, so does the other."""
+    rows = lines("甲桥", until="2024-08-10", level=0.92)
+    for row in [row for row in rows if "NH3-N" in row]:
+        when, station, _, value, *_ = row.split(",")
+        rows.append(f"{when},{station},TP,{0.2 * float(value):.5f},mg/L,,")
+    found = budget(project(tmp_path, rows), at="2024-08-10").budget
+    chances = [one.probability for one in found.items]
+    apart = 1.0 - float(np.prod([1.0 - p for p in chances]))
+    assert 0.2 < max(chances) < 0.8
+    assert max(chances) < found.probability < apart - 0.08  # half a year against 200 independent paths
+    done = suyuan("budget", tmp_path, "甲桥", "--at", "2024-08-10", "--lang", "en")
+    assert f"{100 * found.probability:.0f} %, all items together" in done.stdout
+    assert found.to_dict()["probability"] == found.probability
+
+
 def test_readings_after_the_moment_of_the_question_change_nothing(folder: Path, tmp_path: Path):
     later = project(tmp_path, lines("甲桥", until="2024-08-12"))
     assert (
@@ -125,10 +146,43 @@ def test_a_month_that_is_over_is_one_to_assess(folder: Path, tmp_path: Path):
         InputError, match=r"2024-07 is over at '甲桥'.*run 'suyuan assess FOLDER 甲桥 2024-07'"
     ):
         budget(whole, at="2024-07-31")
+    with pytest.raises(InputError, match=r"2024-07 is over at '甲桥'"):
+        budget_folder(whole, OutlookAsk("甲桥"), now=NOW)
     with pytest.raises(
         InputError, match=r"no readings in 2024-09; its last ones are of 2024-08-20.*--at 2024-08-15"
     ):
-        budget_folder(folder, OutlookAsk("甲桥"), now=NOW)
+        budget(folder, at="2024-09-01")
+
+
+def test_without_a_moment_it_is_the_end_of_the_day_of_the_last_reading_and_the_first_line_says_so(
+    folder: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("suyuan.cli.outlook.this_moment", lambda: NOW)
+    for verb, headline in (("budget", "month's mean"), ("forecast", "point")):
+        done, named = (
+            suyuan(verb, folder, "甲桥", "--lang", "en", *at) for at in ((), ("--at", "2024-08-20"))
+        )
+        assert done.exit_code == 0, done.stderr
+        first, rest = done.stdout.split("\n", 1)
+        assert first == "No --at was given: as of 2024-08-20 23:59+08:00, the day of the last reading."
+        assert rest == named.stdout
+        assert headline in rest
+        out = tmp_path / verb
+        assert suyuan(verb, folder, "甲桥", "--out", out).exit_code == 0
+        assert "未指定 --at，以最后一条读数所在日 2024-08-20 23:59+08:00 为准。" in (
+            out / f"{verb}.html"
+        ).read_text("utf-8")
+        kept = json.loads((out / f"{verb}.json").read_text("utf-8"))
+        assert kept["assumed_now"] == "2024-08-20T23:59:59+08:00"
+
+
+def test_without_a_moment_the_day_that_runs_is_not_over(tmp_path: Path):
+    """At 10:30 in China the 20th has readings until 08:00 and 13.5 of 24 hours left."""
+    now = datetime(2024, 8, 20, 2, 30, tzinfo=UTC)
+    rows = [row for row in lines("甲桥", until="2024-08-20") if row[:13] <= "2024-08-20 08"]
+    running = budget_folder(project(tmp_path, rows), OutlookAsk("甲桥"), now=now).budget
+    assert (running.month.days_left, running.items[0].so_far.count) == (12, 117)
+    assert running.items[0].ahead == pytest.approx(6.0 * (11 + 13.5 / 24), rel=0.05)
 
 
 def test_a_moment_before_all_readings_is_refused(folder: Path):
@@ -286,24 +340,87 @@ def test_on_the_morning_of_its_last_day_a_month_is_not_over(folder: Path):
     assert {round(one.ahead, 2) for one in found.items} == {3.5}
 
 
-def flow_of(discharge: list[float]) -> FlowField:
-    """Return daily flow of one reach from 1 August 2024."""
+CLASSED = replace(single_reach()[0], stations=(Station("S", "R", 3000.0, "甲桥", "III", "river"),))
+NETWORK_SETTINGS = SETTINGS[: SETTINGS.index("[sections")] + 'network = "network.gpkg"\nflow = "flow.csv"\n'
+
+
+def canal(folder: Path, discharge: list[float], *, hours: int = 24) -> Path:
+    """Return a project of one reach with a section of class III and its flow in equal bins from 1 August 2024."""
+    rows = [row.replace("甲桥", "S") for row in lines("甲桥", until="2024-08-17", level=0.92)]
+    project(folder, rows, NETWORK_SETTINGS)
+    write_network(CLASSED, folder / "network.gpkg")
     column = np.array(discharge)[:, None]
-    edges = 86400.0 * np.arange(len(discharge) + 1)
-    return FlowField(
-        np.datetime64("2024-08-01T00:00:00"), edges, ("R",), column, column, np.ones_like(column)
+    edges = 3600.0 * hours * np.arange(len(discharge) + 1)
+    start = np.datetime64("2024-07-31T16:00:00")  # midnight in China
+    write_flow(
+        FlowField(start, edges, ("R",), column, column, np.full_like(column, 4e4)), folder / "flow.csv"
     )
+    return folder
 
 
-def test_loads_are_at_the_discharge_of_the_week_before():
-    flow = flow_of([9.0] * 10 + [-2.0] * 7 + [50.0] * 5)
-    assert mean_discharge(flow, "R", at=np.datetime64("2024-08-17T12:00:00")) == pytest.approx(2.0)
+def loads_of(folder: Path) -> tuple[dict, dict[str, tuple[str, ...]]]:
+    found = budget(folder, at="2024-08-17").to_dict()
+    items = {one["item"]: one for one in found["items"]}
+    return items["NH3-N"], {note["code"]: tuple(note["values"]) for note in found["notes"]}
 
 
-def test_where_water_goes_to_and_fro_or_flow_is_not_known_there_are_no_loads():
-    swinging = flow_of([3.0, -2.0, 2.5, -3.0] * 4)
-    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2024-08-16T12:00:00")))
-    assert np.isnan(mean_discharge(swinging, "R", at=np.datetime64("2025-01-01T00:00:00")))
+@pytest.mark.parametrize(("way", "note"), [(1.0, "flow_recent"), (-1.0, "flow_reversed")])
+def test_the_rest_may_carry_concentration_times_discharge_whichever_way_water_runs(
+    tmp_path: Path, way: float, note: str
+):
+    """86.4 kg/d are 1 g/m3 in 1 m3/s; 9 m3/s of earlier days and 50 of days to come do not count."""
+    folder = canal(tmp_path, [9.0] * 10 + [2.0 * way] * 7 + [50.0] * 5)
+    one, notes = loads_of(folder)
+    found = budget(folder, at="2024-08-17").to_dict()["items"]
+    assert one["discharge_m3_s"] == pytest.approx(2.0 * way)
+    assert one["allowed_kg_d"] == pytest.approx(86.4 * 2.0 * one["allowed_rest"][1])
+    assert one["expected_kg_d"] == pytest.approx(86.4 * 2.0 * one["rest_q05_q50_q95"][1])
+    assert notes[note] == ("2", "7")
+    done = suyuan("budget", folder, "甲桥", "--at", "2024-08-17", "--out", tmp_path / "out", "--lang", "en")
+    assert done.exit_code == 0, done.stderr
+    page = (tmp_path / "out" / "budget.html").read_text("utf-8")
+    said = f"at most {one['allowed_kg_d']:.0f} kg/d; {one['expected_kg_d']:.0f} expected"
+    assert said in done.stdout
+    assert said in page
+    assert f"{one['allowed_kg_d']:.0f} / {one['expected_kg_d']:.0f}" in page
+    assert ("against the direction in which the reach is drawn" in page) == (way < 0.0)
+    assert json.loads((tmp_path / "out" / "budget.json").read_text("utf-8"))["items"] == found
+
+
+@pytest.mark.parametrize(
+    ("discharge", "note"),
+    [([3.0, -2.0, 2.5, -3.0] * 17, "flow_to_and_fro"), ([5.0] * 20, "flow_not_recent")],
+)
+def test_where_water_goes_to_and_fro_or_flow_ends_early_there_are_no_loads(tmp_path: Path, discharge, note):
+    """Bins of six hours: a tide to the 17th, or a steady flow to the 6th."""
+    folder = canal(tmp_path, discharge, hours=6)
+    one, notes = loads_of(folder)
+    assert (one["discharge_m3_s"], one["allowed_kg_d"], one["expected_kg_d"]) == (None, None, None)
+    assert note in notes
+    said = suyuan("budget", folder, "甲桥", "--at", "2024-08-17", "--lang", "en").stdout
+    assert "no kg/d are given" in said
+    assert "at most nan" not in said
+
+
+def test_readings_of_discharge_and_a_table_of_it_give_the_same_loads_without_a_network(tmp_path: Path):
+    rows, days = (
+        lines("甲桥", until="2024-08-17"),
+        np.arange("2024-08-01", "2024-08-18", dtype="datetime64[D]"),
+    )
+    read, tabled = tmp_path / "read", tmp_path / "tabled"
+    for folder in (read, tabled):
+        folder.mkdir()
+    flow = [f"{day} 08:00,甲桥,流量,4000,L/s,," for day in days]
+    given = SETTINGS.replace("[sections", 'discharge = "discharge.csv"\n[sections', 1)
+    project(read, rows + flow)
+    table = "\n".join(["date,station,discharge", *(f"{day},甲桥站,4.0" for day in days)])
+    (project(tabled, rows, given) / "discharge.csv").write_text(table, "utf-8")
+    found = [loads_of(folder)[0] for folder in (read, tabled)]
+    assert found[0]["allowed_kg_d"] == pytest.approx(86.4 * 4.0 * found[0]["allowed_rest"][1])
+    assert [one["allowed_kg_d"] for one in found] == [found[0]["allowed_kg_d"]] * 2
+    other = table.replace("甲桥站", "丙桥")
+    (tabled / "discharge.csv").write_text(other, "utf-8")
+    assert "no_flow" in loads_of(tabled)[1]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the Taihu record is not at ../shared/data")

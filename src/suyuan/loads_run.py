@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
 from suyuan.io.atomic import require_writable
-from suyuan.io.discharge import DailyMean, daily_bounds, daily_means, read_discharge
+from suyuan.io.discharge import DISCHARGE, DailyMean, daily_bounds, daily_means, read_discharge, under_names
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations, require_past
 from suyuan.io.project import SETTINGS, Project, read_project
@@ -26,9 +26,6 @@ from suyuan.run import Progress
 from suyuan.substances import determinand
 
 Method = Literal["wrtds", "rating"]
-
-DISCHARGE = "discharge"
-"""The determinand of discharge among readings."""
 
 
 @dataclass(frozen=True)
@@ -161,17 +158,13 @@ def _daily(given: _Given) -> Daily:
 
 
 def _tabled(given: _Given, path: Path) -> DailyMean:
-    """Return the discharge of a table under all names of the station, days that stand under several averaged."""
+    """Return the discharge of a table under all names of the station."""
     tables = read_discharge(path, given.project.zone)
-    if list(tables) == [""]:
-        return tables[""]
-    own = [tables[name] for name in given.names if name in tables]
-    if not own:
+    own = under_names(tables, given.names)
+    if not len(own.date):
         what = f"there is no discharge of station '{given.station}'"
         raise InputError(path.name, what, nearest(given.station, [name for name in tables if name]))
-    date, at = np.unique(np.concatenate([one.date for one in own]), return_inverse=True)
-    value = np.bincount(at, np.concatenate([one.value for one in own])) / np.bincount(at)
-    return DailyMean(date, value)
+    return own
 
 
 def _samples(given: _Given, known: str, *, daily: Daily) -> tuple[Samples, int]:

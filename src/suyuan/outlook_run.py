@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from suyuan.clock import clocked, local
+from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
-from suyuan.flow import FlowField
 from suyuan.given import Given, moment, read_given
-from suyuan.io.flow import read_flow
+from suyuan.io.recent_flow import FLOW_DAYS, RecentFlow, recent_flow
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import section_of
 from suyuan.io.times import utc_of_datetime
@@ -29,23 +28,17 @@ from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section, items_of, target_of
 from suyuan.substances import determinand
 
-FLOW_DAYS = 7
-"""Days of discharge that are averaged for loads, up to the moment of the question."""
-
 QUIET_DAYS = 1
 """Days without readings up to the day of the question from which a budget says so."""
-
-LEAST_ONWARD = 0.5
-"""Share of the water moved that must get on for a load at the mean discharge to mean anything."""
 
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class OutlookAsk:
-    """What the user asks: a station, the moment that is taken as now (the real one if ''), and of forecasts how many days and
-    which determinands (all that can be foretold if none). `scheme` is the name of a shipped scheme or a file, the
-    project's if ''.
+    """What the user asks: a station, the moment that is taken as now (the end of the day of its last reading, or now where
+    that day still runs, if ''), and of forecasts how many days and which determinands (all that can be foretold if none).
+    `scheme` is the name of a shipped scheme or a file, the project's if ''.
     """
 
     station: str
@@ -58,23 +51,31 @@ class OutlookAsk:
 
 @dataclass(frozen=True)
 class Budgeted:
-    """A budget, the past it rests on by determinand, and the project it belongs to."""
+    """A budget, the past it rests on by determinand, and the project it belongs to; `assumed` is the moment that was taken as
+    now where none was asked for.
+    """
 
     project: str
     zone: tzinfo
     budget: Budget
     rolled: dict[str, Rolled]
+    assumed: np.datetime64 | None
     is_invented: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
-        return {"project": self.project, "invented": self.is_invented, **self.budget.to_dict()}
+        return {
+            "project": self.project,
+            "invented": self.is_invented,
+            "assumed_now": _told(self.assumed, self.zone),
+            **self.budget.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
 class Foretold:
     """The forecasts of a station; `short` are determinands with too short a past, `stale` those without recent readings and
-    the day of their last ones.
+    the day of their last ones; `assumed` the moment that was taken as now where none was asked for.
     """
 
     project: str
@@ -83,6 +84,7 @@ class Foretold:
     forecasts: tuple[Forecast, ...]
     short: tuple[str, ...]
     stale: Mapping[str, np.datetime64]
+    assumed: np.datetime64 | None
     is_invented: bool = False
 
     @property
@@ -95,6 +97,7 @@ class Foretold:
         return {
             "project": self.project,
             "invented": self.is_invented,
+            "assumed_now": _told(self.assumed, self.zone),
             "station": self.section.station,
             "target_class": self.section.target_class or None,
             "forecasts": [one.to_dict() for one in self.forecasts],
@@ -110,6 +113,8 @@ class _Asked:
     rules: Scheme
     own: Observations
     at: np.datetime64
+    assumed: np.datetime64 | None
+    """The moment where none was asked for."""
     last: np.datetime64
     """The day of the last reading."""
 
@@ -143,17 +148,17 @@ def budget_folder(
     if not rolled:
         what = f"no item of '{section.station}' has readings in {month.label} and enough of a past"
         raise InputError("readings", what, "import more of its past, or take another month with --at")
-    rng, discharge, left = np.random.default_rng(ask.seed), _discharge(asked), month.time_left
+    rng, flow, left = np.random.default_rng(ask.seed), _flow(asked), month.time_left
     found = []
     for item in (item for item in here if item.id in rolled):
         past, so_far = rolled[item.id], means[item.id]
         one = item_budget(item, past, so_far=so_far, section=(section, target), time_left=left, rng=rng)
-        found.append(replace(one, discharge=discharge))
+        found.append(replace(one, discharge=flow.discharge))
     missing = tuple(item.id for item in items if item.id not in means)
-    notes = _notes(asked, month, found=found, short=[name for name in pasts if name not in rolled])
+    notes = _notes(asked, month, found=found, flow=flow, short=[name for name in pasts if name not in rolled])
     made = Budget(section, rules, month, tuple(found), missing, notes)
     project = asked.given.project
-    return Budgeted(project.name, project.zone, made, rolled, project.is_invented)
+    return Budgeted(project.name, project.zone, made, rolled, asked.assumed, project.is_invented)
 
 
 def _target(section: Section, rules: Scheme) -> int:
@@ -196,7 +201,14 @@ def forecast_folder(
         raise InputError("readings", what, "import more of its readings, or look back with --at")
     project = asked.given.project
     return Foretold(
-        project.name, project.zone, asked.section, tuple(found), tuple(short), stale, project.is_invented
+        project.name,
+        project.zone,
+        asked.section,
+        tuple(found),
+        tuple(short),
+        stale,
+        asked.assumed,
+        project.is_invented,
     )
 
 
@@ -204,18 +216,32 @@ def _asked(folder: Path, ask: OutlookAsk, *, now: datetime) -> _Asked:
     """Return the readings of the station up to the moment of the question."""
     given = read_given(folder, now=now)
     rules = read_scheme(ask.scheme, Path()) if ask.scheme else given.project.scheme
-    at = utc_of_datetime(now, given.zone)
-    if ask.at:
-        at = moment(ask.at, given.zone, where="--at", is_end=True)
     station = given.station(ask.station)
     section = section_of(station, given.project.sections, network=given.network, scheme=rules)
     own = readings_of(given.observations, section)
+    at = (
+        moment(ask.at, given.zone, where="--at", is_end=True)
+        if ask.at
+        else _now_of(own, given.zone, now=utc_of_datetime(now, given.zone))
+    )
     own = own.where(own.time <= at)
     if len(own) == 0:
         what = f"'{section.station}' has no readings until {clocked(at, given.zone)}"
         raise InputError("--at", what, "name a later moment")
     last = local(np.array([own.time.max()]), given.zone)[0].astype("datetime64[D]")
-    return _Asked(given, section, rules, own, at, last)
+    return _Asked(given, section, rules, own, at, None if ask.at else at, last)
+
+
+def _now_of(own: Observations, zone: tzinfo, *, now: np.datetime64) -> np.datetime64:
+    """Return the end of the day of the last reading, or `now` where that day still runs."""
+    if len(own) == 0:
+        return now
+    day = local(np.array([own.time.max()]), zone)[0].astype("datetime64[D]")
+    return min(now, moment(str(day), zone, where="--at", is_end=True))
+
+
+def _told(assumed: np.datetime64 | None, zone: tzinfo) -> str | None:
+    return None if assumed is None else iso(assumed, zone)
 
 
 def _month(asked: _Asked) -> Month:
@@ -277,32 +303,16 @@ def _beyond(asked: _Asked, name: str) -> tuple[Callable[[float], bool] | None, t
     return (lambda value: not bounds[0] <= value <= bounds[1]), bounds
 
 
-def _discharge(asked: _Asked) -> float:
-    """Return the mean discharge [m3/s] at the section before the question, NaN where it is not known."""
-    given = asked.given
-    if given.network is None or given.project.files.flow is None:
-        return float("nan")
-    flow = read_flow(given.project.files.flow, timezone=given.zone, network=given.network)
-    return mean_discharge(flow, given.network.station(asked.section.station).reach, at=asked.at)
+def _flow(asked: _Asked) -> RecentFlow:
+    """Return the discharge at the section before the question."""
+    given, section = asked.given, asked.section
+    names = section.station, *section.other_names
+    return recent_flow(given.project, given.network, readings=asked.own, names=names, at=asked.at)
 
 
-def mean_discharge(flow: FlowField, reach: str, *, at: np.datetime64) -> float:
-    """Return the discharge [m3/s] of a reach, whichever way it runs, averaged over the FLOW_DAYS before a moment.
-
-    NaN where none of these days is in the flow, or where water goes to and fro so much that less than half of it gets on.
-    """
-    starts = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
-    recent = (starts <= at) & (starts > at - np.timedelta64(FLOW_DAYS, "D"))
-    if not recent.any():
-        return float("nan")
-    column = flow.reaches.index(reach)
-    discharge = (flow.discharge_start[recent, column] + flow.discharge_end[recent, column]) / 2.0
-    width = np.diff(flow.edges)[recent]
-    net, moved = (float((q * width).sum() / width.sum()) for q in (discharge, np.abs(discharge)))
-    return abs(net) if abs(net) >= LEAST_ONWARD * moved > 0.0 else float("nan")
-
-
-def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[str]) -> tuple[Note, ...]:
+def _notes(
+    asked: _Asked, month: Month, *, found: list[ItemBudget], flow: RecentFlow, short: list[str]
+) -> tuple[Note, ...]:
     days = int((month.today - month.first) / np.timedelta64(1, "D")) + 1
     notes = [*water_assumed(asked.section)]
     few = [one for one in found if one.so_far.count < min(FEW_READINGS, 2 * days)]
@@ -317,8 +327,8 @@ def _notes(asked: _Asked, month: Month, *, found: list[ItemBudget], short: list[
     left_out = sum(one.so_far.left_out for one in found)
     if left_out:
         notes.append(Note("flagged", (str(left_out),)))
-    if np.isfinite(found[0].discharge):
-        notes.append(Note("flow_recent", (f"{found[0].discharge:.3g}", str(FLOW_DAYS))))
+    how = ("flow_reversed" if flow.discharge < 0.0 else "flow_recent") if not flow.lacks else flow.lacks
+    notes.append(Note(how, (f"{abs(flow.discharge):.3g}", str(FLOW_DAYS))))
     unscored = [one.item.id for one in found if one.score.months == 0]
     if unscored:
         notes.append(Note("unscored", (", ".join(unscored),)))

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from suyuan.report import Lang
 
 Station = Annotated[str, typer.Argument(help="The section: id or name.")]
-At = Annotated[str, typer.Option(help="Moment that is taken as now: only readings until then are used.")]
+At = Annotated[
+    str,
+    typer.Option(
+        help="Moment that is taken as now: only readings until then are used. The day of the last reading if left out."
+    ),
+]
 Scheme = Annotated[
     str, typer.Option(help="A shipped scheme or a file of one; that of the project if left out.")
 ]
@@ -39,6 +44,7 @@ def budget(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Say how the month may end at a section: mean so far, what the rest may carry, the chance to miss the target."""
     from suyuan.outlook_run import OutlookAsk, budget_folder
+    from suyuan.report.outlook import assumed_words
     from suyuan.report.outlook_page import write_budget
     from suyuan.report.section_page import PageInfo
 
@@ -50,7 +56,14 @@ def budget(  # noqa: PLR0913  (a verb's arguments are its options)
     if out is not None:
         made = this_moment().astimezone(found.zone)
         page = PageInfo(found.project, made, spoken, found.is_invented)
-        files = write_budget(found.budget, found.rolled, page=page, whole=found.to_dict(), out=out)
+        files = write_budget(
+            found.budget,
+            found.rolled,
+            assumed=assumed_words(found.assumed, found.zone),
+            page=page,
+            whole=found.to_dict(),
+            out=out,
+        )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
     else:
@@ -73,6 +86,7 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Forecast the daily means of a station, with probabilities and with the skill that such forecasts had."""
     from suyuan.outlook_run import OutlookAsk, forecast_folder
+    from suyuan.report.outlook import assumed_words
     from suyuan.report.outlook_page import write_forecasts
     from suyuan.report.section_page import PageInfo
 
@@ -86,8 +100,8 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
         page = PageInfo(found.project, made, spoken, found.is_invented)
         files = write_forecasts(
             found.forecasts,
-            found.section.station,
             short=found.unforeseen,
+            assumed=assumed_words(found.assumed, found.zone),
             page=page,
             whole=found.to_dict(),
             out=out,
@@ -100,10 +114,11 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
 
 def _show_budget(found: Budgeted, files: Sequence[Path], *, lang: Lang) -> None:
     """Print the headline, the items, what it would take and what must be known."""
-    from suyuan.report.outlook import budget_headline, budget_table, budget_words
+    from suyuan.report.outlook import assumed_words, budget_headline, budget_table, budget_words
 
     declare(found.is_invented)
-    typer.echo(budget_headline(found.budget)._asdict()[lang])
+    for words in (*assumed_words(found.assumed, found.zone), budget_headline(found.budget)):
+        typer.echo(words._asdict()[lang])
     console().print(budget_table(found.budget, lang))
     for words in budget_words(found.budget):
         typer.echo(words._asdict()[lang])
@@ -116,6 +131,7 @@ def _show_forecasts(found: Foretold, files: Sequence[Path], *, lang: Lang) -> No
     from suyuan.report.outlook import (
         DAILY_MEANS,
         SKILL_MEANS,
+        assumed_words,
         forecast_table,
         forecast_title,
         short_words,
@@ -124,6 +140,8 @@ def _show_forecasts(found: Foretold, files: Sequence[Path], *, lang: Lang) -> No
     from suyuan.report.section import HANDS_OFF
 
     declare(found.is_invented)
+    for words in assumed_words(found.assumed, found.zone):
+        typer.echo(words._asdict()[lang])
     for one in found.forecasts:
         typer.echo(forecast_title(one)._asdict()[lang])
         console().print(forecast_table(one, lang))

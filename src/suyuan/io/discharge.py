@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,9 @@ from suyuan.observations import Observations
 
 Array = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
+
+DISCHARGE = "discharge"
+"""The determinand of discharge among readings."""
 
 COLUMNS = (
     Column("time", ("date", "datetime", "日期", "时间")),
@@ -52,6 +55,22 @@ def read_discharge(path: str | Path, zone: tzinfo) -> Mapping[str, DailyMean]:
     return {
         name: daily_means(time[station == name], value[station == name], zone=zone) for name in _names(table)
     }
+
+
+def under_names(tables: Mapping[str, DailyMean], names: Collection[str]) -> DailyMean:
+    """Return the discharge of the station that goes by `names`, days that stand under several averaged; no days where none does.
+
+    A table without stations is that of any.
+
+    >>> days = DailyMean(np.array(["2024-07-01"], "datetime64[D]"), np.array([3.0]))
+    >>> under_names({"S1": days}, ["S2"]).value.tolist(), under_names({"": days}, ["S2"]).value.tolist()
+    ([], [3.0])
+    """
+    own = [one for name, one in tables.items() if name in names or list(tables) == [""]]
+    if not own:
+        return DailyMean(np.empty(0, "datetime64[D]"), np.empty(0))
+    date, at = np.unique(np.concatenate([one.date for one in own]), return_inverse=True)
+    return DailyMean(date, np.bincount(at, np.concatenate([one.value for one in own])) / np.bincount(at))
 
 
 def daily_means(time: NDArray[np.datetime64], value: Array, *, zone: tzinfo) -> DailyMean:

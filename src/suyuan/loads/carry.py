@@ -7,6 +7,7 @@ Errors of ln c follow a first-order autoregression from day to day (WRTDS-K: Zha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,34 @@ SAYS_OTHERWISE = 2.0
 """Log-likelihood by which another correlation must be better than DAY_TO_DAY to be taken."""
 
 
+class Lasting(NamedTuple):
+    """The `likely` correlation of errors from one day to the next, and whether readings do not exclude errors of single days."""
+
+    likely: float
+    can_be_fleeting: bool
+
+
+class Neighbours(NamedTuple):
+    """Between which readings each day lies (day,): rows `before` and `after` of the readings, what `part` of what is carried
+    comes from the one before, and whether the day `is_read` itself.
+    """
+
+    before: Index
+    after: Index
+    part: Array
+    is_read: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Carried:
     """What the readings make of every day (day,).
 
     `factor` multiplies the estimate of the regression, `share` of its error is known from readings, `left` is the variance of
-    the error that is not, over the whole, and `fade` what of it passes to the next day. `lasting` is the correlation of errors
-    from one day to the next.
+    the error that is not, over the whole, and `fade` what of it passes to the next day. `near` are the readings that tell.
     """
 
-    lasting: float
+    lasting: Lasting
+    near: Neighbours
     factor: Array
     share: Array
     left: Array
@@ -48,15 +67,28 @@ class Carried:
         left = np.where(first == rows[:, None], self.left[last], self.left[rows][:, None])
         return np.where(np.equal.outer(stops, stops), passed * left, 0.0)
 
+    def fleeting_error(self, values: Array, log_sd: Array, *, rows: Index) -> float:
+        """Return the standard error of the mean of `values` (row,) were all errors those of single days.
 
-def how_lasting(samples: Samples, bounds: Array) -> float:
+        What a reading differs by is then wrongly carried to the days around it, and days that were not read err each by its own.
+        """
+        before, after, part, is_read = (one[rows] for one in self.near)
+        wrongly = np.where(is_read, 0.0, values * log_sd * self.share[rows])
+        by_reading = np.bincount(
+            np.concatenate([before, after]), np.concatenate([wrongly * part, wrongly * (1.0 - part)])
+        )
+        own = values**2 * np.expm1(log_sd**2 * np.where(is_read, self.left[rows], 1.0))
+        return float(np.sqrt((by_reading**2).sum() + own.sum()) / len(values))
+
+
+def how_lasting(samples: Samples, bounds: Array) -> Lasting:
     """Return the correlation of errors from one day to the next: DAY_TO_DAY unless the readings are far from it.
 
     `bounds` (2, reading) are those of residuals of ln readings over their standard deviation; what is known only to lie
     between them counts as a reading with the noise of that. Readings a month apart say nothing of it.
     """
     if bounds.shape[1] < 3:
-        return DAY_TO_DAY
+        return Lasting(DAY_TO_DAY, True)
     day = samples.date.astype("datetime64[D]").astype(float)
     value, noise = sites(*bounds)
     value = value / np.sqrt(np.mean(value**2 / (1.0 + noise)))
@@ -70,11 +102,30 @@ def how_lasting(samples: Samples, bounds: Array) -> float:
         likelihood = likelihood - 0.5 * (np.log(spread) + (y - mean) ** 2 / spread)
         mean, left = mean + left / spread * (y - mean), left * r / spread
     best = int(likelihood.argmax())
-    return float(tried[best]) if likelihood[best] > likelihood[-1] + SAYS_OTHERWISE else DAY_TO_DAY
+    is_other = likelihood[best] > likelihood[-1] + SAYS_OTHERWISE
+    can_be_fleeting = likelihood[0] >= likelihood[best] - SAYS_OTHERWISE
+    return Lasting(float(tried[best]) if is_other else DAY_TO_DAY, bool(can_be_fleeting))
+
+
+def neighbours(day: Array, read: Index, *, lasting: float) -> Neighbours:
+    """Return the readings on either side of each day (day,), of which rows `read` were read, and how a bridge weighs them.
+
+    A day a after one reading and b before the next takes lasting^a (1 - lasting^2b) of the first, and of the second in turn:
+
+    >>> neighbours(np.arange(5.0), np.array([1, 4]), lasting=0.9).part.round(3).tolist()
+    [1.0, 1.0, 0.668, 0.332, 1.0]
+    """
+    at = np.searchsorted(read, np.arange(len(day)), side="right")
+    before, after = np.maximum(at - 1, 0), np.minimum(at, len(read) - 1)
+    since, until = np.abs(day - day[read[before]]), np.abs(day[read[after]] - day)
+    first, second = (lasting**a * (1.0 - lasting ** (2.0 * b)) for a, b in ((since, until), (until, since)))
+    is_read = np.isin(np.arange(len(day)), read)
+    part = np.where(is_read | (before == after), 1.0, first / np.maximum(first + second, 1e-300))
+    return Neighbours(before, after, part, is_read)
 
 
 def carry(
-    samples: Samples, daily: Daily, *, estimate: Array, log_mean: Array, log_sd: Array, lasting: float
+    samples: Samples, daily: Daily, *, estimate: Array, log_mean: Array, log_sd: Array, lasting: Lasting
 ) -> Carried:
     """Return what readings tell of all days; `estimate` is the mean concentration of the regression (day,).
 
@@ -84,7 +135,8 @@ def carry(
     >>> from suyuan.loads.record import Daily, Samples
     >>> daily = Daily.of(np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]"), np.ones(3))
     >>> samples = Samples.of(daily.date[:1], low=np.array([2.0]), high=np.array([2.0]), daily=daily)
-    >>> found = carry(samples, daily, estimate=np.ones(3), log_mean=np.zeros(3), log_sd=np.full(3, 1e-9), lasting=0.9)
+    >>> fit, lasting = dict(estimate=np.ones(3), log_mean=np.zeros(3), log_sd=np.full(3, 1e-9)), Lasting(0.9, False)
+    >>> found = carry(samples, daily, **fit, lasting=lasting)
     >>> found.share.round(2).tolist()
     [1.0, 0.9, 0.81]
     """
@@ -92,9 +144,10 @@ def carry(
     rows = np.searchsorted(daily.date, samples.date)
     low, high = (samples.logs[2:] - log_mean[rows]) / log_sd[rows]
     seen, noise = np.zeros(len(day)), np.full(len(day), np.inf)
-    seen[rows], noise[rows] = sites_together(day[rows], low=low, high=high, lasting=lasting)
-    found = bridge(day, seen=seen, noise=noise, lasting=lasting)
+    seen[rows], noise[rows] = sites_together(day[rows], low=low, high=high, lasting=lasting.likely)
+    found = bridge(day, seen=seen, noise=noise, lasting=lasting.likely)
     factor = np.exp(log_sd * found.mean + 0.5 * log_sd**2 * (found.left - 1.0))
     known = samples.is_known
     factor[rows[known]] = samples.high[known] / estimate[rows[known]]
-    return Carried(lasting, factor, found.share, found.left, found.fade)
+    near = neighbours(day, rows, lasting=lasting.likely)
+    return Carried(lasting, near, factor, found.share, found.left, found.fade)

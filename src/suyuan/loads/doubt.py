@@ -58,12 +58,17 @@ class Errors:
         )
 
     def of_means(self, g: int) -> Sequence[float]:
-        """Return standard errors: of the readings, and for what truly passed also of the days between them."""
-        rows = self.groups[g].rows
-        correlation = self.carried.correlation(rows)
-        of_days = [
-            daily_error(self.estimates[k, rows], self.log_sd[rows], correlation=correlation) for k in (0, 1)
-        ]
+        """Return standard errors: of the readings, and for what truly passed also of the days between them.
+
+        Where readings do not exclude that errors are of single days, the larger of both.
+        """
+        rows, carried = self.groups[g].rows, self.carried
+        values, log_sd = self.estimates[:2, rows], self.log_sd[rows]
+        correlation = carried.correlation(rows)
+        of_days = [daily_error(each, log_sd, correlation=correlation) for each in values]
+        if carried.lasting.can_be_fleeting:
+            fleeting = [carried.fleeting_error(each, log_sd, rows=rows) for each in values]
+            of_days = np.maximum(of_days, fleeting).tolist()
         return [float(one) for one in np.hypot(self.errors[:, g], [*of_days, 0.0, 0.0])]
 
     def of_ratio(self, k: int, *, first: int, last: int) -> float:

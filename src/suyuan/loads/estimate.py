@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.loads.doubt import Errors, rating_errors, surface_errors
-from suyuan.loads.periods import Change, PeriodLoad, change, ends_of
+from suyuan.loads.periods import Change, PeriodLoad, change, ends_of, quarters_unread
 from suyuan.loads.rating import Rating, fit_rating
 from suyuan.loads.record import KG_PER_DAY, Bounded, Daily, Samples
 from suyuan.loads.unbiased import daily_loads
@@ -174,9 +174,11 @@ def _row(errors: Errors, g: int, *, samples: Samples) -> PeriodLoad:
     group, daily = errors.groups[g], errors.daily
     means = errors.estimates[:, group.rows].mean(axis=1)
     bounds = [Bounded.of_error(mean, error) for mean, error in zip(means, errors.of_means(g), strict=True)]
-    count = int(np.isin(samples.date, daily.date[group.rows]).sum())
+    date = daily.date[group.rows]
+    count = int(np.isin(samples.date, date).sum())
+    unread = quarters_unread(date, samples.date)
     discharge = float(daily.discharge[group.rows].mean())
-    return PeriodLoad(group.label, len(group.rows), group.is_whole, count, discharge, *bounds)
+    return PeriodLoad(group.label, len(group.rows), group.is_whole, count, unread, discharge, *bounds)
 
 
 def _trend(errors: Errors, ends: tuple[int, int]) -> tuple[Change, ...]:

@@ -35,6 +35,8 @@ class Group:
 class PeriodLoad:
     """What passed in a period: `days` with discharge, mean `discharge` [m3/s], and each of QUANTITIES with its interval.
 
+    `unread` are the quarters of the year (1 to 4) that have days in the period and not one of its `readings`.
+
     Without flow normalisation (a rating curve without a term in time, too) the last two are what they are for the flows of
     all years alike.
     """
@@ -43,6 +45,7 @@ class PeriodLoad:
     days: int
     is_whole: bool
     readings: int
+    unread: tuple[int, ...]
     discharge: float
     concentration: Bounded
     load: Bounded
@@ -78,6 +81,16 @@ def years_of(date: Dates) -> tuple[Group, ...]:
 def months_of(date: Dates) -> tuple[Group, ...]:
     """Return the months of days (day,), each with its rows."""
     return _groups(date, "M")
+
+
+def quarters_unread(date: Dates, read: Dates) -> tuple[int, ...]:
+    """Return the quarters of the year, 1 to 4, with days in `date` (day,) of which none is in `read`.
+
+    >>> quarters_unread(np.arange("2021-01-01", "2021-12-31", dtype="datetime64[D]"), np.array(["2021-05-07"], "datetime64[D]"))
+    (1, 3, 4)
+    """
+    quarter = date.astype("datetime64[M]").astype(int) % 12 // 3 + 1
+    return tuple(sorted(set(quarter.tolist()) - set(quarter[np.isin(date, read)].tolist())))
 
 
 def ends_of(date: Dates, read: Dates) -> tuple[Group, ...]:

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.outlook.paths import rest_means
+from suyuan.outlook.joint import Ends, chance_of_any
+from suyuan.outlook.paths import past_means, rest_means
 from suyuan.outlook.rolled import Rolled
 from suyuan.outlook.scale import Scale, scale_of
 from suyuan.standards.assessment import Mean, Note
 from suyuan.standards.rounding import rounded
 from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section
+from suyuan.substances import determinands
 
 Array = NDArray[np.float64]
 
 RATE_DAYS = 14
-"""Days with readings from which it is told how many readings a day the rest of the month will bring."""
+"""Days from which it is told how many readings a day the rest of the month will bring."""
 
 BAND = (0.05, 0.50, 0.95)
 
@@ -63,9 +65,10 @@ class ItemBudget:
     """The budget of one item; values as an instrument shows them.
 
     `so_far` is the mean until today with its readings, `ahead` how many readings the rest is expected to bring. `month` and
-    `rest` are 5, 50 and 95 % of the month's mean and of that of its rest. `probability` is that of ending worse than the
-    target class, by the rounded mean. `allowed` (lowest, highest) is what the mean of the rest may be; a bound is None where
-    there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s] turns it into kg/d, NaN without.
+    `rest` are 5, 50 and 95 % of the month's mean and of that of its rest. `ends` holds the chance to miss the target class, and
+    what it is joined by with those of other items. `allowed` (lowest, highest) is what the mean of the rest may be; a bound is
+    None where there is none, and `is_lost` where no rest can reach the target. `discharge` [m3/s], of either sign, turns it
+    into kg/d, NaN without.
     """
 
     item: Item
@@ -74,11 +77,16 @@ class ItemBudget:
     ahead: float
     month: tuple[float, float, float]
     rest: tuple[float, float, float]
-    probability: float
+    ends: Ends
     allowed: tuple[float | None, float | None]
     is_lost: bool
     score: Score
     discharge: float = float("nan")
+
+    @property
+    def probability(self) -> float:
+        """The chance to end worse than the target class, by the rounded mean."""
+        return self.ends.chance
 
     @property
     def change(self) -> float | None:
@@ -93,9 +101,9 @@ class ItemBudget:
         return None if low is None else low / self.rest[1] - 1.0
 
     def load(self, concentration: float) -> float | None:
-        """Return kg/d of a concentration; None without flow, or where the item is no concentration."""
-        known = np.isfinite(self.discharge) and scale_of(self.item.determinand).kind == "log"
-        return concentration * self.discharge * KG_PER_DAY if known else None
+        """Return kg/d of a concentration, whichever way water runs; None without flow, or for what is no mass in water."""
+        known = np.isfinite(self.discharge) and determinands()[self.item.determinand].unit == "mg/L"
+        return concentration * abs(self.discharge) * KG_PER_DAY if known else None
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,11 @@ class Budget:
         """The item that is most probably beyond its limit at the end."""
         return max(self.items, key=lambda one: one.probability, default=None)
 
+    @property
+    def probability(self) -> float:
+        """The chance that the month's class ends above the target: that any item does."""
+        return chance_of_any([one.ends for one in self.items])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
         return {
@@ -127,6 +140,7 @@ class Budget:
             "month": self.month.label,
             "as_of": str(self.month.today),
             "days_left": self.month.days_left,
+            "probability": self.probability,
             "items": [_item_dict(one) for one in self.items],
             "missing": list(self.missing),
             "notes": [{"code": note.code, "values": list(note.values)} for note in self.notes],
@@ -155,7 +169,8 @@ def item_budget(
     rest = rest_means(rolled, row, days=days_left, rng=rng)
     ahead = expected_readings(daily.count, time_left)
     month = month_means(daily.scale, so_far, rest=rest, ahead=ahead)
-    ends = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
+    classes = [item.class_of(rounded(Decimal(repr(float(v))), item.decimals), water) for v in month]
+    misses = (np.array(classes) > target)[np.argsort(rest, kind="stable")]
     limit = item.limits[water][target]
     allowed, is_lost = allowed_rest(item, limit, so_far=so_far, ahead=ahead)
     is_lost = is_lost or _is_out_of_reach(rolled, allowed)
@@ -166,7 +181,7 @@ def item_budget(
         ahead,
         _band(month),
         _band(daily.scale.read(rest)),
-        float(np.mean(np.array(ends) > target)),
+        Ends(misses, past_means(rolled, row, days=days_left)),
         allowed,
         is_lost,
         score_of(rolled, days_left=days_left, rng=rng),
@@ -174,18 +189,18 @@ def item_budget(
 
 
 def expected_readings(count: NDArray[np.int64], days: float) -> float:
-    """Return how many readings so many days will bring, as the last RATE_DAYS days with readings did; at least one tenth.
+    """Return how many readings so many days will bring, as the RATE_DAYS days up to the last reading did; at least one tenth.
 
-    Outages do not count: days with readings come as far apart as they mostly did.
+    An outage at the end is not taken to last, one before it counts: instruments that fail do so again.
 
-    >>> expected_readings(np.array([6] * 20 + [0] * 10), 10.0)
-    60.0
+    >>> expected_readings(np.array([6] * 20 + [0] * 10), 10.0), expected_readings(np.array([6] * 7 + [0] * 6 + [6]), 14.0)
+    (60.0, 48.0)
     """
-    has = np.flatnonzero(count)[-RATE_DAYS:]
+    has = np.flatnonzero(count)
     if len(has) == 0:
         return 1.0
-    apart = float(np.median(np.diff(has))) if len(has) > 1 else 1.0
-    return max(float(count[has].mean()) / apart * days, 0.1)
+    recent = count[: has[-1] + 1][-RATE_DAYS:]
+    return max(float(recent.mean()) * days, 0.1)
 
 
 def month_means(scale: Scale, so_far: Mean, *, rest: Array, ahead: float) -> Array:

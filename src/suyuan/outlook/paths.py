@@ -11,7 +11,10 @@ from suyuan.outlook.rolled import HORIZONS, Rolled
 Array = NDArray[np.float64]
 
 PATHS = 400
-"""Paths that are drawn from the motion."""
+"""Equally likely means that stand for the rest of a month."""
+
+DRAWN = 4000
+"""Paths drawn from the motion: with as few as PATHS the chance of a month would move by 2 points from seed to seed."""
 
 TAIL = 6.0
 """Degrees of freedom of the drawn errors: a path is wider or narrower as a whole (Student's t)."""
@@ -32,36 +35,41 @@ def rest_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator)
     Part of them end as the errors of past forecasts did, day by day (only those known on day `row`), the others as the
     motion says; the longer the past, the more of the former.
     """
-    own, drawn = _past_means(rolled, row, days=days), _drawn_means(rolled, row, days=days, rng=rng)
-    share = len(own) / (len(own) + OWN_FROM)
-    count = round(share * PATHS)
-    if count == 0:
-        return drawn
-    picked = np.quantile(own, (np.arange(count) + 0.5) / count)
-    return np.concatenate([picked, drawn[: PATHS - count]])
+    past, drawn = past_means(rolled, row, days=days), _drawn_means(rolled, row, days=days, rng=rng)
+    own = past[np.isfinite(past)]
+    count = round(len(own) / (len(own) + OWN_FROM) * PATHS)
+    return np.concatenate([_picked(own, count), _picked(drawn, PATHS - count)])
 
 
-def _past_means(rolled: Rolled, row: int, *, days: int) -> Array:
-    """Return the means (path,) that the errors of past forecasts would lead to, had they been made on day `row`."""
-    errors = rolled.known_errors(row)[: max(row + 1 - days, 0), :days]
+def _picked(means: Array, count: int) -> Array:
+    """Return so many quantiles of means, equally likely."""
+    return np.quantile(means, (np.arange(count) + 0.5) / count) if count else np.empty(0)
+
+
+def past_means(rolled: Rolled, row: int, *, days: int) -> Array:
+    """Return the means (day,) that the errors of the forecasts of each past day would lead to, had they been made on day `row`.
+
+    NaN for days whose path is not over on day `row` or has too few readings.
+    """
+    errors = rolled.known_errors(row)[:, :days]
+    errors[max(row + 1 - days, 0) :] = np.nan
     known = np.isfinite(errors)
-    enough = known.mean(axis=1) >= FULL_ENOUGH
-    errors, known = errors[enough], known[enough]
     level = rolled.mean[row, :days] + rolled.sd[row, :days] * np.where(
         known, np.clip(errors, -MOST_ERROR, MOST_ERROR), 0.0
     )
-    mean = _floored(rolled, level, row=row)
-    return np.asarray((mean * known).sum(axis=1) / known.sum(axis=1))
+    count = known.sum(axis=1)
+    mean = (_floored(rolled, level, row=row) * known).sum(axis=1) / np.maximum(count, 1)
+    return np.asarray(np.where(count >= FULL_ENOUGH * days, mean, np.nan))
 
 
 def _drawn_means(rolled: Rolled, row: int, *, days: int, rng: np.random.Generator) -> Array:
-    """Return the means (PATHS,) of paths drawn from the motion."""
+    """Return the means (DRAWN,) of paths drawn from the motion."""
     refit = rolled.refits[rolled.row_refit[row]]
     followed = refit.followed[rolled.daily.determinand]
     covariance = path_covariance(followed, rolled.daily.days[row], row=row, horizons=HORIZONS[:days])
     root = np.linalg.cholesky(covariance)
-    width = np.sqrt((TAIL - 2.0) / rng.chisquare(TAIL, PATHS))
-    errors = (rng.standard_normal((PATHS, days)) * width[:, None]) @ root.T
+    width = np.sqrt((TAIL - 2.0) / rng.chisquare(TAIL, DRAWN))
+    errors = (rng.standard_normal((DRAWN, days)) * width[:, None]) @ root.T
     return np.asarray(_floored(rolled, rolled.mean[row, :days] + errors, row=row).mean(axis=1))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suyuan.loads import Loads
-from suyuan.loads.periods import Change
+from suyuan.loads.periods import Change, PeriodLoad
 from suyuan.loads.record import Bounded
 from suyuan.report.figures import Lang
 from suyuan.report.section import HANDS_OFF
@@ -126,15 +126,26 @@ def year_rows(loads: Loads) -> list[tuple[Words, ...]]:
     for year in loads.years:
         mark = Words("", "") if year.is_whole else Words(f"（{year.days} 天）", f" ({year.days} d)")
         cells = (
-            str(year.readings),
             figure(year.discharge),
             *(bounded(one) for one in (year.concentration, year.load)),
             *(bounded(one) for one in (year.normalised_concentration, year.normalised_load)),
         )
         rows.append(
-            (Words(year.label + mark.zh, year.label + mark.en), *(Words(cell, cell) for cell in cells))
+            (
+                Words(year.label + mark.zh, year.label + mark.en),
+                _readings_cell(year),
+                *(Words(cell, cell) for cell in cells),
+            )
         )
     return rows
+
+
+def _readings_cell(year: PeriodLoad) -> Words:
+    """Return how many readings a year has, and in which quarters it has none."""
+    if not year.unread or not year.readings:
+        return Words(str(year.readings), str(year.readings))
+    zh, en = "、".join(str(q) for q in year.unread), " ".join(f"Q{q}" for q in year.unread)
+    return Words(f"{year.readings}（第 {zh} 季度无）", f"{year.readings} (none in {en})")
 
 
 def years_table(loads: Loads, lang: Lang) -> Table:
@@ -192,9 +203,10 @@ def _method_words(loads: Loads) -> list[Words]:
     if spacing < SPARSE:
         return [method, intervals]
     sparse = Words(
-        f"读数间隔约 {spacing:.0f} 天，看不出误差持续多久：若误差不持续，年通量的区间偏窄（检验中 95 % 区间只含真值 87 %）。",
-        f"Readings are some {spacing:.0f} days apart and do not show how long errors last: where they do not last, intervals of "
-        "a year's load are too narrow (in tests those of 95 % held the truth in 87 %).",
+        f"读数间隔约 {spacing:.0f} 天，看不出误差持续多久："
+        "两种可能都算、取较宽的；若误差不持续，年通量的区间仍偏窄（检验中 95 % 区间含真值 90 %）。",
+        f"Readings are some {spacing:.0f} days apart and do not show how long errors last: the wider of both cases is taken. "
+        "Where errors do not last, intervals of a year's load are still narrow (in tests those of 95 % held the truth in 90 %).",
     )
     return [method, intervals, sparse]
 
@@ -235,6 +247,23 @@ def _gap_words(loads: Loads) -> list[Words]:
             Words(
                 f"{date[g]} 至 {date[g + 1]} 之间没有读数：这段估计只靠其他年份。",
                 f"No readings between {date[g]} and {date[g + 1]}: estimates there lean on other years alone.",
+            )
+        )
+    never = set.intersection(*(set(year.unread) for year in loads.years))
+    if never:
+        zh, en = "、".join(map(str, sorted(never))), ", ".join(f"Q{q}" for q in sorted(never))
+        notes.append(
+            Words(
+                f"历年第 {zh} 季度都没有读数：这些季节的估计是由其他季节外推的，区间不包括这一误差。",
+                f"No year has a reading in {en}: what stands for these seasons is extrapolated from the others, and intervals do "
+                "not hold that error.",
+            )
+        )
+    elif any(year.unread for year in loads.years):
+        notes.append(
+            Words(
+                "年表中注明了没有读数的季度：那里的估计靠其他年份同一季节的读数。",
+                "The table of years names quarters without readings: estimates there lean on that season of other years.",
             )
         )
     if loads.days_left_out:

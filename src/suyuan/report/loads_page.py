@@ -95,7 +95,7 @@ def _plain(value: float) -> float | None:
 def _period(one: PeriodLoad) -> dict[str, Any]:
     bounds = {name: list(getattr(one, name)) for name in QUANTITIES}
     head = {"period": one.label, "days": one.days, "is_whole": one.is_whole, "readings": one.readings}
-    return {**head, "discharge": one.discharge, **bounds}
+    return {**head, "quarters_without_readings": list(one.unread), "discharge": one.discharge, **bounds}
 
 
 def loads_csv(loads: Loads) -> str:

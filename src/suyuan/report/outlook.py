@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from suyuan.clock import clocked
 from suyuan.outlook.budget import Budget, ItemBudget
 from suyuan.outlook.forecast import Ahead, Forecast
 from suyuan.outlook.skilled import FEWEST_SCORED
@@ -68,16 +70,29 @@ DAILY_MEANS = Words(
 
 
 def budget_headline(budget: Budget) -> Words:
-    """Return what an inspector reads first: will the month end well, and which item decides."""
+    """Return what an inspector reads first: will the month end well, and which item is most doubtful."""
     worst, month, name = budget.worst, budget.month, budget.section.station
     assert worst is not None
-    sure, p = likelihood(worst.probability), percent(worst.probability)
+    sure, p, one = likelihood(budget.probability), percent(budget.probability), percent(worst.probability)
     target = budget.section.target_class
     return Words(
-        f"{name} {month.label}（截至 {month.today}，还有 {month.days_left} 天）：月末超过目标 {target} 最可能的指标是 "
-        f"{worst.item.id}，概率 {p}（{sure.zh}）。",
-        f"{name}, {month.label} (until {month.today}, {month.days_left} days left): the item most likely to miss the target "
-        f"{target} is {worst.item.id}, {p} ({sure.en}).",
+        f"{name} {month.label}（截至 {month.today}，还有 {month.days_left} 天）：月末超过目标 {target} 的概率为 {p}（{sure.zh}，"
+        f"各指标合计）；最可能超过的指标是 {worst.item.id}，{one}。",
+        f"{name}, {month.label} (until {month.today}, {month.days_left} days left): it is {sure.en} ({p}, all items together) "
+        f"that the month ends above the target {target}; the most doubtful item is {worst.item.id}, {one}.",
+    )
+
+
+def assumed_words(assumed: np.datetime64 | None, zone: tzinfo) -> tuple[Words, ...]:
+    """Return which moment was taken as now where none was asked for, none where one was."""
+    if assumed is None:
+        return ()
+    when = clocked(assumed, zone)
+    return (
+        Words(
+            f"未指定 --at，以最后一条读数所在日 {when} 为准。",
+            f"No --at was given: as of {when}, the day of the last reading.",
+        ),
     )
 
 

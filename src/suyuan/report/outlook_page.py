@@ -49,10 +49,17 @@ _Table = tuple[Words, tuple[Words, ...], list[tuple[Words, ...]]]
 
 
 def write_budget(
-    budget: Budget, rolled: dict[str, Rolled], *, page: PageInfo, whole: Mapping[str, Any], out: Path
+    budget: Budget,
+    rolled: dict[str, Rolled],
+    *,
+    assumed: Sequence[Words],
+    page: PageInfo,
+    whole: Mapping[str, Any],
+    out: Path,
 ) -> tuple[Path, ...]:
     """Write the page and the JSON of a budget into the folder `out` and return them, the page first."""
     said = {
+        "assumed": assumed,
         "title": Words("本月收支", "Budget of the month"),
         "station": budget.section.station,
         "period": f"{budget.month.label}, {budget.month.today}",
@@ -67,9 +74,9 @@ def write_budget(
 
 def write_forecasts(
     found: Sequence[Forecast],
-    station: str,
     *,
     short: Sequence[str],
+    assumed: Sequence[Words],
     page: PageInfo,
     whole: Mapping[str, Any],
     out: Path,
@@ -82,8 +89,9 @@ def write_forecasts(
         name = Words(f"{one.determinand} {skill.zh}", f"{one.determinand}, {skill.en}")
         tables.append((name, SKILL_HEADINGS, skill_rows(one)))
     said = {
+        "assumed": assumed,
         "title": Words("日均值预报", "Forecast of daily means"),
-        "station": station,
+        "station": found[0].station,
         "period": str(max(one.made_from for one in found)),
         "headline": None,
         "caption": _AHEAD,

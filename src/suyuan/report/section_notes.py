@@ -72,6 +72,22 @@ _NOTES = {
         "通量按最近 {1} 天的平均流量 {0} m³/s 计。",
         "Loads are at the mean discharge of the last {1} days, {0} m³/s.",
     ),
+    "flow_reversed": Words(
+        "通量按最近 {1} 天的平均流量 {0} m³/s 计；这些天水流与河段绘制方向相反（倒流）。",
+        "Loads are at the mean discharge of the last {1} days, {0} m³/s, against the direction in which the reach is drawn.",
+    ),
+    "flow_to_and_fro": Words(
+        "最近 {1} 天水流往复、净流不足一半，平均流量不能代表通量，故不给 kg/d。",
+        "In the last {1} days water went to and fro and less than half of it got on: no kg/d are given.",
+    ),
+    "flow_not_recent": Words(
+        "本断面最近 {1} 天没有流量，故不给 kg/d。",
+        "There is no discharge of the last {1} days here, so no kg/d are given.",
+    ),
+    "no_flow": Words(
+        "本断面没有流量，故不给 kg/d：可给流量文件、日流量表或指标为流量的读数。",
+        "No discharge is known here, so no kg/d are given: a flow file, a table of discharge or readings of discharge would do.",
+    ),
     "unscored": Words(
         "过去没有可供检验的整月、概率未经检验的指标：{0}。",
         "Items without whole months in the past to be checked by, so that their probability is unchecked: {0}.",

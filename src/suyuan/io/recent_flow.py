@@ -1,0 +1,91 @@
+"""Discharge at a station in the days before a moment, from what a project has: a flow file, a table of discharge, or readings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.clock import local
+from suyuan.io.discharge import DISCHARGE, read_discharge, under_names
+from suyuan.io.flow import read_flow
+from suyuan.io.project import Project
+from suyuan.network import Network
+from suyuan.observations import Observations
+
+Array = NDArray[np.float64]
+
+FLOW_DAYS = 7
+"""Days of discharge that are averaged, up to the moment."""
+
+LEAST_ONWARD = 0.5
+"""Share of the water moved that must get on for a load at the mean discharge to mean anything."""
+
+
+class Discharges(NamedTuple):
+    """Discharge [m3/s] of a station: `start` (bin,) on the wall clock, `value` (bin,) as its reach is drawn, `weight` (bin,)."""
+
+    start: NDArray[np.datetime64]
+    value: Array
+    weight: Array
+
+
+class RecentFlow(NamedTuple):
+    """The mean `discharge` [m3/s] of FLOW_DAYS, negative against the drawn direction. NaN where there is none; `lacks` is then
+    no_flow (nothing is known), flow_not_recent (nothing of these days) or flow_to_and_fro (too little of it gets on), else ''.
+    """
+
+    discharge: float
+    lacks: str
+
+
+def recent_flow(
+    project: Project,
+    network: Network | None,
+    *,
+    readings: Observations,
+    names: Collection[str],
+    at: np.datetime64,
+) -> RecentFlow:
+    """Return the discharge before a moment [UTC] at the station that goes by `names`, the id first; `readings` are its own.
+
+    The flow file is asked first, then the table of discharge, then readings of discharge.
+    """
+    zone, files = project.zone, project.files
+    if network is not None and files.flow is not None:
+        reach = network.station(next(iter(names))).reach
+        flow = read_flow(files.flow, timezone=zone, network=network)
+        column = flow.reaches.index(reach)
+        value = (flow.discharge_start[:, column] + flow.discharge_end[:, column]) / 2.0
+        start = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
+        given = Discharges(local(start, zone), value, np.diff(flow.edges))
+    elif files.discharge is not None:
+        days = under_names(read_discharge(files.discharge, zone), names)
+        given = Discharges(days.date, days.value, np.ones(len(days.date)))
+    else:
+        own = readings.where((readings.determinand == DISCHARGE) & readings.is_usable)
+        given = Discharges(local(own.time, zone), own.value, np.ones(len(own)))
+    return mean_of_days(given, until=local(np.array([at]), zone)[0])
+
+
+def mean_of_days(given: Discharges, *, until: np.datetime64) -> RecentFlow:
+    """Return the mean of the FLOW_DAYS before a moment on the wall clock, if that is how water gets on.
+
+    >>> start = np.arange("2024-08-01", "2024-08-05", dtype="datetime64[D]")
+    >>> tide = Discharges(start, np.array([4.0, -2.0, 4.0, -2.0]), np.ones(4))  # 1 of 3 m3/s gets on
+    >>> mean_of_days(tide, until=np.datetime64("2024-08-05T00:00:00")).lacks
+    'flow_to_and_fro'
+    """
+    none = float("nan")
+    if len(given.start) == 0:
+        return RecentFlow(none, "no_flow")
+    recent = (given.start <= until) & (given.start > until - np.timedelta64(FLOW_DAYS, "D"))
+    if not recent.any():
+        return RecentFlow(none, "flow_not_recent")
+    net = float(np.average(given.value[recent], weights=given.weight[recent]))
+    moved = float(np.average(np.abs(given.value[recent]), weights=given.weight[recent]))
+    return (
+        RecentFlow(net, "") if abs(net) >= LEAST_ONWARD * moved > 0.0 else RecentFlow(none, "flow_to_and_fro")
+    )
