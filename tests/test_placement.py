@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from itertools import combinations
 from pathlib import Path
@@ -22,7 +23,7 @@ from suyuan.flow import BalancedFlow
 from suyuan.io.places import read_places, written_places
 from suyuan.io.project import read_project
 from suyuan.network import Network, Node, Outfall, Reach, Station
-from suyuan.place_run import PlaceAsk, asked_places, place_stations, trial_of
+from suyuan.place_run import PlaceAsk, asked_places, place_folder, place_stations, trial_of
 from suyuan.plot import placement_map
 from suyuan.tracing.placement.choose import choose, exchanged, greedy, substitutes
 from suyuan.tracing.placement.places import Places, default_places, places_of
@@ -38,7 +39,7 @@ from suyuan.tracing.placement.responses import (
 )
 from suyuan.tracing.placement.result import Placement
 from suyuan.tracing.placement.worth import ImpactTable, SeenAndApart, Worth, best_of, total
-from suyuan.tracing.prior import default_prior
+from suyuan.tracing.prior import Prior, default_prior
 from suyuan.transport.matrix import Source
 from suyuan.transport.operator import compile_operator
 
@@ -428,6 +429,26 @@ def test_a_short_flow_halves_the_horizon(river: Path):
     network, _ = _two_arms()
     flow = networks.steady(network, np.array([2.0, 2.0, 4.0]), hours=20)
     assert trial_of(read_project(river), network, flow=flow).horizon_h == 10.0
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 0.05), (0.6, 0.6)])
+def test_unlisted_sources_weigh_what_the_project_or_else_the_caller_says(
+    river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: float | None, used: float
+):
+    folder = Path(shutil.copytree(river, tmp_path / "river"))
+    settings = folder / "suyuan.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[trace]", "[trace]\nunlisted = 0.05"), "utf-8")
+    heard: list[float] = []
+
+    def listening(network: Network, flow: BalancedFlow, *, unlisted: float) -> Prior:
+        heard.append(unlisted)
+        return default_prior(network, flow, unlisted=unlisted)
+
+    monkeypatch.setattr("suyuan.place_run.default_prior", listening)
+    monkeypatch.setattr("suyuan.place_run.MEMBERS", 1)
+    ask = PlaceAsk(1, at=("R1:300",), unlisted=asked)
+    place_folder(folder, ask, lang="en", out=tmp_path / "out", progress=lambda *_: None)
+    assert heard == [used]
 
 
 def test_the_same_seed_gives_the_same_answer():

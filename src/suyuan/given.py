@@ -57,6 +57,17 @@ class Given:
             where, f"'{name}' is not a station with readings", nearest(name, sorted({*known, *others}))
         )
 
+    def names(self, station: str) -> tuple[str, ...]:
+        """Return every name under which a station may stand in a table."""
+        names = {station}
+        for section in self.project.sections:
+            if station in (section.station, *section.other_names):
+                names |= {section.station, *section.other_names}
+        for one in self.network.stations if self.network else ():
+            if names & {one.id, one.name}:
+                names |= {one.id, one.name} - {""}
+        return tuple(sorted(names))
+
     def screened(self, stations: tuple[str, ...]) -> Observations:
         """Return the readings of some stations, flagged by every check."""
         return screen(self.observations.select(stations=stations)).observations

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
+from suyuan.given import read_given
 from suyuan.io.atomic import require_writable
 from suyuan.io.discharge import DISCHARGE, DailyMean, daily_bounds, daily_means, read_discharge, under_names
-from suyuan.io.network import read_network
-from suyuan.io.observations import read_observations, require_past
-from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.io.project import Project
 from suyuan.loads import Daily, Loads, Samples, rating_loads, weighted_loads
-from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import Lang
 from suyuan.report.loads import LoadsInfo
@@ -54,7 +52,6 @@ class LoadsFound:
 @dataclass(frozen=True)
 class _Given:
     project: Project
-    network: Network | None
     observations: Observations
     station: str
     names: tuple[str, ...]
@@ -91,33 +88,9 @@ def loads_of_folder(
 
 
 def _read(folder: Path, station: str, *, now: datetime) -> _Given:
-    project = read_project(folder, needs_network=False)
-    if not project.files.observations:
-        remedy = (
-            "write observations = \"file\" under [files], or run 'suyuan import readings FILE --to FOLDER'"
-        )
-        raise InputError(SETTINGS, "no readings are named", remedy)
-    network = read_network(project.files.network) if project.files.network.is_file() else None
-    readings = read_observations(project.files.observations, timezone=project.zone, network=network)
-    require_past(readings, now, zone=project.zone)
-    names = _names(project, network, station=station)
-    own = readings.select(stations=names)
-    if not len(own):
-        known = sorted(set(readings.station.tolist()))
-        raise InputError("STATION", f"'{station}' is not a station with readings", nearest(station, known))
-    return _Given(project, network, own, station, names)
-
-
-def _names(project: Project, network: Network | None, *, station: str) -> tuple[str, ...]:
-    """Return every name under which a station may have readings."""
-    names = {station}
-    for section in project.sections:
-        if station in (section.station, *section.other_names):
-            names |= {section.station, *section.other_names}
-    for one in network.stations if network else ():
-        if names & {one.id, one.name}:
-            names |= {one.id, one.name} - {""}
-    return tuple(sorted(names))
+    given = read_given(folder, now=now)
+    own = given.observations.select(stations=(given.station(station),))
+    return _Given(given.project, own, station, given.names(station))
 
 
 def _determinand(given: _Given, name: str) -> str:

@@ -52,7 +52,7 @@ def episodes(  # noqa: PLR0913  (a verb's arguments are its options)
 def _show(found: EpisodesFound, lang: Lang) -> None:
     """Print the headline, the episodes, how often chance makes one, the commands and the notes."""
     from suyuan.report import episodes as say
-    from suyuan.report.explain import words_table
+    from suyuan.report.words_table import words_table
 
     declare(found.is_invented)
     typer.echo(say.episodes_headline(found.found, found.watched)._asdict()[lang])

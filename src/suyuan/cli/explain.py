@@ -86,7 +86,7 @@ def _between(folder: Path, ask: BetweenAsk, *, out: Path | None, as_json: bool, 
     """Balance what enters and leaves, and show it."""
     from suyuan.between_run import balance_folder, write_balance
     from suyuan.report import between as say
-    from suyuan.report.explain import words_table
+    from suyuan.report.words_table import words_table
 
     with progress_bar() as progress:
         found = balance_folder(folder, ask, now=this_moment(), progress=progress)
@@ -109,17 +109,14 @@ def _between(folder: Path, ask: BetweenAsk, *, out: Path | None, as_json: bool, 
 def _show(explained: Explained, lang: Lang) -> None:
     """Print the sentence, the parts of the leading change, all changes, the mixture, what would have been, the notes."""
     from suyuan.report import explain as say
+    from suyuan.report.words_table import words_table
 
     found = explained.explanation
     declare(explained.is_invented)
     typer.echo(say.explain_headline(found, explained.name, zone=explained.zone)._asdict()[lang])
-    console().print(
-        say.words_table(say.PART_HEADINGS, say.part_rows(found.leading), lang=lang, right={1, 3, 4})
-    )
+    console().print(words_table(say.PART_HEADINGS, say.part_rows(found.leading), lang=lang, right={1, 3, 4}))
     if len(found.changes) > 1:
-        console().print(
-            say.words_table(say.CHANGE_HEADINGS, say.change_rows(found), lang=lang, right={1, 2, 3})
-        )
+        console().print(words_table(say.CHANGE_HEADINGS, say.change_rows(found), lang=lang, right={1, 2, 3}))
     typer.echo(say.mixing_words(found)._asdict()[lang])
     for words in (*say.instead_words(found.leading), *say.explain_notes(found)):
         typer.echo(words._asdict()[lang])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,11 @@ from suyuan.clock import dated
 from suyuan.explain.explanation import Change, Explanation, Instead, Part, Periods
 from suyuan.explain.mixing import Follower, Mixing
 from suyuan.report.explain_words import PARTS, note_sentence
-from suyuan.report.figures import Lang
 from suyuan.report.words import Words
 from suyuan.substances import determinands
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 PART_HEADINGS = (
     Words("原因", "cause"),
@@ -342,18 +340,3 @@ def explain_notes(found: Explanation) -> list[Words]:
             )
         )
     return said
-
-
-def words_table(
-    headings: Sequence[Words], rows: Sequence[tuple[Words, ...]], *, lang: Lang, right: set[int]
-) -> Table:
-    """Return rows of words as a table for the terminal, the columns `right` aligned so."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for i, heading in enumerate(headings):
-        table.add_column(heading._asdict()[lang], justify="right" if i in right else "left")
-    for row in rows:
-        table.add_row(*(Text(cell._asdict()[lang]) for cell in row))
-    return table

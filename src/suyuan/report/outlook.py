@@ -17,6 +17,7 @@ from suyuan.report.figures import Lang
 from suyuan.report.section import HANDS_OFF
 from suyuan.report.section_notes import note_sentence
 from suyuan.report.words import Words, likelihood
+from suyuan.report.words_table import words_table
 from suyuan.substances import determinands
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def take_words(one: ItemBudget) -> Words:
 
 def budget_table(budget: Budget, lang: Lang) -> Table:
     """Return the items of a budget as a table for the terminal."""
-    return _table(BUDGET_HEADINGS, budget_rows(budget), lang=lang)
+    return words_table(BUDGET_HEADINGS, budget_rows(budget), lang=lang, right=range(1, len(BUDGET_HEADINGS)))
 
 
 def forecast_title(found: Forecast) -> Words:
@@ -167,12 +168,14 @@ def skill_rows(found: Forecast) -> list[tuple[Words, ...]]:
 
 def forecast_table(found: Forecast, lang: Lang) -> Table:
     """Return the days ahead as a table for the terminal."""
-    return _table(FORECAST_HEADINGS, forecast_rows(found), lang=lang)
+    return words_table(
+        FORECAST_HEADINGS, forecast_rows(found), lang=lang, right=range(1, len(FORECAST_HEADINGS))
+    )
 
 
 def skill_table(found: Forecast, lang: Lang) -> Table:
     """Return the skill as a table for the terminal."""
-    return _table(SKILL_HEADINGS, skill_rows(found), lang=lang)
+    return words_table(SKILL_HEADINGS, skill_rows(found), lang=lang, right=range(1, len(SKILL_HEADINGS)))
 
 
 def verdict(one: Ahead) -> Words:
@@ -295,15 +298,3 @@ def _number(value: float) -> str:
         digits = len(str(int(abs(value)))) - 3
         return f"{round(value, -digits):,.0f}"
     return f"{float(f'{value:.3g}'):.10f}".rstrip("0").rstrip(".")
-
-
-def _table(headings: Sequence[Words], rows: Sequence[tuple[Words, ...]], *, lang: Lang) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for i, heading in enumerate(headings):
-        table.add_column(heading._asdict()[lang], justify="right" if i else "left")
-    for row in rows:
-        table.add_row(*(Text(cell._asdict()[lang]) for cell in row))
-    return table

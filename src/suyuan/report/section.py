@@ -14,6 +14,7 @@ from suyuan.clock import dated
 from suyuan.report.figures import Lang
 from suyuan.report.section_notes import WATERS, note_sentence
 from suyuan.report.words import Words
+from suyuan.report.words_table import words_table
 from suyuan.standards.assessment import Assessment, Judged, water_assumed
 from suyuan.standards.lakes import Trophic, algal_grades
 from suyuan.standards.published import Miss
@@ -133,12 +134,12 @@ def month_rows(record: Record) -> list[tuple[Words, ...]]:
 
 def items_table(whole: Assessment, lang: Lang) -> Table:
     """Return the items of an assessment as a table for the terminal."""
-    return _table(ITEM_HEADINGS, item_rows(whole), lang=lang, right={1, 4, 6, 7, 8})
+    return words_table(ITEM_HEADINGS, item_rows(whole), lang=lang, right={1, 4, 6, 7, 8})
 
 
 def months_table(record: Record, lang: Lang) -> Table:
     """Return the months of a record as a table for the terminal."""
-    return _table(MONTH_HEADINGS, month_rows(record), lang=lang, right=set())
+    return words_table(MONTH_HEADINGS, month_rows(record), lang=lang, right=set())
 
 
 def record_words(record: Record) -> list[Words]:
@@ -213,7 +214,7 @@ def realtime_table(found: Realtime, published: Classes, *, zone: tzinfo, lang: L
             _class_words(found.scheme, int(theirs)),
         )
         rows.append(tuple(cell if isinstance(cell, Words) else Words(cell, cell) for cell in cells))
-    return _table(_REALTIME_HEADINGS, rows, lang=lang, right=set())
+    return words_table(_REALTIME_HEADINGS, rows, lang=lang, right=set())
 
 
 def published_words(found: Realtime, missed: Sequence[Miss], *, agreement: float, fits: str) -> list[Words]:
@@ -349,17 +350,3 @@ def _scheme_words(scheme: Scheme, mode: str) -> Words:
         else Words("实时模式（不修约）", "realtime mode (unrounded)")
     )
     return Words(f"{how.zh}；{scheme.version}。", f"{how.en}; {scheme.version}.")
-
-
-def _table(
-    headings: Sequence[Words], rows: Sequence[tuple[Words, ...]], *, lang: Lang, right: set[int]
-) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for i, heading in enumerate(headings):
-        table.add_column(heading._asdict()[lang], justify="right" if i in right else "left")
-    for row in rows:
-        table.add_row(*(Text(cell._asdict()[lang]) for cell in row))
-    return table
