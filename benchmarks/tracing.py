@@ -39,8 +39,8 @@ BARS = {
 }
 """What each bar reads off the scorer's totals."""
 
-SEVERN_SEEDS = (1, 2, 3, 4, 5)
-"""R1 hangs on the flow members that happen to be drawn; one draw would say less than it seems to."""
+SEVERN_SEEDS = tuple(range(1, 16))
+"""R1 hangs on the flow members that happen to be drawn: of five seeds the median moves between 9 and 31 %."""
 
 PER_FAMILY = ("loss", "top1", "top3", "p_true", "p_none", "in_set", "set_size", "accused_wrongly")
 """What is averaged over the cases of a family."""

@@ -222,6 +222,27 @@ def test_readings_under_maintenance_are_not_in_the_mean_and_are_counted(folder: 
     assert ("flagged", ("12",)) in [(n.code, n.values) for n in found.notes]
 
 
+def test_readings_that_quality_control_doubts_are_in_the_mean_as_in_the_assessment_and_that_is_said(
+    tmp_path: Path,
+):
+    rows = lines("甲桥", until="2024-08-20")
+    (at,) = (i for i, row in enumerate(rows) if row.startswith("2024-08-10 08:00,甲桥,NH3-N"))
+    usual = float(rows[at].split(",")[3])
+    odd = [
+        *rows[:at],
+        rows[at].replace(f",{rows[at].split(',')[3]},", f",{30.0 * usual:.3f},"),
+        *rows[at + 1 :],
+    ]
+    calm, found = (budget(project(tmp_path, each)).budget for each in (rows, odd))
+    doubted = {n.code: n.values for n in found.notes}.get("doubted", ("",))[0]
+    assert "NH3-N" in doubted
+    assert "doubted" not in [n.code for n in calm.notes]
+    so_far = [next(one.so_far for one in each.items if one.item.id == "NH3-N") for each in (found, calm)]
+    assert float(so_far[0].value) - float(so_far[1].value) == pytest.approx(
+        29.0 * usual / so_far[1].count, rel=0.02
+    )
+
+
 def test_clock_changes_leave_every_reading_in_its_own_month(tmp_path: Path):
     """In Paris clocks go from 2 to 3 h on 31 March 2024: April begins at 22 h UTC, not at 23 h."""
     settings = SETTINGS.replace("Asia/Shanghai", "Europe/Paris")

@@ -17,7 +17,7 @@ from suyuan.io.recent_flow import FLOW_DAYS, RecentFlow, recent_flow
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import section_of
 from suyuan.io.times import utc_of_datetime
-from suyuan.observations import Observations
+from suyuan.observations import GOOD, Observations
 from suyuan.outlook.budget import Budget, ItemBudget, Month, item_budget
 from suyuan.outlook.daily import Daily, daily_of
 from suyuan.outlook.forecast import MOST_DAYS, STALE_DAYS, Forecast, forecast
@@ -155,7 +155,7 @@ def budget_folder(
         one = item_budget(item, past, so_far=so_far, section=(section, target), time_left=left, rng=rng)
         found.append(replace(one, discharge=flow.discharge))
     missing = tuple(item.id for item in items if item.id not in means)
-    notes = _notes(asked, month, found=found, flow=flow, short=[name for name in pasts if name not in rolled])
+    notes = _notes(asked, month, found=found, flow=flow, rolled=pasts)
     made = Budget(section, rules, month, tuple(found), missing, notes)
     project = asked.given.project
     return Budgeted(project.name, project.zone, made, rolled, asked.assumed, project.is_invented)
@@ -311,13 +311,19 @@ def _flow(asked: _Asked) -> RecentFlow:
 
 
 def _notes(
-    asked: _Asked, month: Month, *, found: list[ItemBudget], flow: RecentFlow, short: list[str]
+    asked: _Asked,
+    month: Month,
+    *,
+    found: list[ItemBudget],
+    flow: RecentFlow,
+    rolled: Mapping[str, Rolled | None],
 ) -> tuple[Note, ...]:
     days = int((month.today - month.first) / np.timedelta64(1, "D")) + 1
     notes = [*water_assumed(asked.section)]
     few = [one for one in found if one.so_far.count < min(FEW_READINGS, 2 * days)]
     if few:
         notes.append(Note("few_readings", (", ".join(f"{one.item.id} {one.so_far.count}" for one in few),)))
+    short = [name for name, past in rolled.items() if past is None]
     if short:
         notes.append(Note("short_past", (", ".join(short),)))
     quiet = [(one.item.id, _last_day(asked, one.item.determinand)) for one in found]
@@ -327,9 +333,26 @@ def _notes(
     left_out = sum(one.so_far.left_out for one in found)
     if left_out:
         notes.append(Note("flagged", (str(left_out),)))
+    doubted = _doubted(asked, month, rolled=rolled)
+    if doubted:
+        notes.append(Note("doubted", (", ".join(f"{name} {count}" for name, count in doubted.items()),)))
     how = ("flow_reversed" if flow.discharge < 0.0 else "flow_recent") if not flow.lacks else flow.lacks
     notes.append(Note(how, (f"{abs(flow.discharge):.3g}", str(FLOW_DAYS))))
     unscored = [one.item.id for one in found if one.score.months == 0]
     if unscored:
         notes.append(Note("unscored", (", ".join(unscored),)))
     return tuple(notes)
+
+
+def _doubted(asked: _Asked, month: Month, *, rolled: Mapping[str, Rolled | None]) -> dict[str, int]:
+    """Return by item how many readings of the month so far quality control doubts: they are in its mean, not in the forecast."""
+    sound = flag(asked.own)
+    day = local(sound.time, asked.given.zone).astype("datetime64[D]")
+    sound = sound.where((sound.flag == GOOD) & (day >= month.first) & (day <= asked.whole))
+    counts = {
+        name: int((sound.determinand == past.daily.determinand).sum())
+        - int(past.daily.count[past.daily.days >= month.first].sum())
+        for name, past in rolled.items()
+        if past is not None
+    }
+    return {name: count for name, count in counts.items() if count > 0}

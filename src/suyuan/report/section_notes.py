@@ -68,6 +68,11 @@ _NOTES = {
         "本月均值未采用 {0} 个带标识的读数（维护、存疑、不合格），与月度评价一致。",
         "{0} flagged readings of this month (maintenance, suspect, fail) are not in its mean, as in the assessment.",
     ),
+    "doubted": Words(
+        "质控存疑但计入本月均值、未用于预测和图中日均值的读数：{0}。见 suyuan qc。",
+        "Doubted by quality control, but in the month's mean as in the assessment; not in the forecast and the dots of the "
+        "figure: {0} readings. See suyuan qc.",
+    ),
     "flow_recent": Words(
         "通量按最近 {1} 天的平均流量 {0} m³/s 计。",
         "Loads are at the mean discharge of the last {1} days, {0} m³/s.",
