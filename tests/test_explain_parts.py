@@ -381,6 +381,14 @@ def test_a_sample_that_is_shown_again_counts_in_the_mean_for_the_time_it_stands_
     assert unexplained.low <= 0.75 <= unexplained.high
 
 
+def test_a_sample_of_the_time_before_has_no_weight_after_it_nor_more_before_for_what_shows_after():
+    rows = np.arange(ROWS)
+    table = replace(table_of({"NH3-N": np.ones(ROWS)}), is_repeat=(rows > 118) & (rows < 124))
+    lasts = table.lasts("NH3-N", side=(rows >= 120).astype(int))
+    assert lasts[118] == 2.0
+    assert lasts.sum() == ROWS + 1
+
+
 def test_too_few_readings_are_counted():
     value = np.where(np.arange(ROWS) < 124, 0.5, np.nan)
     with pytest.raises(InputError, match="NH3-N has 4 readings in the period and 60 in the one before"):

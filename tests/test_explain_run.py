@@ -245,6 +245,15 @@ def test_readings_without_anything_before_are_held_against_themselves(bridge: Pa
     assert {note["code"] for note in found["notes"]} >= {"within", "accuses_nobody"}
 
 
+def test_until_alone_asks_about_the_week_before_it(bridge: Path):
+    found = json.loads(suyuan("explain", bridge, "桥", "--until", "2024-07-31", "--json").stdout)
+    alone = json.loads(
+        suyuan("explain", bridge, "桥", "--since", "2024-07-25", "--until", "2024-07-31", "--json").stdout
+    )
+    assert found["until"] == alone["until"]
+    assert found["changes"] == alone["changes"]
+
+
 def network_of_two() -> Network:
     """Return a canal in two reaches, a station on each, and an outfall between them."""
     return Network(

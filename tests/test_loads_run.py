@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from suyuan.io.network_writer import write_network
 from suyuan.io.project import read_project
 from suyuan.io.times import timezone_of
 from suyuan.loads.record import decimal_year
+from suyuan.loads_run import LoadsAsk, loads_of_folder
+from suyuan.report.loads import loads_notes
 
 SETTINGS = (
     '[project]\nname = "canal"\ntimezone = "Asia/Shanghai"\n[files]\nobservations = "observations.csv"\n'
@@ -379,6 +382,19 @@ def test_readings_a_month_apart_come_with_a_warning_of_narrow_intervals(tmp_path
     folder = _project(tmp_path / "sparse", _readings(every=30), _flow())
     said = _suyuan("loads", folder, "甲桥", "--method", "rating", "--lang", "en").stdout
     assert "do not show how long errors last" in " ".join(said.split())
+
+
+def test_of_errors_that_clearly_last_it_is_not_said_that_both_cases_were_tried(tmp_path: Path):
+    folder, now = (
+        _project(tmp_path / "sparse", _readings(every=30), _flow()),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    ask = LoadsAsk("甲桥", method="rating")
+    found = loads_of_folder(folder, ask, out=None, now=now, progress=lambda *_: None)
+    assert found.loads.may_not_last
+    lasting = replace(found.loads, may_not_last=False)
+    said = [" ".join(words.en for words in loads_notes(each, found.info)) for each in (found.loads, lasting)]
+    assert ["do not show how long errors last" in text for text in said] == [True, False]
 
 
 def test_high_flows_without_readings_are_said(tmp_path: Path):

@@ -234,8 +234,9 @@ def test_readings_that_quality_control_doubts_are_in_the_mean_as_in_the_assessme
         *rows[at + 1 :],
     ]
     calm, found = (budget(project(tmp_path, each)).budget for each in (rows, odd))
-    doubted = {n.code: n.values for n in found.notes}.get("doubted", ("",))[0]
-    assert "NH3-N" in doubted
+    assert ("doubted", ("NH3-N 1",)) in [(n.code, n.values) for n in found.notes]
+    running = budget(project(tmp_path, odd), at="2024-08-10T12:30").budget
+    assert ("doubted", ("NH3-N 1",)) in [(n.code, n.values) for n in running.notes]
     assert "doubted" not in [n.code for n in calm.notes]
     so_far = [next(one.so_far for one in each.items if one.item.id == "NH3-N") for each in (found, calm)]
     assert float(so_far[0].value) - float(so_far[1].value) == pytest.approx(
@@ -406,6 +407,18 @@ def test_the_rest_may_carry_concentration_times_discharge_whichever_way_water_ru
     assert f"{one['allowed_kg_d']:.0f} / {one['expected_kg_d']:.0f}" in page
     assert ("against the direction in which the reach is drawn" in page) == (way < 0.0)
     assert json.loads((tmp_path / "out" / "budget.json").read_text("utf-8"))["items"] == found
+
+
+def test_of_a_bin_only_the_hours_before_the_moment_count(tmp_path: Path):
+    """A month in one bin covers the moment; of two bins the second began a day before it: 6 days of 2 and 1 of 9 m3/s."""
+    month, two = (tmp_path / name for name in ("month", "two"))
+    month.mkdir()
+    two.mkdir()
+    one, notes = loads_of(canal(month, [3.0, 3.0], hours=24 * 31))
+    assert one["discharge_m3_s"] == pytest.approx(3.0)
+    assert notes["flow_recent"] == ("3", "7")
+    found, _ = loads_of(canal(two, [2.0, 9.0], hours=24 * 16))
+    assert found["discharge_m3_s"] == pytest.approx((6 * 2.0 + 9.0) / 7, rel=1e-4)
 
 
 @pytest.mark.parametrize(

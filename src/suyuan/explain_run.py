@@ -20,7 +20,7 @@ from suyuan.explain.parts import Releases
 from suyuan.explain.table import StationTable, at_times, station_table
 from suyuan.explain.water import added_by, discharge_at, travel_hours, wetness
 from suyuan.flow import BalancedFlow
-from suyuan.given import Given, determinands_of, read_given, window
+from suyuan.given import Given, determinands_of, moment, read_given, window
 from suyuan.io.rain import read_rain
 from suyuan.io.traced import read_traced
 from suyuan.network import Station
@@ -139,7 +139,8 @@ def _periods(
         raise InputError(f"station {table.station}", what, "name another station, or import its readings")
     last, first = table.time[-1], table.time[0]
     until = ask.until or str(local(np.array([last]), zone)[0])
-    since = ask.since or str(local(np.array([last - DEFAULT + np.timedelta64(1, "s")]), zone)[0])
+    latest = min(moment(until, zone, where="--until", is_end=True), last)
+    since = ask.since or str(local(np.array([latest - DEFAULT + np.timedelta64(1, "s")]), zone)[0])
     begin, end = window(since, until, zone=zone, now=now)
     inside = int(((table.time >= begin) & (table.time <= end)).sum())
     if inside < FEWEST:
@@ -229,13 +230,15 @@ def _upstream(
     found: dict[str, Upstream] = {}
     read = set(given.observations.station.tolist())
     hours = travel_hours(given.network, flow, to=place)
-    for above in sorted(hours, key=lambda name: -hours[name]):  # the nearest comes last and stays
-        if above not in read:
-            continue
+    for above in sorted(
+        read & set(hours), key=lambda name: hours[name]
+    ):  # of each determinand the nearest that covers it
+        if len(found) == len(table.determinands):
+            break
         near = station_table(given.screened((above,)), (above,))
         for name in near.determinands:
             value = _arriving(table, near, name=name, lag_h=hours[above])
-            if _covers(value, table, name=name):
+            if name not in found and _covers(value, table, name=name):
                 found[name] = Upstream(above, hours[above], value)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -49,6 +50,8 @@ class Given:
         known = set(self.observations.station.tolist())
         own = next((s.station for s in self.project.sections if name in (s.station, *s.other_names)), None)
         named = [s.id for s in self.network.stations if name == s.name] if self.network else []
+        if name not in known and own is None and len(named) > 1:
+            raise InputError(where, f"'{name}' is the name of {' and '.join(named)}", "write the id of one")
         for found in (name, own, *named):
             if found in known:
                 return str(found)
@@ -58,15 +61,13 @@ class Given:
         )
 
     def names(self, station: str) -> tuple[str, ...]:
-        """Return every name under which a station may stand in a table."""
-        names = {station}
-        for section in self.project.sections:
-            if station in (section.station, *section.other_names):
-                names |= {section.station, *section.other_names}
-        for one in self.network.stations if self.network else ():
-            if names & {one.id, one.name}:
-                names |= {one.id, one.name} - {""}
-        return tuple(sorted(names))
+        """Return the id of a station with every name under which it, and no other, may stand in a table."""
+        called = Counter(one.name for one in self.network.stations) if self.network else Counter()
+        stations = self.network.stations if self.network else ()
+        own = {station, *(s.name for s in stations if s.id == station and s.name and called[s.name] == 1)}
+        sections = ((s.station, *s.other_names) for s in self.project.sections)
+        others = (name for names in sections if own & set(names) for name in names)
+        return tuple(dict.fromkeys((station, *sorted(own), *others)))
 
     def screened(self, stations: tuple[str, ...]) -> Observations:
         """Return the readings of some stations, flagged by every check."""
@@ -114,7 +115,12 @@ def moment(text: str, zone: tzinfo, *, where: str, is_end: bool = False) -> np.d
     found = instant_of(text, zone)
     if found is None:
         raise InputError(where, f"'{text}' is not a time", "write 2024-07-20, or 2024-07-20T08:00+08:00")
-    return found + np.timedelta64(86399, "s") if is_end and _DAY.fullmatch(text) else found
+    if not (is_end and _DAY.fullmatch(text)):
+        return found
+    day = np.datetime64("-".join(part.zfill(2) for part in text.split("-")))
+    tomorrow = instant_of(str(day + 1), zone)
+    assert tomorrow is not None
+    return tomorrow - np.timedelta64(1, "s")
 
 
 def window(

@@ -89,8 +89,8 @@ def loads_of_folder(
 
 def _read(folder: Path, station: str, *, now: datetime) -> _Given:
     given = read_given(folder, now=now)
-    own = given.observations.select(stations=(given.station(station),))
-    return _Given(given.project, own, station, given.names(station))
+    found = given.station(station)
+    return _Given(given.project, given.observations.select(stations=(found,)), station, given.names(found))
 
 
 def _determinand(given: _Given, name: str) -> str:

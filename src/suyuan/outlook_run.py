@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from suyuan.clock import clocked, iso, local
 from suyuan.errors import InputError, nearest
-from suyuan.given import Given, moment, read_given
+from suyuan.given import Given, determinands_of, moment, read_given
 from suyuan.io.recent_flow import FLOW_DAYS, RecentFlow, recent_flow
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import section_of
@@ -26,7 +27,6 @@ from suyuan.qc import flag, screen
 from suyuan.standards.assessment import FEW_READINGS, Note, item_means, readings_of, water_assumed
 from suyuan.standards.scheme import Item, Scheme
 from suyuan.standards.section import Section, items_of, target_of
-from suyuan.substances import determinand
 
 QUIET_DAYS = 1
 """Days without readings up to the day of the question from which a budget says so."""
@@ -141,7 +141,8 @@ def budget_folder(
     inside = flag(asked.own).where(asked.own.time >= _instant(month.first, asked.given.zone))
     items = items_of(section, rules)
     means = item_means(inside, items)
-    refits, dailies = _learnt(asked, progress)
+    screened = screen(asked.own).observations
+    refits, dailies = _learnt(asked, screened, progress=progress)
     here = [item for item in items if item.id in means]
     pasts = {item.id: _rolled(dailies, item, refits=refits) for item in here}
     rolled = {name: past for name, past in pasts.items() if past is not None}
@@ -155,7 +156,9 @@ def budget_folder(
         one = item_budget(item, past, so_far=so_far, section=(section, target), time_left=left, rng=rng)
         found.append(replace(one, discharge=flow.discharge))
     missing = tuple(item.id for item in items if item.id not in means)
-    notes = _notes(asked, month, found=found, flow=flow, rolled=pasts)
+    short = [name for name in pasts if name not in rolled]
+    doubted = _doubted(inside, screened, names={one.item.determinand for one in found})
+    notes = _notes(asked, month, found=found, flow=flow, doubted=doubted, short=short)
     made = Budget(section, rules, month, tuple(found), missing, notes)
     project = asked.given.project
     return Budgeted(project.name, project.zone, made, rolled, asked.assumed, project.is_invented)
@@ -177,9 +180,9 @@ def forecast_folder(
     """Return the forecasts of a station's determinands from the last day that is over."""
     if not 1 <= ask.days <= MOST_DAYS:
         raise InputError("--days", f"{ask.days} days ahead", f"ask for 1 to {MOST_DAYS}")
-    names = tuple(determinand(name).id for name in ask.determinands)
+    names = determinands_of(ask.determinands)
     asked = _asked(folder, ask, now=now)
-    refits, dailies = _learnt(asked, progress)
+    refits, dailies = _learnt(asked, screen(asked.own).observations, progress=progress)
     for name in names:
         if name not in dailies:
             what = f"'{name}' has no readings at '{asked.section.station}'"
@@ -260,9 +263,10 @@ def _month(asked: _Asked) -> Month:
     return Month(str(label), first, local(np.array([asked.at]), zone)[0].astype("datetime64[D]"), left)
 
 
-def _learnt(asked: _Asked, progress: Progress) -> tuple[tuple[Refit, ...], dict[str, Daily]]:
+def _learnt(
+    asked: _Asked, screened: Observations, *, progress: Progress
+) -> tuple[tuple[Refit, ...], dict[str, Daily]]:
     """Return the daily means of each determinand to the last day that is over, faults left out, and what was learnt from them."""
-    screened = screen(asked.own).observations
     first = local(np.array([asked.own.time.min()]), asked.given.zone)[0].astype("datetime64[D]")
     dailies = daily_of(screened, zone=asked.given.zone, first=first, last=max(asked.whole, first))
     known = {name: one for name, one in dailies.items() if np.isfinite(one.level).any()}
@@ -316,14 +320,14 @@ def _notes(
     *,
     found: list[ItemBudget],
     flow: RecentFlow,
-    rolled: Mapping[str, Rolled | None],
+    doubted: Mapping[str, int],
+    short: Sequence[str],
 ) -> tuple[Note, ...]:
     days = int((month.today - month.first) / np.timedelta64(1, "D")) + 1
     notes = [*water_assumed(asked.section)]
     few = [one for one in found if one.so_far.count < min(FEW_READINGS, 2 * days)]
     if few:
         notes.append(Note("few_readings", (", ".join(f"{one.item.id} {one.so_far.count}" for one in few),)))
-    short = [name for name, past in rolled.items() if past is None]
     if short:
         notes.append(Note("short_past", (", ".join(short),)))
     quiet = [(one.item.id, _last_day(asked, one.item.determinand)) for one in found]
@@ -333,7 +337,6 @@ def _notes(
     left_out = sum(one.so_far.left_out for one in found)
     if left_out:
         notes.append(Note("flagged", (str(left_out),)))
-    doubted = _doubted(asked, month, rolled=rolled)
     if doubted:
         notes.append(Note("doubted", (", ".join(f"{name} {count}" for name, count in doubted.items()),)))
     how = ("flow_reversed" if flow.discharge < 0.0 else "flow_recent") if not flow.lacks else flow.lacks
@@ -344,15 +347,14 @@ def _notes(
     return tuple(notes)
 
 
-def _doubted(asked: _Asked, month: Month, *, rolled: Mapping[str, Rolled | None]) -> dict[str, int]:
-    """Return by item how many readings of the month so far quality control doubts: they are in its mean, not in the forecast."""
-    sound = flag(asked.own)
-    day = local(sound.time, asked.given.zone).astype("datetime64[D]")
-    sound = sound.where((sound.flag == GOOD) & (day >= month.first) & (day <= asked.whole))
-    counts = {
-        name: int((sound.determinand == past.daily.determinand).sum())
-        - int(past.daily.count[past.daily.days >= month.first].sum())
-        for name, past in rolled.items()
-        if past is not None
-    }
-    return {name: count for name, count in counts.items() if count > 0}
+def _doubted(inside: Observations, screened: Observations, *, names: Collection[str]) -> dict[str, int]:
+    """Return how many readings of these determinands quality control doubts: they are in the month's mean, not in the forecast.
+
+    `inside` are the readings of the month as the assessment takes them, `screened` all of the station.
+    """
+    mine, theirs = (each.where(each.flag == GOOD) for each in (inside, screened))
+    kept = set(zip(theirs.time.tolist(), theirs.determinand.tolist(), strict=True))
+    rows = zip(mine.time.tolist(), mine.determinand.tolist(), strict=True)
+    return dict(
+        sorted(Counter(name for at, name in rows if name in names and (at, name) not in kept).items())
+    )

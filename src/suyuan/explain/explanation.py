@@ -251,7 +251,8 @@ def _change(
     is_mostly = _is_mostly_flagged(flagged, rows, sides=(before, after))
     good = rows if is_mostly else rows & ~flagged
     laid = laid_out(table, drivers, determinand=determinand, mixing=mixing, rows=rows, sides=(before, after))
-    lasts = table.lasts(determinand)[rows]
+    earlier, later = _sides(table, table.shown(determinand), periods=periods)
+    lasts = table.lasts(determinand, side=earlier + 2 * later)[rows]
     sides = Sides(value[rows], after[rows], before[rows], good[rows], drivers.block[rows], lasts)
     released = drivers.releases.get(determinand)
     within = None if released is None else replace(released, added=released.added[:, rows])

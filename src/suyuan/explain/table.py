@@ -51,12 +51,13 @@ class StationTable:
         value = self.value[:, self.determinands.index(determinand)]
         return np.where(self.is_repeat, np.nan, value) if determinand in SAMPLED else value
 
-    def lasts(self, determinand: str) -> Array:
-        """Return for how many rows (time,) each reading of a determinand stands: those in which its sample is shown again and
-        not flagged count with it, for that time passed too and nothing else is known of it."""
+    def lasts(self, determinand: str, *, side: NDArray[np.int64]) -> Array:
+        """Return for how many rows (time,) each reading of a determinand stands: those on its own `side` (time,) in which its
+        sample is shown again and not flagged count with it, for that time passed too and nothing else is known of it."""
         own = np.isfinite(self.column(determinand))
         again = np.isfinite(self.shown(determinand)) & ~own & ~self.doubtful(determinand)
         last = np.maximum.accumulate(np.where(own, np.arange(len(self)), 0))
+        again &= side == side[last]
         return 1.0 + np.bincount(last[again], minlength=len(self)).astype(float)
 
     def shown(self, determinand: str) -> Array:

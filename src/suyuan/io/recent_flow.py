@@ -59,8 +59,12 @@ def recent_flow(
         flow = read_flow(files.flow, timezone=zone, network=network)
         column = flow.reaches.index(reach)
         value = (flow.discharge_start[:, column] + flow.discharge_end[:, column]) / 2.0
-        start = flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]")
-        given = Discharges(local(start, zone), value, np.diff(flow.edges))
+        edges = flow.start + np.round(flow.edges).astype("timedelta64[s]")
+        begin = np.maximum(edges[:-1], at - np.timedelta64(FLOW_DAYS, "D") + np.timedelta64(1, "s"))
+        lasts = (np.minimum(edges[1:], at + np.timedelta64(1, "s")) - begin) / np.timedelta64(1, "s")
+        given = Discharges(
+            local(np.where(lasts > 0.0, begin, edges[:-1]), zone), value, np.maximum(lasts, 0.0)
+        )
     elif files.discharge is not None:
         days = under_names(read_discharge(files.discharge, zone), names)
         given = Discharges(days.date, days.value, np.ones(len(days.date)))

@@ -45,7 +45,8 @@ class Loads:
 
     `concentration` and `normalised_concentration` [g/m3], `load` and `normalised_load` [kg/d]. `trend` compares the first and the
     last whole year with readings, empty where there are not two or the model has no term in time. Years before the first and
-    after the last reading are left out, `days_left_out` of them. One of `surface` and `rating` is there.
+    after the last reading are left out, `days_left_out` of them. One of `surface` and `rating` is there. Where errors
+    `may_not_last` beyond a day, for all that the readings say, intervals are the wider of both cases.
     """
 
     daily: Daily
@@ -61,6 +62,7 @@ class Loads:
     surface: Surface | None = None
     rating: Rating | None = None
     days_left_out: int = 0
+    may_not_last: bool = False
 
     @property
     def method(self) -> str:
@@ -158,6 +160,7 @@ def _assembled(
         fit=fit,
         surface=surface,
         rating=rating,
+        may_not_last=errors.carried.lasting.can_be_fleeting,
     )
 
 

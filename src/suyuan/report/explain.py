@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from suyuan.explain.mixing import Follower, Mixing
 from suyuan.report.explain_words import PARTS, note_sentence
 from suyuan.report.words import Words
 from suyuan.substances import determinands
-
-if TYPE_CHECKING:
-    pass
 
 PART_HEADINGS = (
     Words("原因", "cause"),

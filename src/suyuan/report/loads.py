@@ -14,6 +14,7 @@ from suyuan.loads.record import Bounded
 from suyuan.report.figures import Lang
 from suyuan.report.section import HANDS_OFF
 from suyuan.report.words import Words
+from suyuan.report.words_table import words_table
 from suyuan.substances import determinand
 
 if TYPE_CHECKING:
@@ -150,15 +151,7 @@ def _readings_cell(year: PeriodLoad) -> Words:
 
 def years_table(loads: Loads, lang: Lang) -> Table:
     """Return the years as a table for the terminal."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for i, heading in enumerate(HEADINGS):
-        table.add_column(heading._asdict()[lang], justify="right" if i else "left")
-    for row in year_rows(loads):
-        table.add_row(*(Text(cell._asdict()[lang]) for cell in row))
-    return table
+    return words_table(HEADINGS, year_rows(loads), lang=lang, right=range(1, len(HEADINGS)))
 
 
 def loads_notes(loads: Loads, info: LoadsInfo) -> list[Words]:
@@ -200,7 +193,7 @@ def _method_words(loads: Loads) -> list[Words]:
         "where the form of the regression is wrong.",
     )
     spacing = float(np.median(np.diff(loads.samples.date).astype(float)))
-    if spacing < SPARSE:
+    if spacing < SPARSE or not loads.may_not_last:
         return [method, intervals]
     sparse = Words(
         f"读数间隔约 {spacing:.0f} 天，看不出误差持续多久："
