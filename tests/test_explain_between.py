@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks import flow_of
+from scipy.stats import t as student
 from typer.testing import CliRunner, Result
 
 from suyuan.cli import app
@@ -86,7 +87,7 @@ def test_in_a_gap_the_usual_concentration_stands_and_the_gap_is_told():
 def test_the_band_of_the_net_load_holds_the_true_one_as_often_as_it_says(kept: float):
     """Concentrations that vary from day to day about a known mean, each day keeping so much of the one before, constant flow:
     78 to 100 of 100 bands hold it (four standard errors)."""
-    held = 0
+    held, wide = 0, 0.0
     for seed in range(100):
         rng = np.random.default_rng(seed)
         days = rng.normal(0.0, 0.2, 12)
@@ -95,7 +96,10 @@ def test_the_band_of_the_net_load_holds_the_true_one_as_often_as_it_says(kept: f
         value = 1.5 + days[np.arange(len(TIMES)) // 6]
         found = balance([crossing("in", 2.0, 0.5)], [crossing("out", 2.0, value)], seed=seed)
         held += found.net[1] <= 2.0 * KG_D <= found.net[2]
+        wide += (found.net[2] - found.net[1]) / 100.0
     assert held >= 78
+    of_the_mean = 2.0 * KG_D * 0.2 * np.sqrt((1.0 + kept) / (1.0 - kept) / 12.0)
+    assert wide < 1.5 * 2.0 * student.ppf(0.95, 11) * of_the_mean
 
 
 def test_the_band_of_what_is_stored_holds_what_the_water_between_holds():

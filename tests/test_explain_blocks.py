@@ -43,3 +43,7 @@ def test_independent_days_are_drawn_as_widely_as_students_band_of_their_mean():
     low, high = np.quantile(counts @ value / 20.0, (0.05, 0.95))
     assert high - low == pytest.approx(2.0 * 1.729 * value.std(ddof=1) / np.sqrt(20.0), rel=0.1)
     assert counts.sum(axis=1) == pytest.approx(20.0)
+
+
+def test_rounding_is_no_memory():
+    assert persistence(np.full(20, 0.1), np.repeat([0, 1], 10)) == 0.0

@@ -244,6 +244,17 @@ def test_readings_that_quality_control_doubts_are_in_the_mean_as_in_the_assessme
     )
 
 
+def test_an_item_with_too_short_a_past_is_named_where_the_chance_of_all_is_told(tmp_path: Path):
+    days = np.arange(np.datetime64("2024-08-16"), np.datetime64("2024-08-21"))
+    short = [f"{day} {hour:02}:00,甲桥,TP,0.92,mg/L,," for day in days for hour in range(0, 24, 4)]
+    folder = project(tmp_path, [*lines("甲桥", until="2024-08-20"), *short])
+    assert budget(folder, at="2024-08-20").to_dict()["too_short"] == ["TP"]
+    english = suyuan("budget", folder, "甲桥", "--at", "2024-08-20", "--lang", "en").stdout
+    assert "items together, but not TP: too short a past" in " ".join(english.split())
+    chinese = suyuan("budget", folder, "甲桥", "--at", "2024-08-20", "--lang", "zh").stdout
+    assert "不含数据太短的 TP" in chinese
+
+
 def test_clock_changes_leave_every_reading_in_its_own_month(tmp_path: Path):
     """In Paris clocks go from 2 to 3 h on 31 March 2024: April begins at 22 h UTC, not at 23 h."""
     settings = SETTINGS.replace("Asia/Shanghai", "Europe/Paris")
@@ -452,6 +463,11 @@ def test_readings_of_discharge_and_a_table_of_it_give_the_same_loads_without_a_n
     found = [loads_of(folder)[0] for folder in (read, tabled)]
     assert found[0]["allowed_kg_d"] == pytest.approx(86.4 * 4.0 * found[0]["allowed_rest"][1])
     assert [one["allowed_kg_d"] for one in found] == [found[0]["allowed_kg_d"]] * 2
+    running = table.replace("2024-08-17,甲桥站,4.0", "2024-08-17,甲桥站,100.0")
+    assert running != table
+    (tabled / "discharge.csv").write_text(running, "utf-8")
+    in_the_morning = budget(tabled, at="2024-08-17T08:00").to_dict()["items"][0]
+    assert in_the_morning["discharge_m3_s"] == pytest.approx(4.0)  # the day that runs is not known yet
     other = table.replace("甲桥站", "丙桥")
     (tabled / "discharge.csv").write_text(other, "utf-8")
     assert "no_flow" in loads_of(tabled)[1]

@@ -159,7 +159,7 @@ def budget_folder(
     short = [name for name in pasts if name not in rolled]
     doubted = _doubted(inside, screened, names={one.item.determinand for one in found})
     notes = _notes(asked, month, found=found, flow=flow, doubted=doubted, short=short)
-    made = Budget(section, rules, month, tuple(found), missing, notes)
+    made = Budget(section, rules, month, tuple(found), missing, notes, tuple(short))
     project = asked.given.project
     return Budgeted(project.name, project.zone, made, rolled, asked.assumed, project.is_invented)
 
@@ -340,7 +340,8 @@ def _notes(
     if doubted:
         notes.append(Note("doubted", (", ".join(f"{name} {count}" for name, count in doubted.items()),)))
     how = ("flow_reversed" if flow.discharge < 0.0 else "flow_recent") if not flow.lacks else flow.lacks
-    notes.append(Note(how, (f"{abs(flow.discharge):.3g}", str(FLOW_DAYS))))
+    known = f"{abs(flow.discharge):.3g}" if np.isfinite(flow.discharge) else ""
+    notes.append(Note(how, (known, str(FLOW_DAYS))))
     unscored = [one.item.id for one in found if one.score.months == 0]
     if unscored:
         notes.append(Note("unscored", (", ".join(unscored),)))

@@ -200,7 +200,9 @@ def _stored(
     value = np.stack([at_times(ends, one.time, value=one.value, within_s=1e12) for one in inside], axis=1)
     through = 0.5 * sum(float(np.abs(one.discharge).mean()) for one in inside)
     passing_s = min(float(volume.mean()) / max(through, 1e-12), float(edges[-1] - edges[0]))
-    spread = np.array([[_spread(one, end, within_s=passing_s) for one in inside] for end in ends])
+    spread = np.array(
+        [[_spread(one, end, within_s=max(passing_s, 2.0 * _step(one))) for one in inside] for end in ends]
+    )
     drawn = value + spread * rng.normal(0.0, 1.0, (DRAWS, *value.shape))
     water = volume[[0, -1]] / (edges[-1] - edges[0]) * KG_D
     held = value.mean(axis=1) * water
@@ -208,9 +210,10 @@ def _stored(
 
 
 def _spread(one: Crossing, when: np.datetime64, *, within_s: float) -> float:
-    """Return the standard deviation of the readings so near to a time, 0 of fewer than two."""
+    """Return the standard deviation of the readings so near to a time, of all where these are fewer than two."""
     near = np.abs((one.time - when) / np.timedelta64(1, "s")) <= within_s
-    return float(one.value[near].std(ddof=1)) if near.sum() > 1 else 0.0
+    value = one.value[near] if near.sum() > 1 else one.value
+    return float(value.std(ddof=1)) if len(value) > 1 else 0.0
 
 
 def _drawn(

@@ -15,6 +15,10 @@ UPPER = 0.95
 """Upper end of the bands."""
 
 
+ROUNDING = 1e-20
+"""Share of the sum of squares below which what varies is rounding and no memory."""
+
+
 def persistence(value: Array, side: NDArray[np.int64]) -> float:
     """Return the correlation of a day with the one before, of a series (day,) about the mean of each `side` (day,).
 
@@ -28,7 +32,7 @@ def persistence(value: Array, side: NDArray[np.int64]) -> float:
     means = np.bincount(index, value) / np.bincount(index)
     moved = value - means[index]
     total, free = float(moved @ moved), len(value) - 4.0 * len(sides)
-    if total <= 0.0 or free <= 0.0:
+    if total <= ROUNDING * float(value @ value) or free <= 0.0:
         return 0.0
     r = float((moved[1:] * moved[:-1])[index[1:] == index[:-1]].sum()) / total
     return float(np.clip((len(value) * r + len(sides)) / free, 0.0, 0.9))

@@ -34,7 +34,8 @@ class Discharges(NamedTuple):
 
 class RecentFlow(NamedTuple):
     """The mean `discharge` [m3/s] of FLOW_DAYS, negative against the drawn direction. NaN where there is none; `lacks` is then
-    no_flow (nothing is known), flow_not_recent (nothing of these days) or flow_to_and_fro (too little of it gets on), else ''.
+    no_flow (nothing is known), flow_not_recent (nothing of these days), flow_still (water stands) or flow_to_and_fro (too
+    little of it gets on), else ''.
     """
 
     discharge: float
@@ -67,7 +68,8 @@ def recent_flow(
         )
     elif files.discharge is not None:
         days = under_names(read_discharge(files.discharge, zone), names)
-        given = Discharges(days.date, days.value, np.ones(len(days.date)))
+        over = days.date + np.timedelta64(1, "D") <= local(np.array([at]), zone)[0] + np.timedelta64(1, "s")
+        given = Discharges(days.date[over], days.value[over], np.ones(int(over.sum())))
     else:
         own = readings.where((readings.determinand == DISCHARGE) & readings.is_usable)
         given = Discharges(local(own.time, zone), own.value, np.ones(len(own)))
@@ -90,6 +92,6 @@ def mean_of_days(given: Discharges, *, until: np.datetime64) -> RecentFlow:
         return RecentFlow(none, "flow_not_recent")
     net = float(np.average(given.value[recent], weights=given.weight[recent]))
     moved = float(np.average(np.abs(given.value[recent]), weights=given.weight[recent]))
-    return (
-        RecentFlow(net, "") if abs(net) >= LEAST_ONWARD * moved > 0.0 else RecentFlow(none, "flow_to_and_fro")
-    )
+    if moved == 0.0:
+        return RecentFlow(none, "flow_still")
+    return RecentFlow(net, "") if abs(net) >= LEAST_ONWARD * moved else RecentFlow(none, "flow_to_and_fro")

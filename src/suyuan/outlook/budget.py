@@ -108,8 +108,8 @@ class ItemBudget:
 
 @dataclass(frozen=True)
 class Budget:
-    """The budget of a section's month. `missing` are items without readings this month, `unforeseen` those with too short a
-    past.
+    """The budget of a section's month. `missing` are items without readings this month, `short` those with too short a past:
+    no chance is known of either.
     """
 
     section: Section
@@ -118,6 +118,7 @@ class Budget:
     items: tuple[ItemBudget, ...]
     missing: tuple[str, ...]
     notes: tuple[Note, ...]
+    short: tuple[str, ...] = ()
     mode: str = "assessment"
 
     @property
@@ -127,13 +128,14 @@ class Budget:
 
     @property
     def probability(self) -> float:
-        """The chance that the month's class ends above the target: that any item does."""
+        """The chance that the month's class ends above the target: that any item foretold does."""
         return chance_of_any([one.ends for one in self.items])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and texts, for JSON."""
         return {
             "mode": self.mode,
+            "too_short": list(self.short),
             "station": self.section.station,
             "water_type": self.section.water_type,
             "target_class": self.section.target_class,

@@ -242,7 +242,9 @@ def _gap_words(loads: Loads) -> list[Words]:
                 f"No readings between {date[g]} and {date[g + 1]}: estimates there lean on other years alone.",
             )
         )
-    never = set.intersection(*(set(year.unread) for year in loads.years))
+    month = loads.samples.date.astype("datetime64[M]").astype(int) % 12
+    read = set((month // 3 + 1).tolist())
+    never = {quarter for year in loads.years for quarter in year.unread} - read
     if never:
         zh, en = "、".join(map(str, sorted(never))), ", ".join(f"Q{q}" for q in sorted(never))
         notes.append(

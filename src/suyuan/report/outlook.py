@@ -75,11 +75,15 @@ def budget_headline(budget: Budget) -> Words:
     worst, month, name = budget.worst, budget.month, budget.section.station
     assert worst is not None
     sure, p, one = likelihood(budget.probability), percent(budget.probability), percent(worst.probability)
-    target = budget.section.target_class
+    target, short = budget.section.target_class, ", ".join(budget.short)
+    together = Words(
+        f"各指标合计，不含数据太短的 {short}" if short else "各指标合计",
+        f"items together, but not {short}: too short a past" if short else "all items together",
+    )
     return Words(
         f"{name} {month.label}（截至 {month.today}，还有 {month.days_left} 天）：月末超过目标 {target} 的概率为 {p}（{sure.zh}，"
-        f"各指标合计）；最可能超过的指标是 {worst.item.id}，{one}。",
-        f"{name}, {month.label} (until {month.today}, {month.days_left} days left): it is {sure.en} ({p}, all items together) "
+        f"{together.zh}）；最可能超过的指标是 {worst.item.id}，{one}。",
+        f"{name}, {month.label} (until {month.today}, {month.days_left} days left): it is {sure.en} ({p}, {together.en}) "
         f"that the month ends above the target {target}; the most doubtful item is {worst.item.id}, {one}.",
     )
 

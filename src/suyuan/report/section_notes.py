@@ -85,6 +85,10 @@ _NOTES = {
         "最近 {1} 天水流往复、净流不足一半，平均流量不能代表通量，故不给 kg/d。",
         "In the last {1} days water went to and fro and less than half of it got on: no kg/d are given.",
     ),
+    "flow_still": Words(
+        "最近 {1} 天水流静止，故不给 kg/d。",
+        "In the last {1} days the water stood still: no kg/d are given.",
+    ),
     "flow_not_recent": Words(
         "本断面最近 {1} 天没有流量，故不给 kg/d。",
         "There is no discharge of the last {1} days here, so no kg/d are given.",
