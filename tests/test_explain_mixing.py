@@ -130,6 +130,20 @@ def test_the_bands_of_the_two_waters_hold_them(least: float, most: float, error:
     assert (np.mean(held, axis=0) >= 0.78).all(), np.mean(held, axis=0)
 
 
+@pytest.mark.parametrize("second", [0.5, 0.1])
+def test_the_bands_hold_waters_between_which_a_gate_switches(second: float):
+    """Every reading is of one water or the other, 12 errors apart; of 60 rivers 45 or more are held (five standard errors)."""
+    rng = np.random.default_rng(11)
+    held, wide = [], []
+    for _ in range(60):
+        position = 12.0 * (rng.uniform(size=100) < second) + rng.normal(size=100)
+        low, high = np.quantile(end_members(position, rng, limits=(-np.inf, np.inf)), (0.05, 0.95), axis=0)
+        held.append((low[0] <= 0.0 <= high[0], low[1] <= 12.0 <= high[1]))
+        wide.append(high - low)
+    assert (np.sum(held, axis=0) >= 45).all(), np.mean(held, axis=0)
+    assert (np.median(wide, axis=0) < 3.0).all()
+
+
 def test_many_readings_of_pure_water_tell_it_closer_than_the_farthest_of_them():
     """Half of 200 readings of the first water, half of the second, EC known to 2 %: the highest reading errs upward by some 2.5
     errors, the band lies about the true water."""

@@ -46,8 +46,9 @@ CALM = 3.0, 0.03
 ERROR_SHARE = 0.02
 """Error of a conservative tracer as a share of its level, beside what the instrument can tell."""
 
-PURE = 0.0, 0.3
-"""Chances that a reading is of the first water alone, and of the second alone, that are tried."""
+PURE = 0.0, 0.05, 0.3, 0.6, 0.9
+"""Chances that a reading is of the first water alone, and of the second alone, that are tried: mixtures, a gate that switches
+between two waters, and a water that comes seldom."""
 
 ERRORS = 0.2, 0.5, 1.0, 2.0
 """Errors of readings along the line, as shares of what is taken for the tracers' (`_error`), that are tried."""
@@ -371,7 +372,7 @@ def _log_likelihood(position: Array, low: Array, *, high: Array) -> Array:
         even = (stats.norm.cdf(below)[:, :, None] - stats.norm.cdf(above)[:, None, :]) / apart
         first = stats.norm.pdf(below)[:, :, None] / error
         second = stats.norm.pdf(above)[:, None, :] / error
-        for p, q in product(PURE, PURE):
+        for p, q in ((p, q) for p, q in product(PURE, PURE) if p + q < 1.0):
             likely = p * first + q * second + (1.0 - p - q) * even
             cases.append(np.einsum("r,rab->ab", times, np.log(likely + 1e-300)))
     return np.stack(cases)
