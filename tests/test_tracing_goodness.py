@@ -99,7 +99,7 @@ def test_a_right_world_is_not_doubted(releases: dict):
 
 def test_releases_unlike_any_history_show_though_the_band_holds_them():
     found = worlds.traced(worlds.meeting(), restless())
-    assert min(share for _, share in found.outside) > DOUBTED_FROM
+    assert min(share for _, share in found.outside) > 1.4 * DOUBTED_FROM
     inside = [((f.fitted[0] <= f.observed) & (f.observed <= f.fitted[2])).mean() for f in found.fits]
     assert np.mean(inside) > 0.85  # the band was fitted to these readings and cannot fail
     assert [note.key for note in found.notes].count("poor fit") == 1

@@ -100,13 +100,12 @@ def _episode_dict(one: Found, zone: tzinfo) -> dict[str, Any]:
 def find_in_folder(folder: Path, ask: EpisodesAsk, *, now: datetime, progress: Progress) -> EpisodesFound:
     """Return the episodes in the readings of the project in `folder`."""
     progress("reading the project", 0.0)
-    asked = determinands_of(ask.determinands)
-    for name in asked:
-        if name in SIDELESS:
-            what = f"{name} may be wrong on either side and has no episodes"
-            raise InputError(
-                "--determinand", what, "ask about nutrients, oxygen, turbidity, conductivity or algae"
-            )
+    asked = determinands_of(
+        ask.determinands,
+        unfit=SIDELESS,
+        why="may be wrong on either side and has no episodes",
+        remedy="ask about nutrients, oxygen, turbidity, conductivity or algae",
+    )
     given = read_given(folder, now=now)
     known = tuple(sorted(set(given.observations.station.tolist())))
     stations = tuple(dict.fromkeys(given.station(name) for name in ask.stations)) or known

@@ -79,13 +79,12 @@ class Explained:
 def explain_folder(folder: Path, ask: ExplainAsk, *, now: datetime, progress: Progress) -> Explained:
     """Return why a station of the project in `folder` moved in the period asked about."""
     progress("reading the project", 0.0)
-    asked = determinands_of(ask.determinands)
-    for name in asked:
-        if name in EVIDENCE:
-            what = f"{name} is evidence for what happens to others and is not explained itself"
-            raise InputError(
-                "--determinand", what, "ask about nutrients, oxygen demand, oxygen, turbidity or algae"
-            )
+    asked = determinands_of(
+        ask.determinands,
+        unfit=EVIDENCE,
+        why="is evidence for what happens to others and is not explained itself",
+        remedy="ask about nutrients, oxygen demand, oxygen, turbidity or algae",
+    )
     given = read_given(folder, now=now)
     station = given.station(ask.station)
     whole = station_table(given.screened((station,)), (station,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -137,6 +138,12 @@ def window(
     return begin, end
 
 
-def determinands_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the ids of determinands by any of their names, each once."""
-    return tuple(dict.fromkeys(determinand(name).id for name in names))
+def determinands_of(
+    names: tuple[str, ...], *, unfit: Collection[str] = (), why: str = "", remedy: str = ""
+) -> tuple[str, ...]:
+    """Return the ids of determinands by any of their names, each once; refuses what is `unfit`, and says why."""
+    asked = tuple(dict.fromkeys(determinand(name).id for name in names))
+    for name in asked:
+        if name in unfit:
+            raise InputError("--determinand", f"{name} {why}", remedy)
+    return asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def _model(rating: Rating | None) -> dict[str, Any] | None:
 
 
 def _plain(value: float) -> float | None:
-    return value if value == value else None  # noqa: PLR0124  (NaN is not equal to itself)
+    return None if math.isnan(value) else value
 
 
 def _period(one: PeriodLoad) -> dict[str, Any]:
