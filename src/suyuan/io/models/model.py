@@ -66,7 +66,7 @@ def flow_of_instants(
 ) -> FlowField:
     """Return flow from one discharge a link and its volume at instants, both (instant, reach) in m3/s and m3.
 
-    `seconds` (instant,) count from `start`, datetime64[s] UTC. A bin lies between two instants; its discharge is the mean of both,
+    `seconds` (instant,) count from `start`, datetime64[s] UTC. A bin lies between two instants; its discharge is their mean,
     taken to stand at the middle of the link: what the link stores passes half through each end.
 
     >>> flow = flow_of_instants(
