@@ -38,7 +38,7 @@ class FlowErrors:
     travel_reach: float = 0.12
     inflow: float = 0.12
     split: float = 0.3
-    loop: float = 0.2
+    loop: float = 0.15
     dispersion: float = 0.5
 
 
