@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ from suyuan.tracing.prior import candidate_sources
 from suyuan.transport.downstream import carried
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
-from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
+from suyuan.transport.operator import TransportOperator, compile_operator
 from suyuan.transport.sampling import receptors_of
+from suyuan.transport.source_receptor import source_receptor_matrix
 
 Array = NDArray[np.float64]
 
@@ -129,10 +130,42 @@ def rolled_matrices(
     return tuple(rolled)
 
 
+def with_settled(
+    network: Network,
+    rolled: Sequence[Rolled],
+    *,
+    members: Sequence[FlowMember],
+    observations: Observations,
+    edges: NDArray[np.float64],
+    settling_m_per_s: Sequence[float],
+) -> tuple[Rolled, ...]:
+    """Return the matrices with the values of what settles: one more march for each speed above 0 [m/s], not kept in a store."""
+    speeds = sorted({speed for speed in settling_m_per_s if speed > 0.0})
+    if not speeds:
+        return tuple(rolled)
+    sources = candidate_sources(network)
+    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
+
+    def of(each: Rolled, member: FlowMember) -> Rolled:
+        operator = operator_of(network, member)
+        reached = carried(network, member.flow, receptors=receptors, sources=sources)
+        found = [
+            source_receptor_matrix(
+                operator, receptors, sources=sources, edges=edges, carried=reached, settling_m_per_s=speed
+            )
+            for speed in speeds
+        ]
+        settled = tuple((speed, matrix.values) for speed, matrix in zip(speeds, found, strict=True))
+        return replace(each, found=replace(each.found, matrix=replace(each.matrix, settled=settled)))
+
+    with ThreadPoolExecutor(2) as pool:
+        return tuple(pool.map(of, rolled, members))
+
+
 def operator_of(network: Network, member: FlowMember) -> TransportOperator:
     """Return the transport of one flow member."""
-    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    return compile_operator(network, member.flow, dispersion=mixing)
+    spread = member.mixing.dispersion_in(network, member.flow) * member.dispersion_factor
+    return compile_operator(network, member.flow, dispersion=spread, storage=member.mixing.storage)
 
 
 def roll(
@@ -168,8 +201,8 @@ def operator_digest(operator: TransportOperator, sources: Sequence[Source]) -> s
 
     code = (code_digest("suyuan.transport"), code_digest("suyuan.io"), np.__version__, numba.__version__)
     network = (operator.network.nodes, operator.network.reaches)
-    water = (operator.geometry, tuple(operator.water), operator.edges)
-    flow = (operator.flow.start, operator.flow.edges, operator.flow.external)
+    water = (operator.geometry, tuple(operator.water), operator.edges, tuple(operator.zones))
+    flow = (operator.flow.start, operator.flow.edges, operator.flow.external, operator.flow.lateral)
     return digest(code, network, water, flow, tuple(sources))
 
 

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.altered_flow import prolonged
 from suyuan.clock import iso
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
+from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
@@ -31,7 +32,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, write_results
-from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
+from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices, with_settled
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
@@ -251,10 +252,15 @@ def prepare(
     flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     refuse_uncovered(flow, seen, zone=project.zone)
     rng = np.random.default_rng(ask.seed)
-    members = flow_members(network, flow, count=MEMBERS, rng=rng)
+    drawn = flow_members(network, flow, count=MEMBERS, rng=rng)
+    members = tuple(replace(member, mixing=project.processes.mixing) for member in drawn)
     edges = release_edges(flow, span)
     rolled = rolled_matrices(
         network, members, observations=observations, edges=edges, progress=progress, store=store
+    )
+    settling = [each.settling_m_per_s for each in substances]
+    rolled = with_settled(
+        network, rolled, members=members, observations=observations, edges=edges, settling_m_per_s=settling
     )
     return Prepared(
         network=network,
@@ -338,9 +344,7 @@ def substances_to_trace(project: Project, ask: Ask, *, observations: Observation
         what = f"there is no reading of '{project.trace.determinand}', which [trace] wants traced"
         raise InputError(observations.source, what, nearest(project.trace.determinand, measured))
     ordered = [first, *(name for name in kept if name != first)]
-    return tuple(
-        Substance(determinand(name), project.decay_per_day.get(name, 0.0) / 86400.0) for name in ordered
-    )
+    return tuple(project.processes.substance(name, project.decay_per_day.get(name, 0.0)) for name in ordered)
 
 
 def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
