@@ -87,7 +87,7 @@ def test_the_matrix_decays_by_the_temperature_as_the_forward_run_does():
     receptors = reading(network, 40.0)
     edges = 600.0 * np.arange(48 * 6 + 1)
     rate = np.zeros((len(edges) - 1, 1, 1))
-    rate[150:170] = 3.0
+    rate[185:200] = 3.0
     run = forward(
         operator,
         Releases(source, edges, rate),
@@ -158,7 +158,7 @@ def test_storage_delays_a_pulse_by_its_share_and_spreads_it():
     # In a uniform reach the mean travel time grows by the factor 1 + As/A; the variance by 2 (As/A)^2 x / (u a): for each
     # visit the water stays As / (A a) on average (exponential), and it is taken x a / u times (Poisson).
     network, flow = networks.single_reach(length_m=9000.0, velocity=0.5, hours=48)
-    alpha, ratio, x, u = 5e-4, 0.3, 6000.0, 0.5
+    alpha, ratio, x, u = 1e-4, 0.3, 6000.0, 0.5
     source, receptors = (Source("X", "outfall", "R", 1000.0),), reading(network, 30.0, share=7000.0 / 9000.0)
     moments = []
     for storage in (None, TransientStorage(ratio, alpha)):
@@ -172,7 +172,7 @@ def test_storage_delays_a_pulse_by_its_share_and_spreads_it():
     assert again == pytest.approx(whole, rel=1e-5)  # nothing is lost
     assert later - mean == pytest.approx(ratio * x / u, rel=0.01)
     grown = spread * (1.0 + ratio) ** 2 + 2.0 * ratio**2 * x / (u * alpha)
-    assert wider == pytest.approx(grown, rel=0.03)
+    assert wider == pytest.approx(grown, rel=0.01)
 
 
 def transpose_and_balance(network: Network, flow: BalancedFlow, storage: TransientStorage | None) -> None:

@@ -20,6 +20,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import RunInfo
 from suyuan.report.words import Words
+from suyuan.substances import Substance
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
@@ -135,28 +136,29 @@ def with_settled(
     rolled: Sequence[Rolled],
     *,
     members: Sequence[FlowMember],
-    observations: Observations,
-    edges: NDArray[np.float64],
-    settling_m_per_s: Sequence[float],
+    substances: Sequence[Substance],
 ) -> tuple[Rolled, ...]:
-    """Return the matrices with the values of what settles: one more march for each speed above 0 [m/s], not kept in a store."""
-    speeds = sorted({speed for speed in settling_m_per_s if speed > 0.0})
+    """Return the matrices with the values of what settles: one more march for each speed above 0, not kept in a store."""
+    speeds = sorted({each.settling_m_per_s for each in substances} - {0.0})
     if not speeds:
         return tuple(rolled)
-    sources = candidate_sources(network)
-    receptors, _ = receptors_of(network, observations.where(observations.is_usable))
 
     def of(each: Rolled, member: FlowMember) -> Rolled:
-        operator = operator_of(network, member)
-        reached = carried(network, member.flow, receptors=receptors, sources=sources)
-        found = [
-            source_receptor_matrix(
-                operator, receptors, sources=sources, edges=edges, carried=reached, settling_m_per_s=speed
+        operator, own = operator_of(network, member), each.matrix
+        reached = carried(network, member.flow, receptors=own.receptors, sources=own.sources)
+        settled = []
+        for speed in speeds:
+            found = source_receptor_matrix(
+                operator,
+                own.receptors,
+                sources=own.sources,
+                edges=own.edges,
+                carried=reached,
+                settling_m_per_s=speed,
             )
-            for speed in speeds
-        ]
-        settled = tuple((speed, matrix.values) for speed, matrix in zip(speeds, found, strict=True))
-        return replace(each, found=replace(each.found, matrix=replace(each.matrix, settled=settled)))
+            settled.append((speed, found.values))
+        matrix = replace(own, settled=tuple(settled))
+        return replace(each, found=replace(each.found, matrix=matrix))
 
     with ThreadPoolExecutor(2) as pool:
         return tuple(pool.map(of, rolled, members))

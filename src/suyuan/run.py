@@ -252,21 +252,16 @@ def prepare(
     flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     refuse_uncovered(flow, seen, zone=project.zone)
     rng = np.random.default_rng(ask.seed)
-    drawn = flow_members(network, flow, count=MEMBERS, rng=rng)
-    members = tuple(replace(member, mixing=project.processes.mixing) for member in drawn)
+    members = _members(project, network, flow=flow, rng=rng)
     edges = release_edges(flow, span)
     rolled = rolled_matrices(
         network, members, observations=observations, edges=edges, progress=progress, store=store
-    )
-    settling = [each.settling_m_per_s for each in substances]
-    rolled = with_settled(
-        network, rolled, members=members, observations=observations, edges=edges, settling_m_per_s=settling
     )
     return Prepared(
         network=network,
         flow=flow,
         members=members,
-        rolled=rolled,
+        rolled=with_settled(network, rolled, members=members, substances=substances),
         observations=observations,
         readings=int(seen.is_usable.sum()),
         substances=substances,
@@ -278,6 +273,14 @@ def prepare(
         notes=notes,
         prior=default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted),
     )
+
+
+def _members(
+    project: Project, network: Network, *, flow: BalancedFlow, rng: np.random.Generator
+) -> tuple[FlowMember, ...]:
+    """Return flow members in which matter spreads as the project says."""
+    drawn = flow_members(network, flow, count=MEMBERS, rng=rng)
+    return tuple(replace(member, mixing=project.processes.mixing) for member in drawn)
 
 
 def _water(project: Project) -> tuple[Network, FlowField]:

@@ -193,6 +193,24 @@ def count_inlets(factors: Factors, s: int, outside: Array, owed: Array, crossed:
         add_rows(share, outside, i, crossed[i : i + 1])
 
 
+@uncounted_kernel
+def read(sweep: Sweep, s: int, value: Array, readings: Array) -> None:
+    """Add to `readings` (reading, column) what is seen of the masses `value` at the edge where step s begins."""
+    a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+    add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], value, readings)
+
+
+@uncounted_kernel
+def gather_gain(sweep: Sweep, bins: tuple[Index, Index, Array], s: int, value: Array, gain: Array) -> None:
+    """Add to `gain` (bin, place, column) what half of the release in step s is owed by the sensitivities `value`.
+
+    `bins` says in which bins the step lies, for how many seconds, as in `march_back`.
+    """
+    for i in range(bins[0][s], bins[0][s + 1]):
+        weight = 0.5 * sweep.place_weight * bins[2][i]
+        add_at(sweep.place, sweep.place_cell, weight, value, gain[bins[1][i]])
+
+
 @kernel
 def march_forward(
     mesh: Mesh,
@@ -220,12 +238,10 @@ def march_forward(
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
         before, after = after, before
-        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
-        add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], before, readings)
+        read(sweep, s, before, readings)
         add_at(sweep.place_cell, sweep.place, half, mass[s], before)
         lose(sweep, s, before[:stores], zone)
-        if len(zone):
-            exchanged(flows.cell, flows.zone, flows.early[s], flows.held_early[s], before, zone)
+        exchanged(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
         if sweep.is_dispersive:
             disperse(mesh, system, factors, s, before, outside[s], owed, nodes)
             count_inlets(factors, s, outside[s], owed, crossed[0])
@@ -236,12 +252,10 @@ def march_forward(
         advect(rows.first[s], rows.base[s], rows.column, rows.weight, before, after)
         add_rows(1.0, after, stores, crossed[1, :boundaries])
         enter_late(sweep.laterals, s, boundaries, outside[s], after, crossed[1])
-        if len(zone):
-            exchanged(flows.cell, flows.zone, flows.late[s], flows.held_late[s], after, zone)
+        exchanged(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
         lose(sweep, s, after[:stores], zone)
         add_at(sweep.place_cell, sweep.place, half, mass[s], after)
-    a = sweep.edge_first[len(sweep.seconds)]
-    add_at(sweep.receptor[a:], sweep.cell[a:], sweep.weight[a:], after, readings)
+    read(sweep, len(sweep.seconds), after, readings)
     copy_rows(after, 0, state, 0, stores)
 
 
@@ -269,17 +283,14 @@ def march_back(
     boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, before, 0, stores)
     a = sweep.edge_first[len(sweep.seconds)]
     add_at(sweep.cell[a:], sweep.receptor[a:], sweep.weight[a:], readings, before)
     for s in range(len(sweep.seconds) - 1, -1, -1):
         before, after = after, before
-        for i in range(bins[0][s], bins[0][s + 1]):
-            add_at(sweep.place, sweep.place_cell, half * bins[2][i], after, gain[bins[1][i]])
+        gather_gain(sweep, bins, s, after, gain)
         lose(sweep, s, after[:stores], zone)
-        if len(zone):
-            exchanged_back(flows.cell, flows.zone, flows.late[s], flows.held_late[s], after, zone)
+        exchanged_back(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
         outside[s] = 0.0
         owe_late(sweep.laterals, s, boundaries, after, outside[s])
         advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
@@ -289,11 +300,9 @@ def march_back(
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         add_rows(1.0, before, stores, outside[s, :boundaries])
-        if len(zone):
-            exchanged_back(flows.cell, flows.zone, flows.early[s], flows.held_early[s], before, zone)
+        exchanged_back(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
         lose(sweep, s, before[:stores], zone)
-        for i in range(bins[0][s], bins[0][s + 1]):
-            add_at(sweep.place, sweep.place_cell, half * bins[2][i], before, gain[bins[1][i]])
+        gather_gain(sweep, bins, s, before, gain)
         a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
         add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
     copy_rows(before, 0, state, 0, stores)

@@ -43,10 +43,9 @@ def source_receptor_matrix(
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
     order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
     samples = samples_of(operator, receptors).of(order)
-    inflow = np.maximum(operator.entering.T, 0.0)
     found = _Found(
         values=np.zeros((len(receptors), len(sources), len(edges) - 1), np.float32),
-        fraction=np.zeros((len(receptors), *inflow.shape)),
+        fraction=np.zeros((len(receptors), *operator.entering.T.shape)),
         order=order,
         overlap=overlaps(operator.edges, edges),
         entry=_boundary_entries(operator, sources),
@@ -68,7 +67,7 @@ def source_receptor_matrix(
         values=found.values,
         boundaries=operator.entries,
         flow_edges=operator.flow.edges,
-        inflow=inflow,
+        inflow=np.maximum(operator.entering.T, 0.0),
         fraction=found.fraction,
         initial=_held_first(operator, batches, order=order),
     )

@@ -109,25 +109,29 @@ def exchange_in(zones: Zones, geometry: Geometry, *, water: Water, steps: slice)
 
 
 @uncounted_kernel
-def exchanged(cell: Index, zone: Array, moved: Array, held: Array, value: Array, stored: Array) -> None:
+def exchanged(
+    cell: Index, zone: Array, flows: tuple[Array, Array], s: int, value: Array, stored: Array
+) -> None:
     """Let cells and zones exchange for half a step: masses `value` (row, column), `stored` (zone, column) [g], in place.
 
-    `zone` (zone,) and `held` (zone,) [m3] are the volumes of zones and cells, `moved` (zone,) [m3].
+    `zone` (zone,) [m3] is the volume of the zones, `flows` (step, zone) [m3] what is moved and the volume of the cells.
     """
     for z in range(len(cell)):
         for k in range(0, value.shape[1], LANES):
             own, other = load(value, cell[z], k), load(stored, z, k)
-            gone, back = moved[z] / held[z], moved[z] / zone[z]
+            gone, back = flows[0][s, z] / flows[1][s, z], flows[0][s, z] / zone[z]
             store(value, cell[z], k, plus_times(plus_times(own, -gone, own), back, other))
             store(stored, z, k, plus_times(plus_times(other, gone, own), -back, other))
 
 
 @uncounted_kernel
-def exchanged_back(cell: Index, zone: Array, moved: Array, held: Array, value: Array, stored: Array) -> None:
+def exchanged_back(
+    cell: Index, zone: Array, flows: tuple[Array, Array], s: int, value: Array, stored: Array
+) -> None:
     """Do the transpose of `exchanged`: `value` and `stored` are sensitivities to masses [1/g]."""
     for z in range(len(cell)):
         for k in range(0, value.shape[1], LANES):
             own, other = load(value, cell[z], k), load(stored, z, k)
-            gone, back = moved[z] / held[z], moved[z] / zone[z]
+            gone, back = flows[0][s, z] / flows[1][s, z], flows[0][s, z] / zone[z]
             store(value, cell[z], k, plus_times(plus_times(own, -gone, own), gone, other))
             store(stored, z, k, plus_times(plus_times(other, back, own), -back, other))
