@@ -192,10 +192,9 @@ def march_forward(
     `crossed` (2, boundary, column) [g]: what dispersion let in, and what flowed out.
     """
     mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    (boundaries, width), stores, half = outside.shape[1:], len(state), 0.5 * sweep.place_weight
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
         before, after = after, before
