@@ -30,7 +30,7 @@ from suyuan.io.new_project import new_project
 from suyuan.io.row_store import read_rows
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
-from suyuan.rolling import STORE, Rolled, keep, rolled_matrices
+from suyuan.rolling import STORE, Means, Rolled, keep, rolled_matrices
 from suyuan.run import Ask, Done, trace_folder
 from suyuan.tracing.members import FlowMember, flow_members
 
@@ -69,7 +69,9 @@ def rolled(
     network, members = WATERS[name]
     edges = np.append(np.arange(0.0, max(hours) * HOUR, HOUR), max(hours) * HOUR)
     readings = observed(network, hours, durations)
-    return rolled_matrices(network, members, observations=readings, edges=edges, progress=silent, store=store)
+    return rolled_matrices(
+        network, members, observations=readings, edges=edges, progress=silent, by=Means(store=store)
+    )
 
 
 def spoil(store: Path, how: str, at: float) -> None:

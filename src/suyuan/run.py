@@ -31,7 +31,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, write_results
-from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
+from suyuan.rolling import STORE, Kept, Means, Rolled, keep, record_of, rolled_matrices
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
@@ -254,7 +254,7 @@ def prepare(
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
     edges = release_edges(flow, span)
     rolled = rolled_matrices(
-        network, members, observations=observations, edges=edges, progress=progress, store=store
+        network, members, observations=observations, edges=edges, progress=progress, by=Means(store=store)
     )
     return Prepared(
         network=network,
