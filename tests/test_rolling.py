@@ -250,7 +250,7 @@ def test_as_hours_of_readings_come_the_answer_is_the_one_without_a_store(
     river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        "suyuan.run.MEMBERS", 4
+        "suyuan.ensemble.DRAWN", 4
     )  # seven traces; that both are the same does not hang on their number
     taken = []
     for hour in ("07-21T10:00", "07-21T11:00", "07-21T12:00"):

@@ -154,6 +154,7 @@ def test_what_a_worker_of_a_cluster_refuses_is_refused_here(cluster: Any):
 @pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")
 def test_a_cluster_without_workers_or_that_loses_its_last_one_is_told_of():
     dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")  # before its settings are changed: they come with it
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), cluster_of(0) as none:
         there = Workers(scheduler=none.scheduler_address)
         with pytest.raises(InputError, match=r"has no worker.*dask worker tcp://127.0.0.1"):

@@ -89,13 +89,13 @@ def shared_out(work: Callable[[T], R], jobs: Sequence[T], *, workers: Workers = 
     [2, 3, 5]
     """
     if workers.scheduler:
-        return _on_cluster(work, jobs, workers.scheduler)
+        return _on_cluster(work, jobs, address=workers.scheduler)
     if workers.processes > 1 and len(jobs) > 1 and can_keep():
-        return _in_processes(work, jobs, workers.processes)
-    return _in_threads(work, jobs, workers.processes or 2)
+        return _in_processes(work, jobs, count=workers.processes)
+    return _in_threads(work, jobs, count=workers.processes or 2)
 
 
-def _in_threads(work: Callable[[T], R], jobs: Sequence[T], count: int) -> Iterator[R]:
+def _in_threads(work: Callable[[T], R], jobs: Sequence[T], *, count: int) -> Iterator[R]:
     with ThreadPoolExecutor(count) as pool:
         yield from _in_order([pool.submit(work, job) for job in jobs])
 
@@ -114,7 +114,7 @@ def _in_order(futures: list[Future[R]]) -> Iterator[R]:
 # --- processes of this machine
 
 
-def _in_processes(work: Callable[[T], R], jobs: Sequence[T], count: int) -> Iterator[R]:
+def _in_processes(work: Callable[[T], R], jobs: Sequence[T], *, count: int) -> Iterator[R]:
     """Yield results of processes that end with this one, however it ends."""
     begun = 0 if are_kept(KERNELS) else 1
     yield from map(work, jobs[:begun])  # compiles and keeps the kernels, which the others then read
@@ -162,17 +162,17 @@ def _end_with(held: Connection) -> None:
 # --- a cluster
 
 
-def _on_cluster(work: Callable[[T], R], jobs: Sequence[T], address: str) -> Iterator[R]:
+def _on_cluster(work: Callable[[T], R], jobs: Sequence[T], *, address: str) -> Iterator[R]:
     """Yield results of the workers behind a scheduler."""
     distributed = _distributed()
     with _connected(distributed, address) as client:
         _require_same(client, address)
-        _compile_once(client, work, jobs[:1])
+        _compile_once(client, work, job=jobs[:1])
         futures = [client.submit(work, job, pure=False) for job in jobs]
         futures.reverse()
         try:
             while futures:
-                yield _result(distributed, client, futures.pop(), address=address)
+                yield _result(distributed, client, future=futures.pop(), address=address)
         finally:
             client.cancel(futures, force=True)
 
@@ -219,7 +219,7 @@ def _require_same(client: Any, address: str) -> None:
                 raise InputError("workers", what, "install the same versions everywhere")
 
 
-def _compile_once(client: Any, work: Callable[[T], R], job: Sequence[T]) -> None:
+def _compile_once(client: Any, work: Callable[[T], R], *, job: Sequence[T]) -> None:
     """Let one worker of every machine on which kernels are not kept yet do a job, so that the others find them."""
     kept = client.run(are_kept, KERNELS)
     hosts = {worker.rpartition(":")[0] for worker, is_kept in kept.items() if not is_kept}
@@ -227,7 +227,7 @@ def _compile_once(client: Any, work: Callable[[T], R], job: Sequence[T]) -> None
     client.gather([client.submit(work, one, pure=False, workers=[w]) for w in firsts for one in job])
 
 
-def _result(distributed: Any, client: Any, future: Any, *, address: str) -> Any:
+def _result(distributed: Any, client: Any, *, future: Any, address: str) -> Any:
     """Return the result of a job, or InputError once no worker is left to do it."""
     alone_since = None
     while True:

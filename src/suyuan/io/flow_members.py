@@ -99,23 +99,25 @@ def write_flow_members(
     write_members_netcdf(named, path, count=len(names), zone=timezone_of(timezone))
 
 
-def unlike(flow: FlowField, first: FlowField) -> list[Fault]:
-    """Return a fault for reaches, boundaries or times in which a member differs from the first."""
+def unlike(flow: FlowField, first: FlowField, *, of: str = "the first") -> list[Fault]:
+    """Return a fault for reaches or times in which a member differs from the first, or from what it is one `of`.
+
+    Among members also for boundaries, and for volumes that stand elsewhere in time.
+    """
     faults = []
-    for what, own, others in (
-        ("reach", flow.reaches, first.reaches),
-        ("boundary", flow.boundaries, first.boundaries),
-    ):
+    is_member = of == "the first"
+    boundaries = (flow.boundaries, first.boundaries) if is_member else ((), ())
+    for what, own, others in (("reach", flow.reaches, first.reaches), ("boundary", *boundaries)):
         only = sorted(set(own) ^ set(others))
         if only:
-            has = "which the first does not have" if only[0] in own else "which the first has, is missing"
+            has = f"which {of} does not have" if only[0] in own else f"which {of} has, is missing"
             faults.append(
                 Fault(flow.source, 0, f"{what} '{only[0]}', {has}", "give all members the same columns")
             )
     if flow.start != first.start or not np.array_equal(flow.edges, first.edges):
-        what = f"its {_bins(flow)}, those of the first {_bins(first)}"
-        faults.append(Fault(flow.source, 0, what, "export all members for the same bins of time"))
-    if flow.volume.shape != first.volume.shape and not faults:
+        what = f"its {_bins(flow)}, those of {of} {_bins(first)}"
+        faults.append(Fault(flow.source, 0, what, "export all of them for the same bins of time"))
+    if is_member and flow.volume.shape != first.volume.shape and not faults:
         what = "its volumes stand at the bin edges and those of the first are means, or the other way round"
         faults.append(Fault(flow.source, 0, what, "give all members the same"))
     return faults
