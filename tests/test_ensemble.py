@@ -110,7 +110,8 @@ def test_flows_that_hold_the_true_one_find_the_source_that_a_wrong_mean_flow_mis
     missed = worlds.probability(traced(at_night(), about), "O2")
     given = ensemble(network, fields, flow=fields["3"])
     found = traced(at_night(), given.members)
-    assert worlds.probability(found, "O2") > max(0.5, missed + 0.2)
+    assert missed < 0.01
+    assert worlds.probability(found, "O2") > 0.25  # evidence is weakened until 2.4 of the four carry weight
     weight = dict(zip(given.names, found.member_weights, strict=True))
     assert max(weight, key=lambda name: weight[name]) == "1"
     (note,) = told(given, network, weights=found.member_weights)

@@ -135,7 +135,7 @@ def test_members_of_other_reaches_or_times_than_the_first_are_refused(tmp_path: 
     )
     assert "export all of them for the same bins of time" in said
     first, second, third = three()
-    with pytest.raises(InputError, match=r"member 'middle': reach 'R3', which the first does not have"):
+    with pytest.raises(InputError, match=r"member 'middle': reach 'R2', which the first has, is missing"):
         written(tmp_path, [first, replace(second, reaches=("R1", "R3")), third])
     assert not (tmp_path / "flow_members.nc").exists()
 
@@ -154,6 +154,10 @@ def test_members_of_one_name_and_ensembles_of_one_are_not_written_or_read(tmp_pa
         InputError, match=r"'.csv' is not a kind of file that holds flow members; name it with .nc"
     ):
         write_flow_members(three(), tmp_path / "flows.csv", names=NAMES)
-    assert "two members are named 'a'; give every member its own name" in refused(
-        written(tmp_path, names=("a", "b", "a"))
-    )
+    said = refused(written(tmp_path, names=("a", "b", "a")))
+    assert "member 'a' is there twice" in said
+    paths = [tmp_path / folder / "flow.nc" for folder in ("wet", "dry")]
+    for path in paths:
+        path.parent.mkdir()
+        write_flow(flow(), path)
+    assert "two members are named 'flow.nc'; give every member its own name" in refused(paths)
