@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suyuan.errors import Fault, InputError
+from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.digest import digest
 from suyuan.io.flow import read_flow
-from suyuan.io.flow_members import FlowMembers, read_flow_members, unlike
+from suyuan.io.flow_members import FlowMembers, closed_members, read_flow_members
 from suyuan.io.project import SETTINGS, Project
 from suyuan.network import Network
 from suyuan.tracing.given_members import given_members, middle_of, where_they_differ
@@ -23,8 +23,6 @@ DRAWN = 12
 
 MOST_GIVEN = 50
 """Of more that are given so many are used: memory and time grow with each."""
-
-MOST_FAULTS = 20
 
 GIVEN_FLOW = "flow"
 """The name among given members of the flow that is named as such."""
@@ -90,7 +88,13 @@ def ensemble_of(
         return Ensemble(flow, flow_members(network, flow, count=DRAWN, rng=rng), given.until)
     if members is None:
         raise InputError(SETTINGS, "no flow is named", _NAME_ONE)
-    closed = _closed(members, network, like=given, progress=progress)
+    closed = closed_members(
+        members,
+        network,
+        like=given,
+        which=_chosen(members.names),
+        progress=lambda share: progress("closing the water balance", 0.04 + 0.02 * share),
+    )
     keys = {name: _digest_of(flow) for name, flow in closed.items()}
     same = "" if own is None else _digest_of(own)
     order = sorted(keys, key=lambda name: (keys[name], name))
@@ -119,27 +123,6 @@ def told(ensemble: Ensemble, network: Network, *, weights: Sequence[float]) -> t
         "reaches": ", ".join(f"{name} {before:.0%} -> {after:.0%}" for name, before, after in differ) or "-",
     }
     return (Note("given members", gaps),)
-
-
-def _closed(
-    members: FlowMembers, network: Network, *, like: FlowField | None, progress: Callable[[str, float], None]
-) -> dict[str, BalancedFlow]:
-    """Return the members by name, each read and closed by itself; InputError with the faults of all of them."""
-    faults: list[Fault] = []
-    closed: dict[str, BalancedFlow] = {}
-    chosen, of = _chosen(members.names), "the first" if like is None else "the flow"
-    for done, i in enumerate(chosen):
-        progress("closing the water balance", 0.04 + 0.02 * done / len(chosen))
-        try:
-            field = members.member(i)
-            like = like or field
-            faults += unlike(field, like, of=of)
-            closed[members.names[i]] = balanced(field, network)
-        except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError.of(sorted(faults)[:MOST_FAULTS])
-    return closed
 
 
 def _chosen(names: Sequence[str]) -> list[int]:

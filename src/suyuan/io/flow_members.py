@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from suyuan.errors import Fault, InputError
-from suyuan.flow import FlowField
+from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow, usable
 from suyuan.io.flow_netcdf import member_names, read_flow_netcdf, write_members_netcdf
@@ -21,6 +21,8 @@ from suyuan.network import Network
 
 LEAST = 2
 """One flow says nothing of how sure it is."""
+
+MOST_FAULTS = 20
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,36 @@ def write_flow_members(
         raise InputError(path.name, f"{len(names)} member is no ensemble", f"give at least {LEAST}")
     named = zip(names, _alike(flows, names, source=path.name), strict=True)
     write_members_netcdf(named, path, count=len(names), zone=timezone_of(timezone))
+
+
+def closed_members(
+    members: FlowMembers,
+    network: Network,
+    *,
+    like: FlowField | None,
+    which: Sequence[int],
+    progress: Callable[[float], None],
+) -> dict[str, BalancedFlow]:
+    """Return the members at these places by name, each read and closed by itself; only closed flows are held.
+
+    They must have the reaches and bins of the flow that they are to be `like`, if there is one. Raises InputError with the faults
+    of all of them, MOST_FAULTS at most. `progress` hears the share that is done.
+    """
+    faults: list[Fault] = []
+    closed: dict[str, BalancedFlow] = {}
+    of = "the first" if like is None else "the flow"
+    for done, i in enumerate(which):
+        progress(done / len(which))
+        try:
+            field = members.member(i)
+            like = like or field
+            faults += unlike(field, like, of=of)
+            closed[members.names[i]] = balanced(field, network)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError.of(sorted(faults)[:MOST_FAULTS])
+    return closed
 
 
 def unlike(flow: FlowField, first: FlowField, *, of: str = "the first") -> list[Fault]:
