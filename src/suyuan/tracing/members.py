@@ -87,8 +87,13 @@ def _drawn(
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
     external = flow.external * np.where(is_boundary, factor, 1.0)
     changed = altered(flow, network, external=external, wanted=wanted, spread=spread, circulations=free)
-    more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
-    return FlowMember(replace(changed, volume=flow.volume + more), dispersion)
+    return FlowMember(replace(changed, volume=slowed(flow, travel)), dispersion)
+
+
+def slowed(flow: BalancedFlow, factor: Array) -> Array:
+    """Return the volumes (bin + 1, reach) [m3] with which water travels `factor` (reach,) times as long, on average."""
+    more = np.maximum((factor - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
+    return np.asarray(flow.volume + more)
 
 
 def _splits(

@@ -16,7 +16,15 @@ from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import (
+    LANES,
+    denormals_as_before,
+    denormals_as_zero,
+    load,
+    plus_times,
+    store,
+    times,
+)
 from suyuan.transport.laterals import Laterals, enter_early, enter_late, owe_early, owe_late
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
@@ -201,6 +209,13 @@ def read(sweep: Sweep, s: int, value: Array, readings: Array) -> None:
 
 
 @uncounted_kernel
+def read_back(sweep: Sweep, s: int, readings: Array, value: Array) -> None:
+    """Add to the sensitivities `value` to masses what `readings` (reading, column) owe to the edge where step s begins."""
+    a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+    add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, value)
+
+
+@uncounted_kernel
 def gather_gain(sweep: Sweep, bins: tuple[Index, Index, Array], s: int, value: Array, gain: Array) -> None:
     """Add to `gain` (bin, place, column) what half of the release in step s is owed by the sensitivities `value`.
 
@@ -230,11 +245,11 @@ def march_forward(
     (step, entry, column) [g/m3] stands at the boundaries and in what enters along reaches. Adds to `readings` (reading, column)
     and to `crossed` (2, entry, column) [g]: what dispersion let in, and what flowed out.
     """
-    stores, width = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1]
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
+    stores, width, half = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1], 0.5 * sweep.place_weight
     boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
         before, after = after, before
@@ -257,6 +272,7 @@ def march_forward(
         add_at(sweep.place_cell, sweep.place, half, mass[s], after)
     read(sweep, len(sweep.seconds), after, readings)
     copy_rows(after, 0, state, 0, stores)
+    denormals_as_before(mode)
 
 
 @kernel
@@ -279,13 +295,13 @@ def march_back(
     seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, entry, column), the
     sensitivity to the concentration at each boundary and in what enters along each reach.
     """
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
     stores, width = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1]
     boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     copy_rows(state, 0, before, 0, stores)
-    a = sweep.edge_first[len(sweep.seconds)]
-    add_at(sweep.cell[a:], sweep.receptor[a:], sweep.weight[a:], readings, before)
+    read_back(sweep, len(sweep.seconds), readings, before)
     for s in range(len(sweep.seconds) - 1, -1, -1):
         before, after = after, before
         gather_gain(sweep, bins, s, after, gain)
@@ -303,6 +319,6 @@ def march_back(
         exchanged_back(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
         lose(sweep, s, before[:stores], zone)
         gather_gain(sweep, bins, s, before, gain)
-        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
-        add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
+        read_back(sweep, s, readings, before)
     copy_rows(before, 0, state, 0, stores)
+    denormals_as_before(mode)
