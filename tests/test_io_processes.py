@@ -84,7 +84,7 @@ def test_a_table_of_impossible_water_temperatures_is_refused(river: Path):
 def test_a_trace_heeds_dispersion_temperature_settling_and_storage(
     river: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("suyuan.run.MEMBERS", 1)
+    monkeypatch.setattr("suyuan.ensemble.DRAWN", 1)
     plain = prepare(read_project(river), Ask(), progress=lambda *_: None)
     network = read_network(river / "network.gpkg")
     wide = replace(network, reaches=tuple(replace(r, width_m=10.0) for r in network.reaches))
