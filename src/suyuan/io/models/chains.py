@@ -47,6 +47,16 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a network besides its branches: some nodes, structures (on whole branches), crs and source."""
+
+    source: str
+    crs: str = ""
+    nodes: tuple[Node, ...] = ()
+    structures: tuple[Structure, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Piece:
     reach: Reach
     start: Array
@@ -78,37 +88,36 @@ def joined(
     *,
     start: np.datetime64,
     edges: Array,
-    given: Network,
+    known: Known,
 ) -> Joined:
     """Return the network and flow of chains; `points` places their end nodes.
 
     A branch is cut where a cell of it gains or loses LATERAL_SHARE of its discharge on average: there a node takes the water
     in or lets it out. Ends and confluences where water comes from outside are boundaries, where it leaves or goes both ways
-    outlets. `given` has what is known otherwise: the kinds and volumes of some nodes, structures (on whole branches), the crs
-    and the source. Of a model in parts that do not touch the largest is kept.
+    outlets; a node that is `known` stays as it is. Of a model in parts that do not touch the largest is kept.
     """
     seconds = np.diff(edges)
-    _require_numbers(chains, source=given.source)
+    _require_numbers(chains, source=known.source)
     cut = [_cut(chain, seconds) for chain in chains]
     pieces, largest = _largest([piece for c in cut for piece in c.pieces])
     nodes = {**points, **{name: place for c in cut for name, place in c.marks.items()}}
     gain = _gains(pieces)
-    known = {n.id: n for n in given.nodes}
-    drawn = tuple(known.get(name) or _node(name, nodes.get(name), gain=gain[name]) for name in gain)
+    fixed = {n.id: n for n in known.nodes}
+    drawn = tuple(fixed.get(name) or _node(name, nodes.get(name), gain=gain[name]) for name in gain)
     kept = {p.reach.id for p in pieces}
-    structures = tuple(_placed(given.structures, cut, kept=kept))
+    structures = tuple(_placed(known.structures, cut, kept=kept))
     network = Network(
         drawn,
         tuple(p.reach for p in pieces),
         structures=structures,
-        crs=given.crs,
-        source=given.source,
+        crs=known.crs,
+        source=known.source,
     )
     start_q, end_q, volume = (
         np.column_stack([getattr(p, name) for p in pieces]) for name in ("start", "end", "volume")
     )
     reaches = tuple(p.reach.id for p in pieces)
-    flow = FlowField(start, edges, reaches, start_q, end_q, volume, source=given.source)
+    flow = FlowField(start, edges, reaches, start_q, end_q, volume, source=known.source)
     return Joined(network, flow, (*largest, *_said(cut, kept=kept)))
 
 
