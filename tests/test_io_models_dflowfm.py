@@ -176,9 +176,7 @@ def test_water_let_in_along_a_branch_enters_at_a_node_there(tmp_path: Path) -> N
     assert model.network.reach("JC+400").length_m == pytest.approx(500.0)
     assert "JC_400" in model.notes[0]
     closed = balanced(model.flow, model.network)
-    np.testing.assert_allclose(
-        closed.external[:, model.network.node_index("JC_400")], LATERAL, rtol=1e-9
-    )
+    np.testing.assert_allclose(closed.external[:, model.network.node_index("JC_400")], LATERAL, rtol=1e-9)
 
 
 def test_edges_drawn_against_their_branch_give_the_same_flow(tmp_path: Path) -> None:
