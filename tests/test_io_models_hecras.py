@@ -63,7 +63,9 @@ def plan(
         data["Geometry/River Centerlines/Attributes"] = centre
         flow = np.column_stack([discharge(b, x, SECONDS, lateral_at=lateral_at) for b, x in sections])
         data[f"{SERIES}/Cross Sections/Flow"] = flow / foot**3
-        data[f"{SERIES}/Cross Sections/Water Surface"] = np.tile(depth(SECONDS)[:, None] / foot, len(sections))
+        data[f"{SERIES}/Cross Sections/Water Surface"] = np.tile(
+            depth(SECONDS)[:, None] / foot, len(sections)
+        )
         if cumulated:
             mean = 0.5 * (flow[1:] + flow[:-1]) * np.diff(SECONDS)[:, None] / foot**3
             carried = np.vstack([np.zeros(len(sections)), np.cumsum(mean, axis=0)])
@@ -93,7 +95,9 @@ def test_rivers_between_junctions_hold_area_times_length(
     np.testing.assert_allclose(model.flow.volume, expected, rtol=1e-4)
     middle = 0.5 * (SECONDS[1:] + SECONDS[:-1])
     for b, branch in enumerate(BRANCHES):
-        np.testing.assert_allclose(model.flow.discharge_start[:, b], discharge(branch, 0.0, middle), rtol=1e-9)
+        np.testing.assert_allclose(
+            model.flow.discharge_start[:, b], discharge(branch, 0.0, middle), rtol=1e-9
+        )
         np.testing.assert_allclose(
             model.flow.discharge_end[:, b], discharge(branch, LENGTH, middle), rtol=1e-9
         )
@@ -151,9 +155,7 @@ def test_real_cross_sections_hold_what_hecras_found_at_its_steady_surface() -> N
         profiles = data["Results/Steady/Output/Output Blocks/Base Output/Steady Profiles/Cross Sections"]
         surface = profiles["Water Surface"][0] * 0.3048
         theirs = profiles["Additional Variables/Area including Ineffective Total"][0] * 0.3048**2
-    ours = np.array(
-        [s.areas(np.array([w])).sum() for s, w in zip(geometry.sections, surface, strict=True)]
-    )
+    ours = np.array([s.areas(np.array([w])).sum() for s, w in zip(geometry.sections, surface, strict=True)])
     assert np.median(np.abs(ours / theirs - 1.0)) < 0.002
     assert np.mean(np.abs(ours / theirs - 1.0) < 0.02) > 0.9
 
