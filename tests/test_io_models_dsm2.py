@@ -23,6 +23,7 @@ from suyuan.io.models.dsm2_tables import read_dsm2_network
 from suyuan.network import Reach
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
 DELTA = ROOT.parent / "shared/data/dsm2_delta/hydro_2009calibration_navd88.inp"
 FOOT = 0.3048
 AREA = 5e4
@@ -76,21 +77,38 @@ def tidefile(path: Path, *, is_late: bool = True, sign: float = 1.0, bottom: flo
     hours = 0.5 * (t[1:] + t[:-1])
     with h5py.File(path, "w") as data:
         channels(data, reaches)
-        table(data, "hydro/input/reservoir", [{"name": "lake", "area": AREA / FOOT**2 / 1e6, "bot_elev": bottom / FOOT}])
-        table(data, "hydro/geometry/reservoir_node_connect", [{"res_name": "lake", "ext_node_no": 3, "connect_index": 1}])
-        qext = [("sac", "1", INTO_A), ("sjr", "2", INTO_B), ("dicu", "3", -RELEASED), ("swp", "lake", -EXPORTED)]
+        table(
+            data,
+            "hydro/input/reservoir",
+            [{"name": "lake", "area": AREA / FOOT**2 / 1e6, "bot_elev": bottom / FOOT}],
+        )
+        table(
+            data,
+            "hydro/geometry/reservoir_node_connect",
+            [{"res_name": "lake", "ext_node_no": 3, "connect_index": 1}],
+        )
+        qext = [
+            ("sac", "1", INTO_A),
+            ("sjr", "2", INTO_B),
+            ("dicu", "3", -RELEASED),
+            ("swp", "lake", -EXPORTED),
+        ]
         table(
             data,
             "hydro/geometry/qext",
-            [{"name": n, "attach_obj_name": at, "attached_obj_type": 2, "attached_obj_no": 1} for n, at, _ in qext],
+            [
+                {"name": n, "attach_obj_name": at, "attached_obj_type": 2, "attached_obj_no": 1}
+                for n, at, _ in qext
+            ],
         )
         table(data, "hydro/geometry/stage_boundaries", [{"name": "mtz", "int_node_no": 4, "ext_node_no": 4}])
-        table(data, "hydro/input/gate", [{"name": "g", "from_obj": "channel", "from_identifier": "9", "to_node": 4}])
+        table(
+            data,
+            "hydro/input/gate",
+            [{"name": "g", "from_obj": "channel", "from_identifier": "9", "to_node": 4}],
+        )
         ends = np.stack(
-            [
-                np.column_stack([discharge(b, x, hours) for b in ("AJ", "BJ", "JC")])
-                for x in (0.0, LENGTH)
-            ],
+            [np.column_stack([discharge(b, x, hours) for b in ("AJ", "BJ", "JC")]) for x in (0.0, LENGTH)],
             axis=2,
         )
         record(data, "channel flow", shifted(ends, is_late=is_late) / FOOT**3)
@@ -164,7 +182,6 @@ def test_a_tide_on_the_real_channels_comes_back_as_it_was_written(tmp_path: Path
     """Tides are invented (benchmarks/delta.py), channels and junctions real."""
     if not DELTA.is_file():
         pytest.skip("needs ../shared/data/dsm2_delta")
-    sys.path.insert(0, str(ROOT))
     from benchmarks.delta import network, tides
 
     net = network()
