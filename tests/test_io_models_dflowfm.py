@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
-
 from level_pool import INTO_A, LATERAL, LENGTH, SECONDS, WIDTH, depth, discharge
+
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 from suyuan.io.models.dflowfm import read_dflowfm, read_dflowfm_network
@@ -41,7 +42,7 @@ class Mesh:
                     tuple((1 - share) * p + share * q for p, q in zip(XY[first], XY[last], strict=True))
                 )
             chain.append(self.names.index(last))
-            self.edges += list(zip(chain[:-1], chain[1:], strict=True))
+            self.edges += list(itertools.pairwise(chain))
             self.edge_branch += [b] * (CELLS - 1)
             self.edge_offset += (0.5 * (along[1:] + along[:-1])).tolist()
 

@@ -30,6 +30,7 @@ def town(
     encoding: str = "utf-8",
 ) -> Path:
     """Invented: a lake fills a tank by a pump; the tank serves two streets, one of which takes twice as much by night."""
+    m, mm = (1.0, 1.0) if units == "LPS" else (1.0 / 0.3048, 1.0 / 25.4)
     text = f"""
 [JUNCTIONS]
  P 0 0
@@ -38,15 +39,15 @@ def town(
 [RESERVOIRS]
  Lake 0
 [TANKS]
- T {30.0 if units == "LPS" else 30.0 / 0.3048} {5.0 if units == "LPS" else 5.0 / 0.3048} 0 {9.0 if units == "LPS" else 9.0 / 0.3048} {20.0 if units == "LPS" else 20.0 / 0.3048} 0
+ T {30.0 * m} {5.0 * m} 0 {9.0 * m} {20.0 * m} 0
 [PIPES]
- PT P T {100.0 if units == "LPS" else 100.0 / 0.3048} {300.0 if units == "LPS" else 300.0 / 25.4} 130
- TA T 甲街 {500.0 if units == "LPS" else 500.0 / 0.3048} {200.0 if units == "LPS" else 200.0 / 25.4} 130
- AB 甲街 B {800.0 if units == "LPS" else 800.0 / 0.3048} {100.0 if units == "LPS" else 100.0 / 25.4} 130
+ PT P T {100.0 * m} {300.0 * mm} 130
+ TA T 甲街 {500.0 * m} {200.0 * mm} 130
+ AB 甲街 B {800.0 * m} {100.0 * mm} 130
 [PUMPS]
  U Lake P HEAD C
 [CURVES]
- C {10.0 * scale} {50.0 if units == "LPS" else 50.0 / 0.3048}
+ C {10.0 * scale} {50.0 * m}
 [PATTERNS]
  NIGHT 1 1 1 2
 [TIMES]
@@ -157,7 +158,7 @@ def test_steps_of_any_length_carry_the_same_water_in_even_bins() -> None:
     steps = np.concatenate([[0.0], np.sort(rng.uniform(0.0, 1000.0, 20)), [1000.0]])
     values = rng.normal(size=(21, 3))
     edges = np.linspace(0.0, 1000.0, 8)
-    carried = (means_over(edges, steps, values) * np.diff(edges)[:, None]).sum(axis=0)
+    carried = (means_over(edges, values, steps=steps) * np.diff(edges)[:, None]).sum(axis=0)
     np.testing.assert_allclose(carried, (values * np.diff(steps)[:, None]).sum(axis=0), atol=1e-9)
 
 

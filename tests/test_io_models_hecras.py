@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from level_pool import INTO_A, LATERAL, LENGTH, SECONDS, WIDTH, depth, discharge
+
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 

@@ -87,10 +87,12 @@ class _Record:
         volume = area * FOOT**2 * length
         start, edges = _edges(data["hydro/data/channel flow"], steps, zone=zone, source=source)
         seconds = float(edges[1])
-        height = _others(data, "reservoir height", len(tables.reservoirs), steps=steps, source=source) * FOOT
+        height = (
+            _others(data, "reservoir height", count=len(tables.reservoirs), steps=steps, source=source) * FOOT
+        )
         storage = (height - tables.bottoms()) * tables.areas()
         exchange, outside, transfer = (
-            _others(data, what, count, steps=steps, source=source) * CFS
+            _others(data, what, count=count, steps=steps, source=source) * CFS
             for what, count in (
                 ("reservoir flow", len(tables.connections)),
                 ("qext flow", len(tables.outside)),
@@ -135,7 +137,7 @@ def _series(data: Any, name: str, *, shape: tuple[int, ...], source: str, steps:
     return values
 
 
-def _others(data: Any, name: str, count: int, *, steps: int, source: str) -> Array:
+def _others(data: Any, name: str, *, count: int, steps: int, source: str) -> Array:
     """Return a record (interval, count) of things a model may have none of: DSM2 then writes one empty column."""
     if not count:
         return np.zeros((steps, 0))
@@ -192,15 +194,15 @@ def _channels(tables: Tables, record: _Record) -> Iterator[Chain]:
 def _links(tables: Tables, record: _Record) -> Iterator[Chain]:
     """Yield reaches without water: between reservoirs and nodes, from reservoirs outside, and transfers."""
     for column, (reservoir, node) in enumerate(tables.connections):
-        yield _link(f"{reservoir}-{node}", reservoir, node, q=record.exchange[:, column])
+        yield _link(f"{reservoir}-{node}", (reservoir, node), q=record.exchange[:, column])
     for reservoir, q in _outside_of_reservoirs(tables, record).items():
-        yield _link(f"{reservoir}-outside", f"{reservoir}~outside", reservoir, q=q)
+        yield _link(f"{reservoir}-outside", (f"{reservoir}~outside", reservoir), q=q)
     for column, (name, a, b) in enumerate(tables.transfers):
-        yield _link(name, a, b, q=record.transfer[:, column])
+        yield _link(name, (a, b), q=record.transfer[:, column])
 
 
-def _link(name: str, a: str, b: str, *, q: Array) -> Chain:
-    reach = Reach(name, a, b, STRUCTURE_LENGTH, "canal")
+def _link(name: str, ends: tuple[str, str], *, q: Array) -> Chain:
+    reach = Reach(name, *ends, STRUCTURE_LENGTH, "canal")
     return Chain(reach, q[:, None], np.zeros((len(q) + 1, 2)), np.empty(0), ())
 
 

@@ -75,8 +75,8 @@ def read_epanet(
         drawn = _Drawing.of(engine, metric=metric)
         run = _run(engine, duration=duration, progress=progress)
     edges = even_edges(float(run.steps[-1]), bin_s)
-    discharge = means_over(edges, run.steps, run.flow) * unit
-    demand = means_over(edges, run.steps, run.demand) * unit
+    discharge = means_over(edges, run.flow, steps=run.steps) * unit
+    demand = means_over(edges, run.demand, steps=run.steps) * unit
     network = drawn.network(demand, source=name)
     flow = _flow(drawn, edges=edges, discharge=discharge, demand=demand, source=name)
     flow = FlowField(**{**vars(flow), "start": start.astype("datetime64[s]")})

@@ -185,7 +185,7 @@ def _even(steps: Array) -> Array:
 
 
 def _links(drawing: _Drawing, flow: Results, *, steps: Array, edges: Array) -> Iterator[Chain]:
-    means = means_over(edges, steps, flow.of("flow_rate"))
+    means = means_over(edges, flow.of("flow_rate"), steps=steps)
     column = {link: i for i, link in enumerate(flow.ids)}
     for link, (a, b, name) in drawing.links.items():
         yield _link(Reach(link, a, b, STRUCTURE_LENGTH, "canal", name=name), means[:, column[link]])
@@ -195,7 +195,7 @@ def _own(basins: Results, *, steps: Array, edges: Array) -> Iterator[Chain]:
     """Yield what rains on basins, drains into them and evaporates from them."""
     for names, ending, sign in ((_ENTERING, "runoff", 1.0), (_LEAVING, "loss", -1.0)):
         total = np.sum([np.nan_to_num(basins.of(n)) for n in names], axis=0)
-        means = sign * means_over(edges, steps, total)
+        means = sign * means_over(edges, total, steps=steps)
         for i, basin in enumerate(basins.ids):
             if means[:, i].any():
                 outside = f"{basin}~{ending}"

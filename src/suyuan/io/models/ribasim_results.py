@@ -73,7 +73,7 @@ def _by_time(values: Array, dimensions: tuple[str, ...]) -> Array:
 
 def _arrow(path: Path, *, key: str, zone: tzinfo) -> Results:
     import pyarrow as pa  # type: ignore[import-untyped]
-    from pyarrow import feather  # type: ignore[import-untyped]
+    from pyarrow import feather
 
     try:
         frame = feather.read_table(path).to_pandas()

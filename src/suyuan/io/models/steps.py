@@ -18,10 +18,10 @@ def even_edges(until_s: float, bin_s: float) -> Array:
     return whole if until_s - whole[-1] <= 1e-6 * bin_s else np.append(whole, until_s)
 
 
-def means_over(edges: Array, steps: Array, values: Array) -> Array:
+def means_over(edges: Array, values: Array, *, steps: Array) -> Array:
     """Return the means over bins between `edges` (bin + 1,) of `values` (step, column) that hold between `steps` (step + 1,).
 
-    >>> means_over(np.array([0.0, 10.0]), np.array([0.0, 4.0, 10.0]), np.array([[1.0], [2.0]]))
+    >>> means_over(np.array([0.0, 10.0]), np.array([[1.0], [2.0]]), steps=np.array([0.0, 4.0, 10.0]))
     array([[1.6]])
     """
     length = np.diff(steps)
