@@ -157,7 +157,11 @@ def test_reservoirs_are_lakes_and_external_flows_known_at_their_nodes(tmp_path: 
     assert nodes["lake"].volume_m3 == pytest.approx(3.0 * AREA)
     given = dict(zip(model.flow.boundaries, model.flow.inflow.mean(axis=0), strict=True))
     assert given == pytest.approx({"1": INTO_A, "2": INTO_B, "3": -RELEASED, "lake~outside": -EXPORTED})
-    assert [(s.id, s.reach) for s in model.network.structures] == [("g", "9"), ("lake-3", "lake-3")]
+    assert [(s.id, s.reach) for s in model.network.structures] == [
+        ("g", "9"),
+        ("lake-3", "lake-3"),
+        ("lake-outside", "lake-outside"),
+    ]
 
 
 def test_times_are_pacific_standard_unless_told(tmp_path: Path) -> None:

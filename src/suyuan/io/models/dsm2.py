@@ -172,7 +172,7 @@ def _model(tables: Tables, record: _Record) -> Model:
     given = _given(tables, record)
     users = tuple(Node(name, kind_of_end(q)) for name, q in given.items())
     stages = tuple(Node(name, "outlet") for name in tables.stages if name not in given)
-    known = Known(tables.source, nodes=(*lakes, *users, *stages), structures=_gates(tables))
+    known = Known(tables.source, nodes=(*lakes, *users, *stages), structures=_gates(tables, record))
     points = {name: None for c in chains for name in (c.reach.from_node, c.reach.to_node)}
     found = joined(chains, points, start=record.start, edges=record.edges, known=known)
     inside = {n.id for n in found.network.nodes}
@@ -225,8 +225,11 @@ def _given(tables: Tables, record: _Record) -> dict[str, Array]:
     return {name: q for name, q in found.items() if q.any()}
 
 
-def _gates(tables: Tables) -> tuple[Structure, ...]:
-    links = tuple(Structure(f"{r}-{n}", f"{r}-{n}", "gate") for r, n in tables.connections)
+def _gates(tables: Tables, record: _Record) -> tuple[Structure, ...]:
+    """Return a structure for every link that holds no water, and the gates on channels."""
+    names = [f"{r}-{n}" for r, n in tables.connections]
+    names += [f"{r}-outside" for r in _outside_of_reservoirs(tables, record)]
+    links = tuple(Structure(name, name, "gate") for name in names)
     pumps = tuple(Structure(name, name, "pump") for name, _, _ in tables.transfers)
     return (*(Structure(name, reach, "gate") for name, reach in tables.gates), *links, *pumps)
 

@@ -64,9 +64,9 @@ def read_ribasim(
 
     Every node keeps its number: a Basin is a lake with its storage at the start, FlowBoundary a boundary, LevelBoundary, Terminal
     and UserDemand outlets, everything between a junction. Every flow link is a reach of STRUCTURE_LENGTH that holds no water,
-    since links hold none in Ribasim, with a Structure where it leaves a Pump, Outlet or TabulatedRatingCurve. What rains on a
-    basin or drains into it enters by a boundary 'N~runoff' of its own, what evaporates or seeps away leaves by an outlet
-    'N~loss'. `flow_rate` is a mean over the interval that begins at its time. Times are in `timezone`. The assumption that
+    since links hold none in Ribasim, with a Structure: pump where it leaves a Pump, weir a TabulatedRatingCurve, else gate. What
+    rains on a basin or drains into it enters by a boundary 'N~runoff' of its own, what evaporates or seeps away leaves by an
+    outlet 'N~loss'. `flow_rate` is a mean over the interval that begins at its time. Times are in `timezone`. The assumption that
     hurts most: each basin is mixed at once, so that a plume crosses it sooner, and thinner, than in a canal.
     """
     path = require_file(path)
@@ -83,9 +83,8 @@ def read_ribasim(
     edges = _even(steps)
     chains = [*_links(drawing, flow, steps=steps, edges=edges), *_own(basins, steps=steps, edges=edges)]
     structures = tuple(
-        Structure(a, link, _STRUCTURES[drawing.kinds[a]])
-        for link, (a, _, _) in drawing.links.items()
-        if drawing.kinds[a] in _STRUCTURES
+        Structure(c.reach.id, c.reach.id, _STRUCTURES.get(drawing.kinds.get(c.reach.from_node, ""), "gate"))
+        for c in chains
     )
     known = Known(drawing.source, drawing.crs, tuple(_nodes(drawing, basins)), structures)
     points = dict(drawing.points)
