@@ -364,3 +364,47 @@ def test_parquet_may_hold_real_times(tmp_path: Path):
     frame.to_parquet(tmp_path / "times.parquet")
     read = read_flow(tmp_path / "times.parquet", timezone=CHINA)
     np.testing.assert_array_equal(read.discharge_end, flow().discharge_end)
+
+
+def exported(folder: Path, header: str, encoding: str = "utf-8") -> Path:
+    """Return a table of 2.5 and 2.6 in the ends of R1 and R2, 500 in them, in the units of its header."""
+    rows = [f"2024-07-20 0{h}:00,{r},2.5,2.6,500" for h in range(3) for r in ("R1", "R2")]
+    path = folder / "flow.csv"
+    path.write_bytes("\n".join([header, *rows, ""]).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "m3_s", "m3"),
+    [
+        ("time,reach,discharge_start (CFS),discharge_end (CFS),volume (ft3)", 0.0283168466, 0.0283168466),
+        ("time,reach,discharge_start_gpm,discharge_end_gpm,volume_gal", 6.30901964e-5, 3.785411784e-3),
+        ("time,reach,discharge_start [LPS],discharge_end [L/s],volume [L]", 1e-3, 1e-3),
+        ("time,reach,discharge_start (CMS),discharge_end (m3/s),volume (m3)", 1.0, 1.0),
+        ("时间,河段,起点流量（m³/h）,终点流量（m³/h）,蓄水量（万m³）", 1.0 / 3600.0, 1e4),
+        ("时间,河段,起点流量,终点流量,水量", 1.0, 1.0),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_units_in_headers_are_converted(tmp_path: Path, header: str, m3_s: float, m3: float, encoding: str):
+    read = read_flow(exported(tmp_path, header, encoding), timezone=CHINA, network=network())
+    np.testing.assert_allclose(read.discharge_start, 2.5 * m3_s, rtol=1e-8)
+    np.testing.assert_allclose(read.discharge_end, 2.6 * m3_s, rtol=1e-8)
+    np.testing.assert_allclose(read.volume, 500.0 * m3, rtol=1e-8)
+
+
+def test_units_that_nobody_knows_are_refused_with_those_that_are(tmp_path: Path):
+    header = "time,reach,discharge_start (cusec),discharge_end,volume (bucket)"
+    faults = refused(exported(tmp_path, header))
+    assert (
+        "the unit 'cusec' of the column 'discharge_start (cusec)' is not known; give one of: m3/s"
+        in faults[1]
+    )
+    assert "the unit 'bucket'" in faults[0]
+
+
+def test_a_column_that_is_there_with_and_without_its_unit_is_refused(tmp_path: Path):
+    header = "time,reach,discharge_start,discharge_start (CFS),volume"
+    assert "the columns 'discharge_start' and 'discharge_start (CFS)' both mean discharge_start" in str(
+        refused(exported(tmp_path, header))
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
+from suyuan.io.epanet_engine import opened_epanet
 from suyuan.tracing.yes_no import Kit, YesNoPredictions, YesNoReadings
 from suyuan.tracing.yes_no_predict import Progress, ReleaseGrid, search_starts
 
@@ -222,27 +222,12 @@ class _Watch:
 
 @contextlib.contextmanager
 def _opened(inp: str | Path, *, until: float) -> Iterator[_Model]:
-    """Yield the network of an EPANET file, to be simulated until [s]; scratch files lie in a temporary folder."""
-    engine_class, said = _engine()
-    path = Path(inp).resolve()
-    if not path.is_file():
-        raise InputError(str(inp), "there is no such file", "give the path of an EPANET .inp file")
-    with tempfile.TemporaryDirectory() as scratch:
-        engine = engine_class()
-        try:
-            with contextlib.chdir(scratch):
-                engine.ENopen(str(path), str(Path(scratch, "out.rpt")), str(Path(scratch, "out.bin")))
-            engine.rptfile = str(Path(scratch, "out.rpt"))
-            _set_duration(engine, path.name, until=until)
-            count = engine.ENgetcount(_NODES)
-            yield _Model(engine, path.name, {engine.ENgetnodeid(i + 1): i + 1 for i in range(count)})
-        except said as error:
-            raise InputError(
-                path.name, f"EPANET says: {error}", "open it in EPANET and mend it there"
-            ) from error
-        finally:
-            with contextlib.suppress(said):
-                engine.ENclose()
+    """Yield the network of an EPANET file, to be simulated until [s]."""
+    with opened_epanet(inp) as engine:
+        name = Path(inp).name
+        _set_duration(engine, name, until=until)
+        count = engine.ENgetcount(_NODES)
+        yield _Model(engine, name, {engine.ENgetnodeid(i + 1): i + 1 for i in range(count)})
 
 
 def _set_duration(engine: Any, name: str, *, until: float) -> None:
@@ -252,14 +237,3 @@ def _set_duration(engine: Any, name: str, *, until: float) -> None:
         what = f"the simulation ends at {modelled} s but a reading is at {until:g} s"
         raise InputError(name, what, "lengthen the duration under [TIMES] or drop that reading")
     engine.ENsettimeparam(_DURATION, int(np.ceil(until)) + engine.ENgettimeparam(_QUALITY_STEP))
-
-
-def _engine() -> tuple[Any, type[Exception]]:
-    """Return wntr's door to EPANET and the error it raises."""
-    try:
-        with np.printoptions():  # wntr changes how numpy prints, for good
-            from wntr.epanet.exceptions import EpanetException
-            from wntr.epanet.toolkit import ENepanet
-    except ImportError as error:
-        raise ImportError("EPANET files need wntr: pip install 'suyuan[epanet]'") from error
-    return ENepanet, EpanetException

@@ -15,7 +15,8 @@ from suyuan.errors import Fault, InputError
 from suyuan.flow import FlowField
 from suyuan.io.atomic import write_atomically
 from suyuan.io.flow_bins import bin_edges
-from suyuan.io.tables import Column, Table, read_table
+from suyuan.io.flow_units import in_si
+from suyuan.io.tables import Column, Table, fitted, read_cells
 from suyuan.io.times import times_of
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ PER_REACH = ("discharge_start", "discharge_end", "volume")
 
 
 def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
-    """Return the flow in a long table; values are means over the bin that begins at `time`."""
-    table = read_table(path, COLUMNS)
+    """Return the flow in a long table; values are means over the bin that begins at `time`, in m3/s and m3 or as headers say."""
+    table, factors = in_si(read_cells(path), COLUMNS)
+    table = fitted(table, COLUMNS)
     time, faults = times_of(table, timezone)
     values = {}
     for name in (*PER_REACH, "inflow", "lateral", "lake_volume"):
-        values[name], wrong = table.numbers(name)
+        numbers, wrong = table.numbers(name)
+        values[name] = numbers * factors.get(name, 1.0)
         faults += wrong
     if faults:
         raise InputError.of(faults)
