@@ -16,7 +16,7 @@ STOREYS = (
     # nouns: frozen; know nothing of the rest
     ("errors", "compiled", "clock"),
     ("substances", "oxygen"),
-    ("network",),
+    ("network", "balance"),
     ("flow", "observations", "fingerprints"),
     ("altered_flow",),
     # answers: arrays in, results out; pure

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from suyuan.balance import WaterBalance, refusal, scale_of
 from suyuan.errors import InputError
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
 
-REFUSED_RESIDUAL = 0.20
-"""Share of the through-flow beyond which a flow that does not close is refused."""
+SHUT = 1e-12
+"""Variance of a structure that is shut over that when it is open: closure sends no water through a closed gate."""
 
 LEAST_VOLUME_PER_METRE = 1e-3
 """Water kept in a dry reach, m3 per metre, so that a concentration exists there."""
@@ -69,29 +70,6 @@ class FlowField:
 
 
 @dataclass(frozen=True)
-class WaterBalance:
-    """How far a flow had to go to close.
-
-    `residual_share` is the sum of |node residual| over all nodes and bins divided by the sum of
-    through-flow; `node_residual` and `node_through` (node,) [m3/s] are means of both before closure,
-    `reach_residual` (reach,) [m3/s] the mean of |discharge_start - discharge_end - dV/dt|, `correction`
-    (reach,) [m3/s] the root mean square change of discharge. `dry` names the reaches whose volume had to be
-    lifted to the least one kept. `reach_share` is the sum of `reach_residual` over that of the reaches'
-    through-flow, the larger of what enters and leaves each, storage counted.
-    """
-
-    nodes: tuple[str, ...]
-    reaches: tuple[str, ...]
-    residual_share: float
-    node_residual: Array
-    node_through: Array
-    reach_residual: Array
-    correction: Array
-    dry: tuple[str, ...] = ()
-    reach_share: float = 0.0
-
-
-@dataclass(frozen=True)
 class BalancedFlow:
     """Flow that closes exactly: what transport takes.
 
@@ -116,12 +94,14 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by
     the inverse square of its reach's root mean square discharge, under continuity in every reach and at
     every node. Raises InputError where the given flow misses continuity at the nodes, or inside the reaches,
-    by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most: errors of discharge in
-    proportion to its size, independent between reaches.
+    by more than REFUSED_RESIDUAL of the through-flow, or a reach that matters would be changed by more than
+    REFUSED_CORRECTION of its own (suyuan.balance). A structure without any flow in a bin is shut and stays so.
+    The assumption that hurts most: errors of discharge in proportion to its size, independent between reaches.
     """
     closed = _closed(flow, network)
-    if max(closed.balance.residual_share, closed.balance.reach_share) > REFUSED_RESIDUAL:
-        raise _refusal(flow, closed.balance)
+    refused = refusal(closed.balance, source=flow.source)
+    if refused is not None:
+        raise refused
     return closed
 
 
@@ -141,9 +121,18 @@ def _closed(flow: FlowField, network: Network) -> BalancedFlow:
     end = discharge - storing
     external = (leaving @ discharge.T - entering @ end.T).T
     external[:, ~has_outside(network)] = 0.0
+    residual = (entering @ end.T - leaving @ discharge.T).T + external
+    change = np.maximum(np.abs(discharge - flow.discharge_start), np.abs(end - flow.discharge_end))
     squares = (discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
-    change = np.sqrt(np.mean(squares, axis=0) / 2.0)
-    report = WaterBalance(**{**vars(balance), "correction": change, "dry": dry})
+    report = replace(
+        balance,
+        correction=np.sqrt(np.mean(squares, axis=0) / 2.0),
+        dry=dry,
+        residual_after=float(np.abs(residual).mean(axis=0).sum() / max(balance.node_through.sum(), 1e-30)),
+        largest=change.max(axis=0),
+        largest_bin=np.argmax(change, axis=0),
+        discharge=_root_mean_square(flow),
+    )
     return BalancedFlow(flow.start, flow.edges, discharge, end, volume, external, report)
 
 
@@ -153,14 +142,15 @@ def _closed_discharge(
     """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
     leaving, entering = incidence(network)
-    root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
-    variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
+    usual = scale_of(_root_mean_square(flow)) ** 2
     external = np.where(np.isnan(given), 0.0, given)
-    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
-    for free in np.unique(is_free, axis=0):
-        keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
+    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + usual.min(), 0.0)
+    states, state = np.unique(np.hstack([is_free, _is_shut(flow, network)]), axis=0, return_inverse=True)
+    for s, found in enumerate(states):
+        keep, bins = ~found[: len(network.nodes)], np.flatnonzero(state == s)
         if not keep.any():
             continue
+        variance = np.where(found[len(network.nodes) :], SHUT * usual, usual)
         net = (entering - leaving)[keep]
         matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
         solve = splu(matrix).solve
@@ -171,6 +161,18 @@ def _closed_discharge(
             discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
             entered -= slack[keep] * multiplier.T
     return discharge
+
+
+def _root_mean_square(flow: FlowField) -> Array:
+    """Return the root mean square discharge of both ends, (reach,) [m3/s]."""
+    return np.asarray(np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0))
+
+
+def _is_shut(flow: FlowField, network: Network) -> NDArray[np.bool_]:
+    """Return where a gate, pump or weir lets nothing through, (bin, reach)."""
+    built = {structure.reach for structure in network.structures}
+    is_built = np.array([reach.id in built for reach in network.reaches])
+    return np.asarray(is_built & (flow.discharge_start == 0.0) & (flow.discharge_end == 0.0))
 
 
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
@@ -304,25 +306,3 @@ def _balance_report(
         correction=np.zeros(len(flow.reaches)),
         reach_share=float(lost.sum() / max(np.maximum(brought, taken).sum(), 1e-30)),
     )
-
-
-def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
-    if balance.reach_share > balance.residual_share:
-        worst = int(np.argmax(balance.reach_residual))
-        what = (
-            f"the flow misses continuity inside the reaches by {balance.reach_share:.0%} of the through-flow, "
-            f"most in reach '{balance.reaches[worst]}' ({balance.reach_residual[worst]:.3g} m3/s)"
-        )
-        remedy = (
-            f"discharge_start - discharge_end must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can be "
-            "closed: check signs, units, and water that is taken out or let in along the reach"
-        )
-        return InputError(flow.source, what, remedy)
-    worst = int(np.argmax(balance.node_residual))
-    residual, through = balance.node_residual[worst], balance.node_through[worst]
-    what = (
-        f"the flow misses continuity by {balance.residual_share:.0%} of the through-flow, "
-        f"most at node '{balance.nodes[worst]}' ({residual:.3g} m3/s of {through:.3g})"
-    )
-    remedy = f"at most {REFUSED_RESIDUAL:.0%} can be closed; check signs, units and missing inflows"
-    return InputError(flow.source, what, remedy)
