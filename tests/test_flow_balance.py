@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow, FlowField, balanced
-from suyuan.network import Network, Node, Reach, Structure
+from suyuan.network import Network, Node, Reach
 
 HOUR = 3600.0
 START = np.datetime64("2024-07-20T00:00:00")
@@ -281,20 +281,6 @@ def test_one_canal_with_the_wrong_sign_is_found_in_a_large_network():
         InputError, match=r"reach 'R1' does not fit .*its 11 m3/s would be changed by .*check its sign"
     ):
         balanced(replace(flow, discharge_start=q, discharge_end=q), network)
-
-
-def test_closure_sends_no_water_through_a_closed_gate():
-    """R2's gate is shut for three of six hours while R1 and R3 differ by 0.1 m3/s; before, R2 takes part in closing."""
-    network = replace(_confluence(), structures=(Structure("G", "R2", "gate"),))
-    q = np.tile([2.0, 1.0, 3.1, 3.6], (6, 1))
-    q[3:, 1] = 0.0
-    q[3:, 2:] -= 1.0
-    inflow = _steady().inflow.copy()
-    inflow[3:, 1] = 0.0
-    closed = balanced(replace(_steady(), discharge_start=q, discharge_end=q, inflow=inflow), network)
-    assert np.abs(closed.discharge_start[3:, 1]).max() < 1e-12
-    assert (closed.discharge_start[:3, 1] > 1.0).all()
-    assert _node_misfit(closed, network) < 1e-12
 
 
 @pytest.mark.parametrize("factor", [1.25, 0.8])

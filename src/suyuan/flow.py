@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from suyuan.balance import WaterBalance, refusal, scale_of
+from suyuan.balance import WaterBalance, refusal
 from suyuan.errors import InputError
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
-
-SHUT = 1e-12
-"""Variance of a structure that is shut over that when it is open: closure sends no water through a closed gate."""
 
 LEAST_VOLUME_PER_METRE = 1e-3
 """Water kept in a dry reach, m3 per metre, so that a concentration exists there."""
@@ -95,7 +92,7 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     the inverse square of its reach's root mean square discharge, under continuity in every reach and at
     every node. Raises InputError where the given flow misses continuity at the nodes, or inside the reaches,
     by more than REFUSED_RESIDUAL of the through-flow, or a reach that matters would be changed by more than
-    REFUSED_CORRECTION of its own (suyuan.balance). A structure without any flow in a bin is shut and stays so.
+    REFUSED_CORRECTION of its own (suyuan.balance).
     The assumption that hurts most: errors of discharge in proportion to its size, independent between reaches.
     """
     closed = _closed(flow, network)
@@ -142,15 +139,14 @@ def _closed_discharge(
     """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
     leaving, entering = incidence(network)
-    usual = scale_of(_root_mean_square(flow)) ** 2
+    root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
+    variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
     external = np.where(np.isnan(given), 0.0, given)
-    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + usual.min(), 0.0)
-    states, state = np.unique(np.hstack([is_free, _is_shut(flow, network)]), axis=0, return_inverse=True)
-    for s, found in enumerate(states):
-        keep, bins = ~found[: len(network.nodes)], np.flatnonzero(state == s)
+    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
+    for free in np.unique(is_free, axis=0):
+        keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
         if not keep.any():
             continue
-        variance = np.where(found[len(network.nodes) :], SHUT * usual, usual)
         net = (entering - leaving)[keep]
         matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
         solve = splu(matrix).solve
@@ -166,13 +162,6 @@ def _closed_discharge(
 def _root_mean_square(flow: FlowField) -> Array:
     """Return the root mean square discharge of both ends, (reach,) [m3/s]."""
     return np.asarray(np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0))
-
-
-def _is_shut(flow: FlowField, network: Network) -> NDArray[np.bool_]:
-    """Return where a gate, pump or weir lets nothing through, (bin, reach)."""
-    built = {structure.reach for structure in network.structures}
-    is_built = np.array([reach.id in built for reach in network.reaches])
-    return np.asarray(is_built & (flow.discharge_start == 0.0) & (flow.discharge_end == 0.0))
 
 
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
