@@ -32,6 +32,7 @@ STOREYS = (
     ("rolling", "limits", "given"),
     ("run",),
     (
+        "import_run",
         "place_run",
         "assess_run",
         "qc_run",
@@ -58,6 +59,7 @@ EDGES = {
     "limits",
     "given",
     "run",
+    "import_run",
     "place_run",
     "assess_run",
     "qc_run",
@@ -172,7 +174,7 @@ def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def _is_verb(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """A command's arguments are its options, and typer passes them by name."""
-    return "app.command" in _decorators(function)
+    return any(name in _decorators(function) for name in ("app.command", "imports.command"))
 
 
 def test_every_module_has_its_storey():
