@@ -23,7 +23,7 @@ def import_flow_with_page(
     if not done.is_changed:
         return done
     project = read_project(folder, needs_network=False)
-    info = ClosureInfo(project.name, now.astimezone(project.zone), lang, project.is_invented)
+    info = ClosureInfo(project.name, now.astimezone(project.zone), lang, done.is_invented)
     progress("drawing", 0.95)
     pages = write_closure(done, info, out=folder / RESULTS)
     return replace(done, files=(*done.files, *pages))

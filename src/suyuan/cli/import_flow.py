@@ -10,7 +10,7 @@ import typer
 
 from suyuan.cli.options import AsJson, Language, language
 from suyuan.cli.section import imports
-from suyuan.cli.show import console, progress_bar, this_moment
+from suyuan.cli.show import console, declare, progress_bar, this_moment
 
 
 @imports.command("flow")
@@ -44,6 +44,7 @@ def import_flow(  # noqa: PLR0913  (a verb's arguments are its options)
     if as_json:
         typer.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
         return
+    declare(done.is_invented)
     for words in (imported_headline(done), *closure_words(done)):
         typer.echo(words._asdict()[spoken])
     console().print(corrections_table(done, spoken))

@@ -54,6 +54,7 @@ class ImportedFlow:
     zone: tzinfo
     notes: tuple[tuple[str, str], ...]
     files: tuple[Path, ...]
+    is_invented: bool = False
 
     @property
     def is_changed(self) -> bool:
@@ -66,6 +67,7 @@ class ImportedFlow:
         kinds = [node.kind for node in network.nodes]
         order = np.argsort(-report.largest, kind="stable")
         return {
+            "invented": self.is_invented,
             "source": self.source,
             "form": self.model.form,
             "reaches": len(network.reaches),
@@ -162,7 +164,8 @@ def import_flow(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / _LOCK, what="another import is running", remedy="wait until it has ended"):
         files, said = _written(home, model, own=own, now=now, zone=zone)
-    return ImportedFlow(source.name, model, closed, home.zone, (*notes, *said), files)
+    is_invented = home.project is not None and home.project.is_invented
+    return ImportedFlow(source.name, model, closed, home.zone, (*notes, *said), files, is_invented)
 
 
 def _require_free(home: _Home, own: Path | None) -> None:
