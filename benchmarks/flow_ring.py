@@ -42,8 +42,13 @@ PUMP_M3_S = 1.2
 TIDE_M, TIDE_H = 0.45, 12.42
 
 
-def ring_text(*, seed: int = 1, hours: int = 72, report_s: int = REPORT_S) -> str:
-    """Return the .inp of the ring of this seed: widths, lengths, roughness, inflows and tide are drawn, the layout stays."""
+def ring_text(
+    *, seed: int = 1, hours: int = 72, report_s: int = REPORT_S, has_pond_inflow: bool = True
+) -> str:
+    """Return the .inp of the ring of this seed: widths, lengths, roughness, inflows and tide are drawn, the layout stays.
+
+    Without `has_pond_inflow` the pond lives of gate and pump alone.
+    """
     rng = np.random.default_rng(seed)
     tide = _tide(rng, hours)
     first = tide[0][1]
@@ -58,7 +63,10 @@ def ring_text(*, seed: int = 1, hours: int = 72, report_s: int = REPORT_S) -> st
         "PUMPS": ["PU P J7 LIFT OFF 0 0"],
         "CURVES": ["LIFT Pump4 0 0", f"LIFT 0.25 {PUMP_M3_S}", f"LIFT 4 {PUMP_M3_S}"],
         "CONTROLS": [*_gate_rules(), *_pump_rules(seed, hours)],
-        "INFLOWS": [f"{node} FLOW Q_{node} FLOW 1 1" for node in ("I1", "I2", "I3", "P")],
+        "INFLOWS": [
+            f"{node} FLOW Q_{node} FLOW 1 1"
+            for node in ("I1", "I2", "I3", "P")[: 4 if has_pond_inflow else 3]
+        ],
         "TIMESERIES": [*(f"TIDE {t:.4f} {level:.5f}" for t, level in tide), *_inflows(rng, hours)],
         "REPORT": ["INPUT NO", "CONTROLS NO", "NODES ALL", "LINKS ALL"],
         "COORDINATES": [f"{name} {x:.1f} {y:.1f}" for name, (x, y) in _places().items()],
@@ -67,11 +75,14 @@ def ring_text(*, seed: int = 1, hours: int = 72, report_s: int = REPORT_S) -> st
     return invented + "".join(f"[{name}]\n" + "\n".join(rows) + "\n\n" for name, rows in sections.items())
 
 
-def run_ring(folder: Path, *, seed: int = 1, hours: int = 72, report_s: int = REPORT_S) -> Path:
+def run_ring(
+    folder: Path, *, seed: int = 1, hours: int = 72, report_s: int = REPORT_S, has_pond_inflow: bool = True
+) -> Path:
     """Write ring.inp into a folder and run it; return the .inp, beside which ring.out and ring.rpt then lie."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "ring.inp"
-    path.write_text(ring_text(seed=seed, hours=hours, report_s=report_s), "utf-8")
+    text = ring_text(seed=seed, hours=hours, report_s=report_s, has_pond_inflow=has_pond_inflow)
+    path.write_text(text, "utf-8")
     run_swmm(path)
     return path
 
