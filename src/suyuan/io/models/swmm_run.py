@@ -185,7 +185,9 @@ def _moment(inp: Inp, which: str, day: str, clock: str) -> datetime:
     said = inp.option(f"{which}_DATE", day)
     date = next((found for form in _DATES if (found := _parsed(said, form))), None)
     if date is None:
-        raise InputError(inp.source, f"{which}_DATE '{said}' cannot be read", "write month/day/year as SWMM does")
+        raise InputError(
+            inp.source, f"{which}_DATE '{said}' cannot be read", "write month/day/year as SWMM does"
+        )
     seconds = _clock_seconds(inp.option(f"{which}_TIME", clock))
     if seconds is None:
         said = inp.option(f"{which}_TIME", clock)
