@@ -299,12 +299,17 @@ def _lake_gain(flow: FlowField, network: Network) -> Array:
 
 def incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return (node, reach) matrices: one where the reach leaves the node, one where it enters."""
-    n, r = len(network.nodes), len(network.reaches)
-    ones, columns = np.ones(r), np.arange(r)
-    begin = [network.node_index(x.from_node) for x in network.reaches]
-    end = [network.node_index(x.to_node) for x in network.reaches]
-    leaving, entering = (sparse.csr_matrix((ones, (rows, columns)), (n, r)) for rows in (begin, end))
+    leaving, entering = (
+        _one_at(np.array([network.node_index(getattr(r, end)) for r in network.reaches]), len(network.nodes))
+        for end in ("from_node", "to_node")
+    )
     return leaving, entering
+
+
+def _one_at(rows: NDArray[np.intp], count: int) -> sparse.csr_matrix:
+    """Return the matrix (count, column) with a one in the given row of every column, put together without sorting twice."""
+    first = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
+    return sparse.csr_matrix((np.ones(len(rows)), np.argsort(rows, kind="stable"), first), (count, len(rows)))
 
 
 def has_outside(network: Network) -> NDArray[np.bool_]:
