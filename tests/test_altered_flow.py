@@ -28,7 +28,9 @@ EVERY = [
 def residual(flow: BalancedFlow, network: Network) -> NDArray[np.float64]:
     """Return what enters each node less what leaves it, (bin, node) [m3/s]."""
     leaving, entering = incidence(network)
-    return (entering @ flow.discharge_end.T - leaving @ flow.discharge_start.T).T + flow.external
+    return (
+        (entering @ flow.discharge_end.T - leaving @ flow.discharge_start.T).T + flow.external - flow.stored
+    )
 
 
 @pytest.mark.parametrize("make", EVERY)

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.altered_flow import prolonged
 from suyuan.clock import iso
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
+from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow

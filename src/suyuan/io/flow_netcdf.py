@@ -27,6 +27,8 @@ _UNITS = {
     "discharge_start": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
     "discharge_end": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
     "inflow": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
+    "lateral": ("m3/s", "m3 s-1", "m^3/s", "m**3/s", "m3s-1", "m³/s"),
+    "lake_volume": ("m3", "m^3", "m**3", "m³"),
     "volume": ("m3", "m^3", "m**3", "m³"),
 }
 _CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
@@ -81,6 +83,12 @@ def write_flow_netcdf(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
             _write_values(data, name, values=getattr(flow, name), dims=("time", "reach"))
         _write_values(data, "volume", values=flow.volume, dims=("time_edge" if at_edges else "time", "reach"))
         data["volume"].cell_methods = "time: point" if at_edges else "time: mean"
+        if flow.lateral.size:
+            _write_values(data, "lateral", values=flow.lateral, dims=("time", "reach"))
+        if flow.lakes:
+            _write_names(data, "lake", ids=flow.lakes)
+            time = "time_edge" if len(flow.lake_volume) == len(flow.edges) else "time"
+            _write_values(data, "lake_volume", values=flow.lake_volume, dims=(time, "lake"))
         if flow.boundaries:
             _write_names(data, "boundary", ids=flow.boundaries)
             _write_values(data, "inflow", values=flow.inflow, dims=("time", "boundary"))
@@ -123,8 +131,24 @@ def _flow(data: Dataset, source: str, *, timezone: tzinfo) -> FlowField:
     if not at_edges and len(flow["volume"]) == len(edges):
         what = f"volume has {len(edges)} values for {len(starts)} bins"
         raise InputError(source, what, 'mark values at the edges with volume:cell_methods = "time: point"')
-    inflow = _values(data, "inflow", column="boundary", source=source) if boundaries else np.empty((0, 0))
-    return FlowField(start, edges, reaches, **flow, boundaries=boundaries, inflow=inflow, source=source)
+    none = np.empty((0, 0))
+    given = {
+        name: _values(data, name, column=column, source=source) if name in data.variables else none
+        for name, column in (("inflow", "boundary"), ("lateral", "reach"), ("lake_volume", "lake"))
+    }
+    lakes = _names(data, "lake", source=source) if given["lake_volume"].size else ()
+    return FlowField(
+        start,
+        edges,
+        reaches,
+        flow["discharge_start"],
+        flow["discharge_end"],
+        flow["volume"],
+        boundaries=boundaries,
+        lakes=lakes,
+        source=source,
+        **given,
+    )
 
 
 def _require(data: Dataset, source: str) -> None:
@@ -134,10 +158,10 @@ def _require(data: Dataset, source: str) -> None:
             raise InputError(
                 source, f"the variable '{name}' is missing", nearest(name, others or list(data.variables))
             )
-    for name in ("boundary",) if "inflow" in data.variables else ():
-        if name not in data.variables:
-            what = "the variable 'boundary', which names the nodes of inflow, is missing"
-            raise InputError(source, what, "add the node ids as variable boundary(boundary)")
+    for named, name in (("inflow", "boundary"), ("lake_volume", "lake")):
+        if named in data.variables and name not in data.variables:
+            what = f"the variable '{name}', which names the nodes of {named}, is missing"
+            raise InputError(source, what, f"add the node ids as variable {name}({name})")
     for name, known in _UNITS.items():
         unit = str(getattr(data.variables.get(name), "units", known[0])).strip()
         if unit not in known:

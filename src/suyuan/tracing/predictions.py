@@ -157,8 +157,7 @@ def _boundaries(
 ) -> Array:
     """Return the concentration of what enters at boundaries, (flow bin, boundary, column) [g/m3]."""
     flow = operator.flow
-    ids = [operator.network.nodes[n].id for n in operator.geometry.boundaries]
-    inflow = np.stack([flow.external[:, n] for n in operator.geometry.boundaries], axis=1)
+    ids, inflow = operator.entries, operator.entering
     seconds = overlaps(flow.edges, edges)
     found = np.zeros((len(flow.edges) - 1, len(ids), len(keys)))
     for column, (source, _, history) in enumerate(keys):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from suyuan.transport.lanes import LANES
+from suyuan.transport.laterals import laterals_in
 from suyuan.transport.march import Sweep
 from suyuan.transport.matrix import Source
 from suyuan.transport.operator import TransportOperator
@@ -99,6 +100,7 @@ def sweep_of(
         cell=cell,
         receptor=receptor,
         weight=weight,
+        laterals=laterals_in(operator.geometry, operator.water, steps=steps),
     )
 
 

@@ -17,6 +17,7 @@ from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
 from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.laterals import Laterals, enter_early, enter_late, owe_early, owe_late
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
 
@@ -25,7 +26,7 @@ Index = NDArray[np.int64]
 
 
 class Sweep(NamedTuple):
-    """What one march reads besides the matrices.
+    """What one march reads besides the matrices; `laterals` say what enters along reaches.
 
     `seconds` (step,) and `rate` (column,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the
     cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
@@ -42,6 +43,7 @@ class Sweep(NamedTuple):
     cell: Index
     receptor: Index
     weight: Array
+    laterals: Laterals
 
 
 @uncounted_kernel
@@ -164,6 +166,15 @@ def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) ->
             store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
+@uncounted_kernel
+def count_inlets(factors: Factors, s: int, outside: Array, owed: Array, crossed: Array) -> None:
+    """Add to `crossed` (entry, column) [g] what dispersion let in at boundaries, less what they were `owed`."""
+    add_rows(-1.0, owed, 0, crossed[: len(owed)])
+    for i in range(len(owed)):
+        share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
+        add_rows(share, outside, i, crossed[i : i + 1])
+
+
 @kernel
 def march_forward(
     mesh: Mesh,
@@ -180,10 +191,11 @@ def march_forward(
     """March `state` (cells and lakes, column) [g] through the steps, in place.
 
     `mass` (step, place, column) [g] is let in, half of it as a step begins and half as it ends; `outside`
-    (step, boundary, column) [g/m3] stands at the boundaries. Adds to `readings` (reading, column) and to
-    `crossed` (2, boundary, column) [g]: what dispersion let in, and what flowed out.
+    (step, entry, column) [g/m3] stands at the boundaries and in what enters along reaches. Adds to `readings` (reading, column)
+    and to `crossed` (2, entry, column) [g]: what dispersion let in, and what flowed out.
     """
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    stores, width = len(state), state.shape[1]
+    boundaries = rows.base.shape[1] - stores
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     half = 0.5 * sweep.place_weight
@@ -196,15 +208,14 @@ def march_forward(
         decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
         if sweep.is_dispersive:
             disperse(mesh, system, factors, s, before, outside[s], owed, nodes)
-            add_rows(-1.0, owed, 0, crossed[0])
-            for i in range(boundaries):
-                share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
-                add_rows(share, outside[s], i, crossed[0, i : i + 1])
+            count_inlets(factors, s, outside[s], owed, crossed[0])
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         copy_rows(outside[s], 0, before, stores, boundaries)
+        enter_early(sweep.laterals, s, boundaries, outside[s], before, crossed[1])
         advect(rows.first[s], rows.base[s], rows.column, rows.weight, before, after)
-        add_rows(1.0, after, stores, crossed[1])
+        add_rows(1.0, after, stores, crossed[1, :boundaries])
+        enter_late(sweep.laterals, s, boundaries, outside[s], after, crossed[1])
         decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
         add_at(sweep.place_cell, sweep.place, half, mass[s], after)
     a = sweep.edge_first[len(sweep.seconds)]
@@ -229,10 +240,11 @@ def march_back(
 
     `readings` (reading, column) weighs what the entries see. Adds to `gain` (bin, place, column) the
     sensitivity to a steady release through each bin; step s lies in the bins `bins[1][i]` for `bins[2][i]`
-    seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, boundary, column), the
-    sensitivity to the concentration at each boundary.
+    seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, entry, column), the
+    sensitivity to the concentration at each boundary and in what enters along each reach.
     """
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    stores, width = len(state), state.shape[1]
+    boundaries = rows.base.shape[1] - stores
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     half = 0.5 * sweep.place_weight
@@ -244,13 +256,15 @@ def march_back(
         for i in range(bins[0][s], bins[0][s + 1]):
             add_at(sweep.place, sweep.place_cell, half * bins[2][i], after, gain[bins[1][i]])
         decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
+        outside[s] = 0.0
+        owe_late(sweep.laterals, s, boundaries, after, outside[s])
         advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
+        owe_early(sweep.laterals, s, boundaries, before, outside[s])
         if sweep.is_dispersive:
-            disperse(mesh, system, factors, s, before, none, outside[s], nodes)
+            disperse(mesh, system, factors, s, before, none, outside[s, :boundaries], nodes)
         else:
             dilute(factors.volume[s], factors.lake[s], before)
-            outside[s] = 0.0
-        add_rows(1.0, before, stores, outside[s])
+        add_rows(1.0, before, stores, outside[s, :boundaries])
         decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
         for i in range(bins[0][s], bins[0][s + 1]):
             add_at(sweep.place, sweep.place_cell, half * bins[2][i], before, gain[bins[1][i]])

@@ -106,9 +106,9 @@ class SourceReceptorMatrix:
     `values` (receptor, source, bin) [s/m3]: concentration at the receptor per g/s released through the bin.
     `edges` (bin + 1,) seconds from `start` (datetime64[s] UTC) are the release bins. `fraction` (receptor,
     boundary, flow bin) is the share of the receptor's water that entered at each boundary in each bin of
-    `flow_edges`; `boundaries` names the nodes, outlets that flow back included, and `inflow` (boundary, flow bin)
-    [m3/s] is what enters there, 0 where it leaves. `initial` (receptor,) is the share that was in the network at
-    the start; fractions and `initial` sum to 1.
+    `flow_edges`; `boundaries` names the nodes, outlets that flow back and lakes with rain included, and 'lateral:R7' for what
+    enters along reach R7; `inflow` (boundary, flow bin) [m3/s] is what enters there, 0 where it leaves. `initial` (receptor,)
+    is the share that was in the network at the start; fractions and `initial` sum to 1.
     """
 
     receptors: Receptors

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.flow import BalancedFlow
+from suyuan.flow import BalancedFlow, has_structure
 from suyuan.network import Network
 from suyuan.transport.advection import POINTS, Step, step_for
 from suyuan.transport.dispersion import Factors, Mesh, assemble_factors, factors_for, mesh_of
 from suyuan.transport.elimination import NodeSystem, node_system
-from suyuan.transport.geometry import Geometry, cut
+from suyuan.transport.geometry import Geometry, cut, is_link
 from suyuan.transport.remap import Rows, assemble_rows
 from suyuan.transport.water import Water, step_edges, water_of
 
@@ -30,6 +30,9 @@ STRETCH_STEPS = 150
 
 LEAST_DISPERSION = 0.05
 """Dispersion that even standing water has, m2/s."""
+
+SHUT = 1e-4
+"""Share of the most that a structure lets pass below which it is shut and nothing disperses through it."""
 
 MIXING_LENGTH = 50.0
 """Dispersion over velocity where nothing better is known, m: half the 100 m cells of most river models."""
@@ -55,6 +58,18 @@ class TransportOperator:
     def steps(self) -> int:
         """How many steps there are."""
         return len(self.edges) - 1
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Where water comes from outside: ids of boundary nodes, then 'lateral:R7' for what enters along reach R7."""
+        along = (f"lateral:{self.network.reaches[r].id}" for r in self.geometry.laterals)
+        return (*(self.network.nodes[n].id for n in self.geometry.boundaries), *along)
+
+    @property
+    def entering(self) -> Array:
+        """What comes from outside at each of `entries` as the flow has it, (flow bin, entry) [m3/s]; negative where it leaves."""
+        flow, geometry = self.flow, self.geometry
+        return np.hstack([flow.external[:, geometry.boundaries], flow.lateral[:, geometry.laterals]])
 
     @property
     def stores(self) -> int:
@@ -92,8 +107,9 @@ def compile_operator(
     """Return the operator that moves dissolved matter with this flow.
 
     Reaches are cut into cells of about `dx_m`, bins of the flow into steps of at most `dt_s`. `dispersion`
-    [m2/s] is one number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH. Water in a
-    lake of known volume is mixed; a lake without one counts as an outlet.
+    [m2/s] is one number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH; nothing disperses through
+    a shut structure, nor through one that holds next to no water. Water in a lake of known volume is mixed; a lake without one
+    counts as an outlet.
     """
     if not (dx_m > 0.0 and dt_s > 0.0):
         raise InputError(
@@ -107,9 +123,10 @@ def compile_operator(
         raise InputError(
             "transport", f"dispersion {np.min(spread)} m2/s is below 0", "give 0 or more everywhere"
         )
-    geometry = cut(network, dx_m)
+    geometry = cut(network, dx_m, flow=flow)
     system = node_system(geometry)
-    water = water_of(geometry, network, flow=flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
+    spread = np.where(is_shut(network, flow) | is_link(network, flow), 0.0, spread)
+    water = water_of(geometry, network, flow=flow, dt_s=dt_s, dispersion=spread)
     return TransportOperator(
         network=network,
         flow=flow,
@@ -126,13 +143,19 @@ def mixing_length_dispersion(
 ) -> Array:
     """Return dispersion in proportion to velocity, (bin, reach) [m2/s].
 
-    It is |u| times `length_m`, at least LEAST_DISPERSION.     Velocity is the mean of both ends' discharge
-    over the mean cross-section, volume / length_m of the reach.
+    It is |u| times `length_m`, at least LEAST_DISPERSION. Velocity is the mean of both ends' discharge over the mean
+    cross-section, volume / length_m of the reach.
     """
     length = np.array([reach.length_m for reach in network.reaches])
     volume = 0.5 * (flow.volume[1:] + flow.volume[:-1])
     velocity = 0.5 * (flow.discharge_start + flow.discharge_end) * length / volume
     return np.asarray(np.maximum(np.abs(velocity) * length_m, LEAST_DISPERSION))
+
+
+def is_shut(network: Network, flow: BalancedFlow) -> NDArray[np.bool_]:
+    """Return where a structure lets nothing pass, (bin, reach): less than SHUT of the most it ever does."""
+    passes = np.maximum(np.abs(flow.discharge_start), np.abs(flow.discharge_end))
+    return np.asarray(has_structure(network) & (passes <= SHUT * passes.max(axis=0)))
 
 
 def stretches(operator: TransportOperator, span: range, *, is_backward: bool = False) -> Iterator[Stretch]:

@@ -36,8 +36,8 @@ class Sensitivity:
     """What readings owe to everything that was let in.
 
     Per unit of weighted reading: `release` (bin, place, column) to a rate [s/m3], `boundary` (flow bin,
-    boundary, column) to the concentration at a boundary, `initial` (cell + lake, column) [1/m3] to the mass
-    held at first.
+    entry, column) to the concentration at a boundary or in what enters along a reach (as `operator.entries`), `initial` (cell
+    + lake, column) [1/m3] to the mass held at first.
     """
 
     release: Array
@@ -67,7 +67,7 @@ def adjoint(
     samples = samples_of(operator, receptors)
     out = Sensitivity(
         np.zeros((len(edges) - 1, len(places), columns)),
-        np.zeros((len(operator.flow.edges) - 1, len(operator.geometry.boundaries), columns)),
+        np.zeros((len(operator.flow.edges) - 1, operator.geometry.entries, columns)),
         np.zeros((operator.stores, columns)),
     )
     batches = [
@@ -114,7 +114,7 @@ class Leg:
     """What one batch has found on its way back through one stretch.
 
     `gain` (bin, place, column) is the sensitivity to a steady release through each of `bins`, `outside`
-    (step, boundary, column) that to the concentration at the boundaries in each of `steps`.
+    (step, entry, column) that to the concentration at boundaries and along reaches in each of `steps`.
     """
 
     batch: Batch
@@ -171,7 +171,7 @@ def _leg(
     own = overlap[steps]
     bins, width = touched(own), wide(batch.columns)
     gain = np.zeros((bins.stop - bins.start, len(places.cell), width))
-    outside = np.empty((steps.stop - steps.start, len(operator.geometry.boundaries), width))
+    outside = np.empty((steps.stop - steps.start, operator.geometry.entries, width))
     sweep = sweep_of(operator, steps, places=places, batch=batch, is_last=is_last)
     at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
     matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)

@@ -80,8 +80,8 @@ def forward(
 ) -> Run:
     """Return what would be read, and where the mass went, for columns of scenarios.
 
-    `boundary` (flow bin, boundary, column) [g/m3] is the concentration of water that enters at each boundary
-    or outlet, in the order of `operator.geometry.boundaries`; `initial` (cell + lake, column) [g/m3];
+    `boundary` (flow bin, entry, column) [g/m3] is the concentration of water that enters at each boundary
+    or outlet and along reaches, in the order of `operator.entries`; `initial` (cell + lake, column) [g/m3];
     `decay_per_s` (column,) [1/s] first order. What is left out is zero. Negative concentrations can occur
     beside sharp fronts: the scheme is linear.
     """
@@ -117,7 +117,7 @@ class _Given:
         if releases is None:
             releases = Releases((), np.array([0.0, 1.0]), np.zeros((1, 0, columns)))
         if boundary is None:
-            boundary = np.zeros((len(operator.flow.edges) - 1, len(operator.geometry.boundaries), columns))
+            boundary = np.zeros((len(operator.flow.edges) - 1, operator.geometry.entries, columns))
         return cls(
             places_of(operator, releases.places),
             overlaps(operator.edges, releases.edges),
@@ -145,7 +145,7 @@ def _batch(
         samples=samples,
         readings=np.zeros((len(samples.latest), wide(columns))),
         rate=padded(rate, columns),
-        crossed=np.zeros((2, len(operator.geometry.boundaries), wide(columns))),
+        crossed=np.zeros((2, operator.geometry.entries, wide(columns))),
         entered=np.zeros(wide(columns)),
         decayed=np.zeros(wide(columns)),
     )

@@ -41,7 +41,7 @@ def source_receptor_matrix(
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
     order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
     samples = samples_of(operator, receptors).of(order)
-    inflow = np.maximum(operator.flow.external[:, operator.geometry.boundaries].T, 0.0)
+    inflow = np.maximum(operator.entering.T, 0.0)
     found = _Found(
         values=np.zeros((len(receptors), len(sources), len(edges) - 1), np.float32),
         fraction=np.zeros((len(receptors), *inflow.shape)),
@@ -63,7 +63,7 @@ def source_receptor_matrix(
         start=operator.flow.start,
         edges=edges,
         values=found.values,
-        boundaries=tuple(operator.network.nodes[n].id for n in operator.geometry.boundaries),
+        boundaries=operator.entries,
         flow_edges=operator.flow.edges,
         inflow=inflow,
         fraction=found.fraction,
