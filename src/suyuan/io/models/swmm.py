@@ -14,7 +14,7 @@ from suyuan.io.models.swmm_inp import Inp, read_inp
 from suyuan.io.models.swmm_network import Sewers, sewers_of
 from suyuan.io.models.swmm_notes import notes_of
 from suyuan.io.models.swmm_out import FLOW_UNITS, Results, read_swmm_out
-from suyuan.io.models.swmm_run import Progress, ran
+from suyuan.io.models.swmm_run import Progress, ran, usual_bin
 from suyuan.io.models.swmm_water import binned
 from suyuan.io.times import timezone_of
 
@@ -32,7 +32,7 @@ def read_swmm(
 
     `path` is the `.inp`; `out` its results, which are looked for beside it under the same name; where there are none the model
     is run (extra `swmm`), with `progress` told the simulated and the due seconds. Bins last `bin_s` [s], a multiple of the
-    report step, or one report step. SWMM's clock has no zone: it shows `timezone`. Of a model whose parts do not hang together
+    report step, or one report step (a run here: a minute at least); they begin as the clock strikes, the first and last are cut. SWMM's clock has no zone: it shows `timezone`. Of a model whose parts do not hang together
     the largest is taken, or that with the node or link `part`. The assumption that hurts most: between two reports flows are
     linear, so reports an hour apart miss what pumps do.
     """
@@ -42,13 +42,11 @@ def read_swmm(
     if found is not None:
         results = read_swmm_out(require_file(found), encoding=inp.encoding)
     else:
-        size = (len(sewers.nodes), len(sewers.reaches))
+        size, bin_s = (len(sewers.nodes), len(sewers.reaches)), bin_s or usual_bin(inp)
         with ran(inp, bin_s=bin_s, size=size, progress=progress) as written:
             results = read_swmm_out(written)
     results = _in_order(results, inp, sewers)
-    if found is None and bin_s is None:
-        bin_s = _report_step(inp)
-    steps = binned(results, bin_s=bin_s, is_averaged=inp.is_averaged() and found is not None)
+    steps = binned(results, bin_s=bin_s, is_averaged=inp.is_averaged() or found is None)
     water = water_of(inp, sewers, results=results, steps=steps)
     kept = taken_part(sewers, water, part=part)
     network, flow = drawn(sewers, water, kept=kept, zone=zone)
@@ -59,12 +57,6 @@ def read_swmm(
 def _beside(path: Path) -> Path | None:
     """Return the results of the same name in the same folder, None where there are none."""
     return next((p for end in (".out", ".OUT") if (p := path.with_suffix(end)).is_file()), None)
-
-
-def _report_step(inp: Inp) -> float:
-    from suyuan.io.models.swmm_run import span_of
-
-    return span_of(inp).report_s
 
 
 def _in_order(results: Results, inp: Inp, sewers: Sewers) -> Results:

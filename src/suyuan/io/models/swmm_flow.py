@@ -23,8 +23,10 @@ from suyuan.network import Network, Node, NodeKind, Structure
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LEAST_LAKE_M3, LEAST_LAKE_SHARE = 1.0, 0.05
-"""A storage is a lake if it holds this much at first and never less than this share of it; else it is a wide manhole."""
+LEAST_LAKE_M3 = 1.0
+"""A storage that holds this much at its fullest is a lake, a mixed tank; else it is a wide manhole."""
+
+_EMPTY_M3 = 1e-3
 
 STEADY, KINEMATIC = ("STEADY", "SF"), ("KINWAVE", "KW")
 _DEFAULT_SURFACE_M2 = 12.566 * FOOT**2
@@ -36,7 +38,7 @@ class Water:
     """What all links and nodes of a model do, in its order.
 
     `discharge_start` and `discharge_end` (bin, link) [m3/s], `volume` (bin + 1, link) [m3] with what nodes hold, `outside`
-    (bin, node) [m3/s]; `is_lake` (node,) and `lake_m3` (bin + 1, node) of storages that stay mixed tanks.
+    (bin, node) [m3/s]; `is_lake` (node,) says which storages stay mixed tanks.
     """
 
     steps: Binned
@@ -45,7 +47,6 @@ class Water:
     volume: Array
     outside: Array
     is_lake: Mask
-    lake_m3: Array
 
 
 def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Water:
@@ -63,9 +64,8 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
     if routing in STEADY:
         towards_begin = 0.5 * steps.volume
     outside = _outside(sewers, steps)
-    is_lake = _lakes(sewers, steps, outside=outside)
-    is_storage = np.array([kind == "STORAGE" for kind in sewers.nodes.values()])
-    in_nodes = np.where(is_storage & ~is_lake, steps.held, 0.0)
+    is_lake = _is(sewers, "STORAGE") & (steps.held.max(axis=0) >= LEAST_LAKE_M3)
+    in_nodes = np.where(_is(sewers, "STORAGE") & ~is_lake, steps.held, 0.0)
     if routing not in (*STEADY, *KINEMATIC):
         manholes = manhole_water(ends, steps, towards_begin=towards_begin, area_m2=_surface(inp, sewers))
         in_nodes += np.where(_is(sewers, "JUNC"), manholes, 0.0)
@@ -80,7 +80,6 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
         first + last + least,
         outside,
         is_lake,
-        np.where(is_lake, steps.held, 0.0),
     )
 
 
@@ -100,7 +99,7 @@ def taken_part(sewers: Sewers, water: Water, *, part: str) -> Mask:
         return np.asarray(of_node == of_node[names.index(node)])
     position = {name: i for i, name in enumerate(names)}
     links = np.bincount([of_node[position[r.from_node]] for r in sewers.reaches], minlength=of_node.max() + 1)
-    is_open = _is(sewers, "OUTFALL") | water.is_lake | _is_boundary(water)
+    is_open = _is(sewers, "OUTFALL") | water.is_lake | _takes_water(water)
     alive = np.bincount(of_node[is_open], minlength=len(links)) > 0
     return np.asarray(of_node == np.argmax(np.where(alive, links, links / (1.0 + links.sum()))))
 
@@ -110,12 +109,11 @@ def drawn(sewers: Sewers, water: Water, *, kept: Mask, zone: tzinfo) -> tuple[Ne
     names = list(sewers.nodes)
     position = {name: i for i, name in enumerate(names)}
     link = np.array([kept[position[r.from_node]] for r in sewers.reaches])
-    is_boundary = _is_boundary(water) & ~_is(sewers, "OUTFALL") & kept
-    kinds = np.select(
-        [_is(sewers, "OUTFALL"), water.is_lake, is_boundary], ["outlet", "lake", "boundary"], "junction"
-    )
+    is_lake, takes = water.is_lake & kept, _takes_water(water) & ~_is(sewers, "OUTFALL") & kept
+    kinds = np.select([_is(sewers, "OUTFALL"), is_lake, takes], ["outlet", "lake", "boundary"], "junction")
+    first = np.where(is_lake, np.maximum(water.steps.held[0], _EMPTY_M3), 0.0)
     nodes = tuple(
-        Node(name, cast(NodeKind, str(kinds[i])), float(water.lake_m3[0, i]), point=sewers.points.get(name))
+        Node(name, cast(NodeKind, str(kinds[i])), float(first[i]), point=sewers.points.get(name))
         for i, name in enumerate(names)
         if kept[i]
     )
@@ -131,9 +129,11 @@ def drawn(sewers: Sewers, water: Water, *, kept: Mask, zone: tzinfo) -> tuple[Ne
         water.discharge_start[:, link],
         water.discharge_end[:, link],
         water.volume[:, link],
-        tuple(name for i, name in enumerate(names) if is_boundary[i]),
-        water.outside[:, is_boundary],
-        source=sewers.source,
+        tuple(name for i, name in enumerate(names) if takes[i]),
+        water.outside[:, takes],
+        sewers.source,
+        lakes=tuple(name for i, name in enumerate(names) if is_lake[i]),
+        lake_volume=water.steps.held[:, is_lake],
     )
     return network, flow
 
@@ -160,18 +160,13 @@ def _outside(sewers: Sewers, steps: Binned) -> Array:
     return np.asarray(steps.lateral - np.where(is_ponded, ponding, steps.overflow))
 
 
-def _lakes(sewers: Sewers, steps: Binned, *, outside: Array) -> Mask:
-    first, least = steps.held[0], steps.held.min(axis=0)
-    holds = (first >= LEAST_LAKE_M3) & (least >= LEAST_LAKE_SHARE * first)
-    return np.asarray(_is(sewers, "STORAGE") & holds & (np.abs(outside).max(axis=0) <= _LEAST_FLOW))
-
-
 def _is(sewers: Sewers, section: str) -> Mask:
     return np.array([kind == section for kind in sewers.nodes.values()])
 
 
-def _is_boundary(water: Water) -> Mask:
-    return np.asarray((np.abs(water.outside).max(axis=0) > _LEAST_FLOW) & ~water.is_lake)
+def _takes_water(water: Water) -> Mask:
+    """Return which nodes (node,) water enters from outside, or leaves to it."""
+    return np.asarray(np.abs(water.outside).max(axis=0) > _LEAST_FLOW)
 
 
 def _surface(inp: Inp, sewers: Sewers) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.io.models.swmm_flow import STEADY, Water
+from suyuan.io.models.swmm_flow import LEAST_LAKE_M3, STEADY, Water
 from suyuan.io.models.swmm_inp import Inp, likely, number
 from suyuan.io.models.swmm_network import Sewers, parts_of
 from suyuan.io.models.swmm_out import Results
@@ -96,8 +96,8 @@ def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
     ]
     if wide:
         yield (
-            f"{len(wide)} storages ('{wide[0]}' ...) run almost dry or take water from outside: their water is held in the "
-            "reaches beside them, not in a mixed tank."
+            f"{len(wide)} storages ('{wide[0]}' ...) never hold {LEAST_LAKE_M3:g} m3: their water is held in the reaches beside "
+            "them, not in a mixed tank."
         )
     if inp.rows("OUTLET"):
         yield f"{len(inp.rows('OUTLET'))} links of section OUTLETS became weirs: their discharge follows from the stage."

@@ -23,6 +23,9 @@ Progress = Callable[[int, int], None]
 FINEST_REPORT_S = 30
 """Length of the report step that a bin is cut into: between reports a flow is taken to be linear."""
 
+LEAST_BIN_S = 60.0
+"""Shortest bin of a run, unless a shorter one is asked for."""
+
 LARGEST_OUT = 400e6
 """Bytes that the results may take before the report step is lengthened."""
 
@@ -58,12 +61,17 @@ def span_of(inp: Inp) -> Span:
     return Span(begin, end, report, _seconds(inp, "ROUTING_STEP", "00:00:20"))
 
 
+def usual_bin(inp: Inp) -> float:
+    """Return the bins [s] of a run that nobody asked for another length of: the model's report step, LEAST_BIN_S at least."""
+    return max(span_of(inp).report_s, LEAST_BIN_S)
+
+
 @contextmanager
-def ran(inp: Inp, *, bin_s: float | None, size: tuple[int, int], progress: Progress | None) -> Iterator[Path]:
+def ran(inp: Inp, *, bin_s: float, size: tuple[int, int], progress: Progress | None) -> Iterator[Path]:
     """Run a model and yield its `.out`, which is gone afterwards; nothing is written beside the user's file.
 
-    All links and nodes are reported at instants, `bin_s` [s] (the model's report step where None) cut so fine that linear
-    flow between them is near the truth; `size` counts nodes and links. Water quality is not computed. Raises ImportError
+    All links and nodes are reported at instants, `bin_s` [s] cut so fine that linear flow between them
+    is near the truth; `size` counts nodes and links. Water quality is not computed. Raises ImportError
     without swmm-toolkit, and InputError where SWMM refuses the model, crashes, or outside files are missing.
     """
     if importlib.util.find_spec("swmm") is None:
@@ -71,7 +79,7 @@ def ran(inp: Inp, *, bin_s: float | None, size: tuple[int, int], progress: Progr
             f"{inp.source} has no .out beside it, and running it needs swmm-toolkit: pip install 'suyuan[swmm]'"
         )
     span = span_of(inp)
-    step = report_step(span, span.report_s if bin_s is None else bin_s, size=size)
+    step = report_step(span, bin_s, size=size)
     with tempfile.TemporaryDirectory(prefix="suyuan-swmm-") as name:
         folder = Path(name)
         text = _prepared(inp, _copied(inp, folder), step=step)
@@ -124,7 +132,7 @@ def _prepared(inp: Inp, renamed: dict[str, str], *, step: int) -> str:
             or (section == "FILE" and word == "SAVE")
         )
         lines.append("" if is_dropped else _renamed(line, section, renamed))
-    report = "NODES ALL\nLINKS ALL\nSUBCATCHMENTS NONE\nAVERAGES NO\nINPUT NO\nCONTROLS NO"
+    report = "NODES ALL\nLINKS ALL\nSUBCATCHMENTS NONE\nAVERAGES YES\nINPUT NO\nCONTROLS NO"
     hours, rest = divmod(step, 3600)
     clock = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
     asked = f"[OPTIONS]\nREPORT_STEP {clock}\nIGNORE_QUALITY YES\n[REPORT]\n{report}\n"

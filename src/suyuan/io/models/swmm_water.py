@@ -59,7 +59,7 @@ def _of_instants(results: Results, seconds: Array, *, every: int) -> Binned:
     if len(seconds) <= every:
         what = f"holds {len(seconds)} reports, {results.step_s:g} s apart"
         raise InputError(results.source, what, f"a bin needs {every + 1}; run the model for longer")
-    at = np.arange(0, len(seconds), every)
+    at = _edges(results, seconds, every=every)
 
     def mean(values: NDArray[np.float32]) -> Array:
         carried = np.zeros((len(values), values.shape[1]))
@@ -81,6 +81,17 @@ def _of_instants(results: Results, seconds: Array, *, every: int) -> Binned:
         results.held[at].astype(float),
         results.stage[at].astype(float),
     )
+
+
+def _edges(results: Results, seconds: Array, *, every: int) -> NDArray[np.int64]:
+    """Return the positions of the reports at the edges of bins: where the clock strikes, the first and the last.
+
+    Two bins are joined where the first or last would be shorter than half of one.
+    """
+    since_midnight = (results.times - results.times.astype("datetime64[D]")) / np.timedelta64(1, "s")
+    struck = np.flatnonzero(np.rint(since_midnight / results.step_s) % every == 0)
+    inner = struck[(struck > every // 2) & (struck < len(seconds) - 1 - every // 2)]
+    return np.concatenate([[0], inner, [len(seconds) - 1]])
 
 
 def _of_means(results: Results, seconds: Array, *, every: int) -> Binned:
