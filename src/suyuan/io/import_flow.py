@@ -19,7 +19,7 @@ from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow, write_flow
 from suyuan.io.lock import locked
 from suyuan.io.models.model import Model
-from suyuan.io.models.read_model import read_model
+from suyuan.io.models.read_model import form_of, read_model
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.observations import read_observations
@@ -150,10 +150,11 @@ def import_flow(
     require_writable(folder)
     progress(f"reading {source.name}", 0.0)
     zone = timezone_of(ask.timezone, where="--timezone") if ask.timezone else home.zone
+    is_known = not ask.timezone and form_of(require_file(source)).has_clock
     model = read_model(
         source,
         network=read_network(own) if own is not None else None,
-        timezone=zone,
+        timezone=None if is_known else zone,
         progress=lambda done, due: progress(f"running {source.name}", 0.7 * done / max(due, 1)),
     )
     model = _begun(model, ask.begin, zone=zone)
@@ -264,9 +265,9 @@ def _set_aside(home: _Home, flow: FlowField, *, now: datetime) -> tuple[Path, ..
 
 def _same(old: FlowField, new: FlowField) -> bool:
     """Return whether two flows say the same, to the last digit."""
-    if (old.start, old.reaches, old.boundaries) != (new.start, new.reaches, new.boundaries):
+    if any(getattr(old, name) != getattr(new, name) for name in ("start", "reaches", "boundaries", "lakes")):
         return False
-    names = ("edges", "discharge_start", "discharge_end", "volume", "inflow")
+    names = ("edges", "discharge_start", "discharge_end", "volume", "inflow", "lateral", "lake_volume")
     return all(np.array_equal(getattr(old, n), getattr(new, n), equal_nan=True) for n in names)
 
 

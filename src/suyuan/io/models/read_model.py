@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from suyuan.flow import FlowField
 from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow
 from suyuan.io.models.model import Model
-from suyuan.io.times import timezone_of, utc_of_datetime
+from suyuan.io.times import timezone_of
 from suyuan.network import Network
 
 Progress = Callable[[int, int], None]
@@ -30,24 +30,24 @@ Progress = Callable[[int, int], None]
 class Form:
     """A form of model: its name, the files it comes in, and its reader under suyuan.io.models.
 
-    `is_zoned` says that its times carry their offset; the clocks of others show the time of a place that they do not name.
+    `has_clock` says that its reader knows what its clock shows where nobody says so; others' show a place they do not name.
     """
 
     name: str
     files: str
     module: str
     reader: str
-    is_zoned: bool = False
+    has_clock: bool = False
 
 
 SWMM = Form("SWMM 5", ".inp, with its .out beside it or to be run", "swmm", "read_swmm")
-EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet", is_zoned=True)
-DFLOWFM = Form("D-Flow FM", "UGRID .nc", "dflowfm", "read_dflowfm", is_zoned=True)
+EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet", has_clock=True)
+DFLOWFM = Form("D-Flow FM", "UGRID .nc", "dflowfm", "read_dflowfm")
 HECRAS = Form("HEC-RAS", "plan .hdf of an unsteady run", "hecras", "read_hecras")
-RIBASIM = Form("Ribasim", ".toml or .gpkg", "ribasim", "read_ribasim")
-DSM2 = Form("DSM2", "tidefile .h5", "dsm2", "read_dsm2")
+RIBASIM = Form("Ribasim", ".toml of a model that has been run", "ribasim", "read_ribasim")
+DSM2 = Form("DSM2", "tidefile .h5", "dsm2", "read_dsm2", has_clock=True)
 MIKE = Form("MIKE 1D", ".res1d", "mike", "read_mike")
-TABLE = Form("flow table", ".csv, .parquet or .nc as in docs/tables/flow.md", "", "", is_zoned=True)
+TABLE = Form("flow table", ".csv, .parquet or .nc as in docs/tables/flow.md", "", "")
 
 FORMS = (SWMM, EPANET, DFLOWFM, HECRAS, RIBASIM, DSM2, MIKE, TABLE)
 
@@ -67,15 +67,15 @@ def read_model(
     source: str | Path,
     *,
     network: Network | None = None,
-    timezone: str | tzinfo = "UTC",
+    timezone: str | tzinfo | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Return network and flow of a hydraulic model, whatever its form: the file says which it has.
 
-    Clocks without a zone, as SWMM's, show `timezone`, also where the zone has summer time: as it stands at the model's
-    beginning. Given a `network`, the flow is that of its reaches, which are found by their ids; other links are left out and a
-    note says so. A plain table of flow needs one. Raises InputError for a file that is no known form, with a list of the forms,
-    and for reaches of the network that the model does not know.
+    Clocks without a zone, as SWMM's, show `timezone`; where none is given what each reader says, mostly UTC. Given a `network`,
+    the flow is that of its reaches, which are found by their ids; other links are left out and a note says so. A plain table of
+    flow needs one. Raises InputError for a file that is no known form, with a list of the forms, and for reaches of the network
+    that the model does not know.
     """
     path = require_file(source)
     form = form_of(path)
@@ -83,11 +83,13 @@ def read_model(
         if network is None:
             what = "is a table of flow, which does not say how the reaches hang together"
             raise InputError(path.name, what, "give the network, --network network.gpkg")
-        flow = read_flow(path, timezone=timezone)
+        flow = read_flow(path, timezone="UTC" if timezone is None else timezone)
         return on_network(Model(TABLE.name, network, flow), network)
-    model = _read(path, form, progress=progress)
-    flow = model.flow if form.is_zoned else _zoned(model.flow, timezone_of(timezone))
-    model = replace(model, flow=replace(flow, source=path.name))
+    zone = (
+        {} if timezone is None or form is EPANET else {"timezone": timezone_of(timezone)}
+    )  # EPANET has no calendar
+    model = _read(path, form, zone=zone, progress=progress)
+    model = replace(model, flow=replace(model.flow, source=path.name))
     return model if network is None else on_network(model, network)
 
 
@@ -110,25 +112,33 @@ def on_network(model: Model, network: Network) -> Model:
     absent = [reach.id for reach in network.reaches if reach.id not in held]
     if absent:
         raise InputError.of(_absent(absent, network, flow=flow))
-    wanted = {reach.id for reach in network.reaches}
+    wanted, nodes = {reach.id for reach in network.reaches}, {node.id for node in network.nodes}
     others = [name for name in flow.reaches if name not in wanted]
-    nodes = {node.id for node in network.nodes}
-    strange = [name for name in flow.boundaries if name not in nodes]
-    order = [held[reach.id] for reach in network.reaches]
-    kept = [b for b, name in enumerate(flow.boundaries) if name in nodes]
-    flow = replace(
-        flow,
-        reaches=tuple(reach.id for reach in network.reaches),
-        **{name: getattr(flow, name)[:, order] for name in ("discharge_start", "discharge_end", "volume")},
-        boundaries=tuple(flow.boundaries[b] for b in kept),
-        inflow=flow.inflow[:, kept] if kept else np.empty((0, 0)),
-    )
+    strange = [name for name in (*flow.boundaries, *flow.lakes) if name not in nodes]
     notes = [
         f"{len(names)} {what} of the model are not in {network.source}; their flow was left out: {_listed(names)}"
-        for what, names in (("links", others), ("boundaries", strange))
+        for what, names in (("links", others), ("nodes", strange))
         if names
     ]
+    flow = _columns_of(flow, [held[reach.id] for reach in network.reaches], nodes=nodes)
     return replace(model, network=network, flow=flow, notes=(*model.notes, *notes))
+
+
+def _columns_of(flow: FlowField, order: list[int], *, nodes: set[str]) -> FlowField:
+    """Return a flow of the reaches at these positions, and of the boundaries and lakes that are in `nodes`."""
+    entering = [b for b, name in enumerate(flow.boundaries) if name in nodes]
+    holding = [k for k, name in enumerate(flow.lakes) if name in nodes]
+    nothing = np.empty((0, 0))
+    return replace(
+        flow,
+        reaches=tuple(flow.reaches[r] for r in order),
+        **{name: getattr(flow, name)[:, order] for name in ("discharge_start", "discharge_end", "volume")},
+        lateral=flow.lateral[:, order] if flow.lateral.size else nothing,
+        boundaries=tuple(flow.boundaries[b] for b in entering),
+        inflow=flow.inflow[:, entering] if entering else nothing,
+        lakes=tuple(flow.lakes[k] for k in holding),
+        lake_volume=flow.lake_volume[:, holding] if holding else nothing,
+    )
 
 
 def _absent(absent: list[str], network: Network, *, flow: FlowField) -> list[Fault]:
@@ -148,14 +158,14 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
-def _read(path: Path, form: Form, *, progress: Progress | None) -> Model:
+def _read(path: Path, form: Form, *, zone: dict[str, tzinfo], progress: Progress | None) -> Model:
     name = f"suyuan.io.models.{form.module}"
     if importlib.util.find_spec(name) is None:
         remedy = "write its flow as a table, docs/tables/flow.md"
         raise InputError(path.name, f"{form.name} cannot be read by this version", remedy)
     try:
         read: Callable[..., Model] = getattr(importlib.import_module(name), form.reader)
-        return read(_main_file(path, form), progress=progress)
+        return read(_main_file(path, form), progress=progress, **zone)
     except ImportError as error:  # the message names what to install
         raise InputError(
             path.name, f"{form.name} needs a package that is not installed", str(error)
@@ -171,12 +181,6 @@ def _main_file(path: Path, form: Form) -> Path:
         what = f"there is no {path.stem}.inp beside it: results alone do not say how links hang together"
         raise InputError(path.name, what, "put the model's .inp there, under the same name")
     return beside[0]
-
-
-def _zoned(flow: FlowField, zone: tzinfo) -> FlowField:
-    """Return a flow whose clock showed `zone`, in UTC."""
-    begin: datetime = flow.start.astype("datetime64[s]").item()
-    return replace(flow, start=utc_of_datetime(begin, zone))
 
 
 def _inp(path: Path) -> Form | None:
@@ -222,7 +226,7 @@ def _dataset(path: Path):  # type: ignore[no-untyped-def]  # netCDF4 has no type
 
 
 def _geopackage(path: Path) -> Form | None:
-    """Return Ribasim where a database has its table of nodes; suyuan's own network has layers in small letters."""
+    """Refuse a network of suyuan, which has no flow, and Ribasim's database, which holds no results."""
     import sqlite3
 
     try:
@@ -235,7 +239,9 @@ def _geopackage(path: Path) -> Form | None:
     if "reaches" in names:
         what = "is a network of suyuan, which has no flow"
         raise InputError(path.name, what, "name the model as the source, and this as --network")
-    return RIBASIM if "Node" in names else None
+    if "Node" in names:
+        raise InputError(path.name, "is the database of a Ribasim model, without results", "name its .toml")
+    return None
 
 
 def _toml(path: Path) -> Form | None:
