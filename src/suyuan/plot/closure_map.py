@@ -71,7 +71,7 @@ def _legend(figure: Figure) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        *(Line2D([], [], lw=3.0, color=colour, label=f"up to, {most:.0%}") for most, colour in STEPS),
-        Line2D([], [], lw=3.0, color=BEYOND, label="more"),
+        *(Line2D([], [], lw=3.0, color=colour, label=f"≤ {most:.0%}") for most, colour in STEPS),
+        Line2D([], [], lw=3.0, color=BEYOND, label=f"> {STEPS[-1][0]:.0%}"),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False, columnspacing=1.2)

@@ -85,8 +85,6 @@ WORDS_ZH = {
     "mean so far": "至今均值",
     "mean of the month": "月均值",
     "80 % interval": "80 % 区间",
-    "up to": "不超过",
-    "more": "更多",
     "reaches": "河段数",
     "change / discharge": "修正量 / 流量",
     "root mean square change": "均方根修正",
