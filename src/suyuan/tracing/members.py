@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy import sparse
 from suyuan.altered_flow import Circulations, altered, circulations_of
 from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
+from suyuan.transport.operator import Mixing
 
 Array = NDArray[np.float64]
 
@@ -44,10 +45,11 @@ class FlowErrors:
 
 @dataclass(frozen=True)
 class FlowMember:
-    """One possible flow, closed exactly, and the factor on the dispersion coefficient that goes with it."""
+    """One possible flow, closed exactly, how matter spreads in it, and the factor on dispersion that goes with it."""
 
     flow: BalancedFlow
     dispersion_factor: float
+    mixing: Mixing = field(default_factory=Mixing)
 
 
 def flow_members(
