@@ -139,6 +139,9 @@ def other_parts(path: Path, model: Model) -> Iterator[tuple[str, str]]:
         if named:
             try:
                 rest = read_swmm(path, part=named[1])
-                yield f"part {named[1]}", f"residual {balanced(rest.flow, rest.network).balance.residual_share:.2%}"
+                yield (
+                    f"part {named[1]}",
+                    f"residual {balanced(rest.flow, rest.network).balance.residual_share:.2%}",
+                )
             except InputError as error:
                 yield f"part {named[1]}", f"refused: {error}"

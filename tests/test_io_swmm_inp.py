@@ -49,7 +49,9 @@ def test_feet_become_metres(tmp_path: Path):
 
 
 def test_an_unknown_unit_of_flow_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"town.inp: flow unit 'M3H \(in OPTIONS\)' is not known; give one of: CMS"):
+    with pytest.raises(
+        InputError, match=r"town.inp: flow unit 'M3H \(in OPTIONS\)' is not known; give one of: CMS"
+    ):
         of(tmp_path, with_row("FLOW_UNITS CMS", "FLOW_UNITS M3H"))
 
 
@@ -67,8 +69,10 @@ def test_chinese_ids_are_the_same_in_every_encoding(tmp_path: Path, encoding: st
 
 
 def test_sections_are_found_in_any_case_and_comments_left_out(tmp_path: Path):
-    text = CHANNEL.replace("[CONDUITS]", "  [Conduits]").replace("AB A B 400", ";gone\nAB\tA  B   400;").replace(
-        "\n", "\r\n"
+    text = (
+        CHANNEL.replace("[CONDUITS]", "  [Conduits]")
+        .replace("AB A B 400", ";gone\nAB\tA  B   400;")
+        .replace("\n", "\r\n")
     )
     with pytest.raises(InputError, match=r"the roughness of 'AB' is missing"):  # the comment took it away
         of(tmp_path, text)
@@ -80,8 +84,10 @@ def test_quoted_names_keep_their_blanks(tmp_path: Path):
 
 
 def test_a_misspelled_section_that_is_needed_is_named(tmp_path: Path):
-    text = CHANNEL.replace("[JUNCTIONS]", "[NODES_]").replace("[OUTFALLS]", "[OUTFLOWS]").replace(
-        "[STORAGE]", "[TANKS]"
+    text = (
+        CHANNEL.replace("[JUNCTIONS]", "[NODES_]")
+        .replace("[OUTFALLS]", "[OUTFLOWS]")
+        .replace("[STORAGE]", "[TANKS]")
     )
     with pytest.raises(InputError, match=r"town.inp: has no node.*\[OUTFLOWS\] may mean \[OUTFALLS\]"):
         of(tmp_path, text)

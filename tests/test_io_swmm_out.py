@@ -13,7 +13,9 @@ from suyuan.io.models.swmm_out import read_swmm_out
 from swmm_texts import write_out
 
 PAIR = Path(__file__).parents[2] / "shared" / "data" / "mike1d_res"
-is_here = pytest.mark.skipif(not PAIR.is_dir(), reason="../shared/data/mike1d_res is not here: no pair of .inp and .out")
+is_here = pytest.mark.skipif(
+    not PAIR.is_dir(), reason="../shared/data/mike1d_res is not here: no pair of .inp and .out"
+)
 
 
 @pytest.fixture
@@ -39,7 +41,9 @@ def test_a_cubic_foot_a_second_is_28_litres(tmp_path: Path):
     assert found.flow[0, 0] == pytest.approx(0.0283168466, rel=1e-6)
     assert found.volume[0, 0] == pytest.approx(0.0283168466, rel=1e-6)
     assert found.stage[0, 0] == pytest.approx(0.3048, rel=1e-6)
-    million_litres = read_swmm_out(write_out(tmp_path / "l.out", ["A", "B"], ["R"], node=node, link=link, unit=5))
+    million_litres = read_swmm_out(
+        write_out(tmp_path / "l.out", ["A", "B"], ["R"], node=node, link=link, unit=5)
+    )
     assert million_litres.flow[0, 0] == pytest.approx(1000.0 / 86400.0, rel=1e-6)
     assert million_litres.volume[0, 0] == 1.0
 
@@ -66,7 +70,9 @@ def test_an_out_with_a_piece_missing_in_the_middle_is_refused(out: Path):
 
 
 def test_a_run_that_ended_with_an_error_is_refused(tmp_path: Path):
-    path = write_out(tmp_path / "bad.out", ["A"], ["R"], node=np.ones((1, 1, 6)), link=np.ones((1, 1, 5)), code=317)
+    path = write_out(
+        tmp_path / "bad.out", ["A"], ["R"], node=np.ones((1, 1, 6)), link=np.ones((1, 1, 5)), code=317
+    )
     with pytest.raises(InputError, match=r"bad.out: the run ended with SWMM error 317; see the ERROR line"):
         read_swmm_out(path)
 

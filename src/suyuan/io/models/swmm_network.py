@@ -101,7 +101,9 @@ def _require_whole(inp: Inp, kinds: dict[str, str], links: list[Row]) -> None:
 
 def _advice(inp: Inp, node: str, kinds: dict[str, str]) -> str:
     unread = ", ".join(f"[{name}]" for name in inp.unknown)
-    return f"{nearest(node, list(kinds))}" + (f"; sections that SWMM does not know: {unread}" if unread else "")
+    return f"{nearest(node, list(kinds))}" + (
+        f"; sections that SWMM does not know: {unread}" if unread else ""
+    )
 
 
 def _conduit(inp: Inp, row: Row, *, metres: float, section: CrossSection | None, line: Line) -> Reach:

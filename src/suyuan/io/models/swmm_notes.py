@@ -90,7 +90,9 @@ def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
         yield "Steady routing stores no water: every conduit keeps the mean of its volumes."
     kinds = list(sewers.nodes.values())
     wide = [
-        n for n, kind, lake in zip(sewers.nodes, kinds, water.is_lake, strict=True) if kind == "STORAGE" and not lake
+        n
+        for n, kind, lake in zip(sewers.nodes, kinds, water.is_lake, strict=True)
+        if kind == "STORAGE" and not lake
     ]
     if wide:
         yield (

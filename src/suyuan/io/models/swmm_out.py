@@ -125,7 +125,9 @@ def _results(
     (step,) = _integers(raw, results_at - 4, 1)
     widths = (8 + substances, 6 + substances, 5 + substances)
     first = np.cumsum([0, areas * widths[0], nodes * widths[1], links * widths[2]])
-    record = np.dtype([("date", "<f8"), ("value", "<f4", (int(first[-1]) + _system_values(raw, results_at),))])
+    record = np.dtype(
+        [("date", "<f8"), ("value", "<f4", (int(first[-1]) + _system_values(raw, results_at),))]
+    )
     if results_at + reports * record.itemsize + _EPILOGUE != len(raw):
         what = f"has {len(raw)} bytes, {results_at + reports * record.itemsize + _EPILOGUE} are due for {reports} reports"
         raise InputError(source, what, f"it breaks off or is damaged; {_AGAIN}")

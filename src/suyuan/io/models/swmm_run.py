@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from suyuan.errors import Fault, InputError
-from suyuan.io.models.swmm_inp import Inp, outside_files, section_of
+from suyuan.io.models.swmm_inp import Inp, header_of, outside_files, section_of
 
 Progress = Callable[[int, int], None]
 """Called with the seconds that are simulated and those that are due."""
@@ -120,14 +120,15 @@ def _copied(inp: Inp, folder: Path) -> dict[str, str]:
 
 
 def _prepared(inp: Inp, renamed: dict[str, str], *, step: int) -> str:
-    """Return the text to run: as given, line by line, but for what is reported, saved, or read from outside."""
-    lines, section = [], ""
+    """Return the text to run: as given, line by line, but for what is reported, saved, read from outside, or not SWMM's."""
+    lines, section = [], "TITLE"
     for line in inp.lines:
         if line.strip().startswith("["):
-            section = section_of(line.strip().strip("[ ").partition("]")[0])
+            section = section_of(header_of(line))
         word = line.split(maxsplit=1)[0].upper() if line.strip() else ""
         is_dropped = (
-            (section == "OPTION" and word in ("REPORT_STEP", "IGNORE_QUALITY"))
+            not section
+            or (section == "OPTION" and word in ("REPORT_STEP", "IGNORE_QUALITY"))
             or (section == "REPORT" and word in _DROPPED_REPORT)
             or (section == "FILE" and word == "SAVE")
         )
@@ -193,7 +194,9 @@ def _moment(inp: Inp, which: str, day: str, clock: str) -> datetime:
     said = inp.option(f"{which}_DATE", day)
     date = next((found for form in _DATES if (found := _parsed(said, form))), None)
     if date is None:
-        raise InputError(inp.source, f"{which}_DATE '{said}' cannot be read", "write month/day/year as SWMM does")
+        raise InputError(
+            inp.source, f"{which}_DATE '{said}' cannot be read", "write month/day/year as SWMM does"
+        )
     seconds = _clock_seconds(inp.option(f"{which}_TIME", clock))
     if seconds is None:
         said = inp.option(f"{which}_TIME", clock)

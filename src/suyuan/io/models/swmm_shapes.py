@@ -109,7 +109,9 @@ def _transects(inp: Inp, metres: float) -> Iterator[tuple[str, CrossSection]]:
             yield name, _irregular(points, metres=metres, scale=scale, roughness=roughness)
         name, points = "", []
         if word == "NC":
-            roughness = number(row, 3, what="channel roughness", source=inp.source, default="nan") or roughness
+            roughness = (
+                number(row, 3, what="channel roughness", source=inp.source, default="nan") or roughness
+            )
         elif word == "X1":
             scale = number(row, 9, what="width factor", source=inp.source, default="1") or 1.0
             name = row.cell(1)

@@ -63,7 +63,11 @@ def _of_instants(results: Results, seconds: Array, *, every: int) -> Binned:
 
     def mean(values: NDArray[np.float32]) -> Array:
         carried = np.zeros((len(values), values.shape[1]))
-        np.cumsum(0.5 * (values[1:].astype(float) + values[:-1]) * np.diff(seconds)[:, None], axis=0, out=carried[1:])
+        np.cumsum(
+            0.5 * (values[1:].astype(float) + values[:-1]) * np.diff(seconds)[:, None],
+            axis=0,
+            out=carried[1:],
+        )
         means: Array = np.diff(carried[at], axis=0) / np.diff(seconds[at])[:, None]
         return means
 
