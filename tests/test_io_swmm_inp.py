@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 
 import pytest
+from swmm_texts import CHANNEL
 
 from suyuan.errors import InputError
 from suyuan.io.models.swmm_inp import Inp, read_inp
 from suyuan.io.models.swmm_network import Sewers, parts_of, sewers_of
-from swmm_texts import CHANNEL
 
 
 def inp_of(tmp_path: Path, text: str, *, encoding: str = "utf-8", name: str = "town.inp") -> Inp:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from swmm_texts import write_out
 
 from suyuan.errors import InputError
 from suyuan.io.models.swmm_out import read_swmm_out
-from swmm_texts import write_out
 
 PAIR = Path(__file__).parents[2] / "shared" / "data" / "mike1d_res"
 is_here = pytest.mark.skipif(

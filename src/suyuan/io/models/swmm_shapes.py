@@ -70,7 +70,7 @@ class CrossSection:
 
 def cross_sections(inp: Inp, metres: float) -> dict[str, CrossSection]:
     """Return the cross-section of every link that has one; `metres` is the model's unit of length."""
-    transects = {name: section for name, section in _transects(inp, metres)}
+    transects = dict(_transects(inp, metres))
     return {row.cell(0): _one(inp, row, metres=metres, transects=transects) for row in inp.rows("XSECT")}
 
 
