@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,16 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import RunInfo
 from suyuan.report.words import Words
+from suyuan.substances import Substance
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
 from suyuan.transport.downstream import carried
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
-from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
+from suyuan.transport.operator import TransportOperator, compile_operator
 from suyuan.transport.sampling import receptors_of
+from suyuan.transport.source_receptor import source_receptor_matrix
 
 Array = NDArray[np.float64]
 
@@ -129,10 +131,43 @@ def rolled_matrices(
     return tuple(rolled)
 
 
+def with_settled(
+    network: Network,
+    rolled: Sequence[Rolled],
+    *,
+    members: Sequence[FlowMember],
+    substances: Sequence[Substance],
+) -> tuple[Rolled, ...]:
+    """Return the matrices with the values of what settles: one more march for each speed above 0, not kept in a store."""
+    speeds = sorted({each.settling_m_per_s for each in substances} - {0.0})
+    if not speeds:
+        return tuple(rolled)
+
+    def of(each: Rolled, member: FlowMember) -> Rolled:
+        operator, own = operator_of(network, member), each.matrix
+        reached = carried(network, member.flow, receptors=own.receptors, sources=own.sources)
+        settled = []
+        for speed in speeds:
+            found = source_receptor_matrix(
+                operator,
+                own.receptors,
+                sources=own.sources,
+                edges=own.edges,
+                carried=reached,
+                settling_m_per_s=speed,
+            )
+            settled.append((speed, found.values))
+        matrix = replace(own, settled=tuple(settled))
+        return replace(each, found=replace(each.found, matrix=matrix))
+
+    with ThreadPoolExecutor(2) as pool:
+        return tuple(pool.map(of, rolled, members))
+
+
 def operator_of(network: Network, member: FlowMember) -> TransportOperator:
     """Return the transport of one flow member."""
-    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    return compile_operator(network, member.flow, dispersion=mixing)
+    spread = member.mixing.dispersion_in(network, member.flow) * member.dispersion_factor
+    return compile_operator(network, member.flow, dispersion=spread, storage=member.mixing.storage)
 
 
 def roll(
@@ -168,8 +203,8 @@ def operator_digest(operator: TransportOperator, sources: Sequence[Source]) -> s
 
     code = (code_digest("suyuan.transport"), code_digest("suyuan.io"), np.__version__, numba.__version__)
     network = (operator.network.nodes, operator.network.reaches)
-    water = (operator.geometry, tuple(operator.water), operator.edges)
-    flow = (operator.flow.start, operator.flow.edges, operator.flow.external)
+    water = (operator.geometry, tuple(operator.water), operator.edges, tuple(operator.zones))
+    flow = (operator.flow.start, operator.flow.edges, operator.flow.external, operator.flow.lateral)
     return digest(code, network, water, flow, tuple(sources))
 
 

@@ -32,7 +32,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, write_results
-from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
+from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices, with_settled
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember, flow_members
@@ -252,7 +252,7 @@ def prepare(
     flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
     refuse_uncovered(flow, seen, zone=project.zone)
     rng = np.random.default_rng(ask.seed)
-    members = flow_members(network, flow, count=MEMBERS, rng=rng)
+    members = _members(project, network, flow=flow, rng=rng)
     edges = release_edges(flow, span)
     rolled = rolled_matrices(
         network, members, observations=observations, edges=edges, progress=progress, store=store
@@ -261,7 +261,7 @@ def prepare(
         network=network,
         flow=flow,
         members=members,
-        rolled=rolled,
+        rolled=with_settled(network, rolled, members=members, substances=substances),
         observations=observations,
         readings=int(seen.is_usable.sum()),
         substances=substances,
@@ -273,6 +273,14 @@ def prepare(
         notes=notes,
         prior=default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted),
     )
+
+
+def _members(
+    project: Project, network: Network, *, flow: BalancedFlow, rng: np.random.Generator
+) -> tuple[FlowMember, ...]:
+    """Return flow members in which matter spreads as the project says."""
+    drawn = flow_members(network, flow, count=MEMBERS, rng=rng)
+    return tuple(replace(member, mixing=project.processes.mixing) for member in drawn)
 
 
 def _water(project: Project) -> tuple[Network, FlowField]:
@@ -339,9 +347,7 @@ def substances_to_trace(project: Project, ask: Ask, *, observations: Observation
         what = f"there is no reading of '{project.trace.determinand}', which [trace] wants traced"
         raise InputError(observations.source, what, nearest(project.trace.determinand, measured))
     ordered = [first, *(name for name in kept if name != first)]
-    return tuple(
-        Substance(determinand(name), project.decay_per_day.get(name, 0.0) / 86400.0) for name in ordered
-    )
+    return tuple(project.processes.substance(name, project.decay_per_day.get(name, 0.0)) for name in ordered)
 
 
 def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[np.datetime64, np.datetime64]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.processes import KEYS as PROCESS_KEYS
+from suyuan.io.processes import Processes, processes_in
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import sections_in
 from suyuan.io.times import instant_of, timezone_of
@@ -29,13 +31,14 @@ KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
     "files": ("network", "flow", "observations", "fingerprints", "discharge"),
     "trace": ("determinand", "since", "until", "nobody", "unlisted"),
+    **PROCESS_KEYS,
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
 
 MOST_UNLISTED = 0.8
 """Something must be left for outfalls and boundaries."""
 
-_TABLES = (*KEYS, "decay_per_day", "sections")
+_TABLES = (*KEYS, "decay_per_day", "settling_m_per_day", "sections")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Project:
     files: Files
     trace: TraceSettings = field(default_factory=TraceSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
+    processes: Processes = field(default_factory=Processes)
     is_invented: bool = False
     sections: tuple[Section, ...] = ()
     scheme: Scheme = field(default_factory=shipped_scheme)
@@ -126,6 +130,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
         trace=found.trace(tables.get("trace", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
+        processes=processes_in(tables, found.fault, folder=folder, zone=zone),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
         sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
         scheme=rules,

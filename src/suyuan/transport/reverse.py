@@ -11,6 +11,7 @@ from scipy import sparse
 
 from suyuan.transport.batches import (
     Batch,
+    Losses,
     Places,
     batch_columns,
     overlaps,
@@ -52,7 +53,7 @@ def adjoint(
     weights: Array | None = None,
     places: Sequence[Source] = (),
     edges: Array | None = None,
-    decay_per_s: Array | None = None,
+    decay_per_s: Array | Losses | None = None,
 ) -> Sensitivity:
     """Return the exact transpose of `forward`, one column for each column of `weights` (receptor, column).
 
@@ -62,7 +63,7 @@ def adjoint(
     edges = operator.flow.edges if edges is None else edges
     weights = np.eye(len(receptors)) if weights is None else weights
     columns = weights.shape[1]
-    rate = np.zeros(columns) if decay_per_s is None else np.asarray(decay_per_s, float)
+    losses = Losses.of(decay_per_s, columns)
     found = places_of(operator, places)
     samples = samples_of(operator, receptors)
     out = Sensitivity(
@@ -71,7 +72,7 @@ def adjoint(
         np.zeros((operator.stores, columns)),
     )
     batches = [
-        backward_batch(operator, samples, weights=weights, rate=rate, columns=part)
+        backward_batch(operator, samples, weights=weights, losses=losses, columns=part)
         for part in batch_columns(columns)
     ]
     overlap = overlaps(operator.edges, edges)
@@ -85,11 +86,16 @@ def adjoint(
 
 
 def backward_batch(
-    operator: TransportOperator, samples: Samples, *, weights: Array, rate: Array, columns: slice
+    operator: TransportOperator,
+    samples: Samples,
+    *,
+    weights: Array,
+    losses: Losses,
+    columns: slice,
 ) -> Batch:
     """Return a batch that will march back from its latest reading, with only the readings that it weighs.
 
-    `weights` (receptor, column) says by how much each reading counts, `rate` (column,) [1/s] is first-order decay;
+    `weights` (receptor, column) says by how much each reading counts, `losses` are decay and settling;
     `columns` are those of this batch.
     """
     used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
@@ -101,7 +107,8 @@ def backward_batch(
         columns=columns,
         samples=own,
         readings=readings,
-        rate=padded(rate, columns),
+        rate=padded(losses.decay_per_s, columns),
+        sinking=padded(losses.settling_m_per_s, columns),
         latest=int(own.latest.max(initial=1)),  # a march has a step
         earliest=np.where(readings != 0.0, first[:, None], operator.steps).min(
             axis=0, initial=operator.steps
