@@ -32,9 +32,10 @@ def read_swmm(
 
     `path` is the `.inp`; `out` its results, which are looked for beside it under the same name; where there are none the model
     is run (extra `swmm`), with `progress` told the simulated and the due seconds. Bins last `bin_s` [s], a multiple of the
-    report step, or one report step (a run here: a minute at least); they begin as the clock strikes, the first and last are cut. SWMM's clock has no zone: it shows `timezone`. Of a model whose parts do not hang together
-    the largest is taken, or that with the node or link `part`. The assumption that hurts most: between two reports flows are
-    linear, so reports an hour apart miss what pumps do.
+    report step, or one report step (a run here: a minute at least); they begin as the clock strikes, the first and last are
+    cut. SWMM's clock has no zone: it shows `timezone`. Of a model whose parts do not hang together the largest is taken, or
+    that with the node or link `part`. The assumption that hurts most: between two reports of a `.out` flows are linear, so
+    reports an hour apart miss what pumps do.
     """
     inp = read_inp(require_file(path))
     sewers, zone = sewers_of(inp), timezone_of(timezone)
@@ -45,7 +46,7 @@ def read_swmm(
         size, bin_s = (len(sewers.nodes), len(sewers.reaches)), bin_s or usual_bin(inp)
         with ran(inp, bin_s=bin_s, size=size, progress=progress) as written:
             results = read_swmm_out(written)
-    results = _in_order(results, inp, sewers)
+    results = _in_order(results, inp, sewers=sewers)
     steps = binned(results, bin_s=bin_s, is_averaged=inp.is_averaged() or found is None)
     water = water_of(inp, sewers, results=results, steps=steps)
     kept = taken_part(sewers, water, part=part)
@@ -59,7 +60,7 @@ def _beside(path: Path) -> Path | None:
     return next((p for end in (".out", ".OUT") if (p := path.with_suffix(end)).is_file()), None)
 
 
-def _in_order(results: Results, inp: Inp, sewers: Sewers) -> Results:
+def _in_order(results: Results, inp: Inp, *, sewers: Sewers) -> Results:
     """Return results in the order of the model; raises InputError where they are those of another one."""
     if FLOW_UNITS.index(sewers.unit) != FLOW_UNITS.index(results.unit):
         what = f"is in {results.unit}, but {inp.source} in {sewers.unit}"

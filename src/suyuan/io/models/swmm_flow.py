@@ -69,7 +69,7 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
     if routing not in (*STEADY, *KINEMATIC):
         manholes = manhole_water(ends, steps, towards_begin=towards_begin, area_m2=_surface(inp, sewers))
         in_nodes += np.where(_is(sewers, "JUNC"), manholes, 0.0)
-    at_begin, at_end = node_shares(ends, steps.discharge, len(sewers.nodes))
+    at_begin, at_end = node_shares(ends, steps.discharge, nodes=len(sewers.nodes))
     first = towards_begin + at_begin * in_nodes[:, ends.begin]
     last = steps.volume - towards_begin + at_end * in_nodes[:, ends.end]
     least = np.where(ends.is_conduit, 0.0, LEAST_VOLUME_PER_METRE * STRUCTURE_LENGTH)

@@ -88,7 +88,7 @@ def read_inp(path: Path) -> Inp:
     for number, line in enumerate(lines, start=1):
         cells = cells_of(line)
         if cells and cells[0].startswith("["):
-            header = line.strip().partition("]")[0].strip("[ ")
+            header = header_of(line)
             section = section_of(header)
             sections.setdefault(section, [])
             unknown += [] if section else [header]
@@ -111,6 +111,15 @@ def cells_of(line: str) -> tuple[str, ...]:
     """
     found = _TOKEN.finditer(line.partition(";")[0])
     return tuple(match[1] if match[1] is not None else match[2] for match in found)
+
+
+def header_of(line: str) -> str:
+    """Return the name in the brackets of a line that begins a section.
+
+    >>> header_of("  [Conduits] ; pipes")
+    'Conduits'
+    """
+    return line.strip().partition("]")[0].strip("[ ")
 
 
 def section_of(header: str) -> str:

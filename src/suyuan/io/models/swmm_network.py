@@ -53,11 +53,11 @@ def sewers_of(inp: Inp) -> Sewers:
     points = dict(_points(inp))
     links = [(kind, row) for kind in ("CONDUIT", *STRUCTURES) for row in inp.rows(kind)]
     by_id([row for _, row in links], what="link", source=inp.source)
-    _require_whole(inp, kinds, [row for _, row in links])
+    _require_whole(inp, kinds, links=[row for _, row in links])
     sections, lines = cross_sections(inp, metres), _lines(inp)
     reaches = []
     for kind, row in links:
-        line = _drawn(row, points, lines.get(row.cell(0), ()))
+        line = _drawn(row, points, between=lines.get(row.cell(0), ()))
         if kind == "CONDUIT":
             reaches.append(_conduit(inp, row, metres=metres, section=sections.get(row.cell(0)), line=line))
         else:
@@ -71,12 +71,14 @@ def parts_of(sewers: Sewers) -> tuple[int, NDArray[np.int32]]:
     index = {name: i for i, name in enumerate(sewers.nodes)}
     begin = [index[r.from_node] for r in sewers.reaches]
     end = [index[r.to_node] for r in sewers.reaches]
-    joined = sparse.coo_matrix((np.ones(len(begin)), (begin, end)), (len(index), len(index)))
+    joined = sparse.coo_matrix(
+        (np.ones(len(begin)), (np.array(begin), np.array(end))), (len(index), len(index))
+    )
     count, part = connected_components(joined, directed=False)
     return int(count), part
 
 
-def _require_whole(inp: Inp, kinds: dict[str, str], links: list[Row]) -> None:
+def _require_whole(inp: Inp, kinds: dict[str, str], *, links: list[Row]) -> None:
     """Raise InputError where there is nothing to import, or a link names a node that is not there."""
     if not kinds or not links:
         missing = "no node" if not kinds else "no link"
@@ -90,7 +92,7 @@ def _require_whole(inp: Inp, kinds: dict[str, str], links: list[Row]) -> None:
                 inp.source,
                 row.line,
                 f"node '{row.cell(k)}' of link '{row.cell(0)}' is not in the model",
-                _advice(inp, row.cell(k), kinds),
+                _advice(inp, row.cell(k), kinds=kinds),
             )
             for k in (1, 2)
             if row.cell(k) not in kinds
@@ -99,7 +101,7 @@ def _require_whole(inp: Inp, kinds: dict[str, str], links: list[Row]) -> None:
         raise InputError.of(faults)
 
 
-def _advice(inp: Inp, node: str, kinds: dict[str, str]) -> str:
+def _advice(inp: Inp, node: str, *, kinds: dict[str, str]) -> str:
     unread = ", ".join(f"[{name}]" for name in inp.unknown)
     return f"{nearest(node, list(kinds))}" + (
         f"; sections that SWMM does not know: {unread}" if unread else ""
@@ -155,21 +157,26 @@ def _ponded(inp: Inp) -> frozenset[str]:
 
 def _points(inp: Inp) -> Iterator[tuple[str, Point]]:
     for row in inp.rows("COORDINATE"):
-        yield row.cell(0), (_drawn_number(inp, row, 1), _drawn_number(inp, row, 2))
+        yield (
+            row.cell(0),
+            (_drawn_number(row, 1, source=inp.source), _drawn_number(row, 2, source=inp.source)),
+        )
 
 
 def _lines(inp: Inp) -> dict[str, list[Point]]:
     found: dict[str, list[Point]] = {}
     for row in inp.rows("VERTICES"):
-        found.setdefault(row.cell(0), []).append((_drawn_number(inp, row, 1), _drawn_number(inp, row, 2)))
+        found.setdefault(row.cell(0), []).append(
+            (_drawn_number(row, 1, source=inp.source), _drawn_number(row, 2, source=inp.source))
+        )
     return found
 
 
-def _drawn_number(inp: Inp, row: Row, position: int) -> float:
-    return number(row, position, what="coordinate", source=inp.source)
+def _drawn_number(row: Row, position: int, *, source: str) -> float:
+    return number(row, position, what="coordinate", source=source)
 
 
-def _drawn(row: Row, points: dict[str, Point], between: list[Point] | tuple[Point, ...]) -> Line:
+def _drawn(row: Row, points: dict[str, Point], *, between: list[Point] | tuple[Point, ...]) -> Line:
     """Return the line of a link between its nodes; empty where one of them is not drawn."""
     if row.cell(1) not in points or row.cell(2) not in points:
         return ()

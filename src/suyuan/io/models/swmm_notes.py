@@ -58,16 +58,15 @@ def _lost_water(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
             f"'{list(sewers.nodes)[worst]}'; it leaves the network there"
             + (", and comes back where ponding is allowed." if sewers.ponded else ".")
         )
-    seeping = [row.cell(0) for row in inp.rows("LOSS") if _is_positive(inp, row.line, row.cell(5))]
+    seeping = [
+        row.cell(0)
+        for row in inp.rows("LOSS")
+        if number(row, 5, what="seepage rate", source=inp.source, default="0") > 0.0
+    ]
     if seeping:
         yield f"What seeps out of {len(seeping)} conduits ('{seeping[0]}' ...) is not in the .out; closure spreads it."
     if any(row.cell(0).upper() != "DRY_ONLY" and not _is_dry(row.cells[1:]) for row in inp.rows("EVAP")):
         yield "What evaporates from channels and storages is not in the .out; closure spreads it."
-
-
-def _is_positive(inp: Inp, line: int, cell: str) -> bool:
-    row = next(row for row in inp.rows("LOSS") if row.line == line)
-    return bool(cell) and number(row, 5, what="seepage rate", source=inp.source) > 0.0
 
 
 def _is_dry(cells: tuple[str, ...]) -> bool:

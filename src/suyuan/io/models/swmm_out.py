@@ -83,13 +83,13 @@ def read_swmm_out(path: Path, *, encoding: str = "utf-8") -> Results:
 
 def _checked(raw: NDArray[np.uint8], source: str) -> tuple[int, int, int, int]:
     """Return where names, properties and results begin, and how many reports there are."""
-    if len(raw) < _PROLOGUE or _integers(raw, 0, 1) != (MAGIC,):
+    if len(raw) < _PROLOGUE or _integers(raw, 0, count=1) != (MAGIC,):
         what = "is no output of SWMM 5: it does not begin with the number 516114522"
         raise InputError(source, what, "give the .out that SWMM wrote for this .inp")
-    if len(raw) < _PROLOGUE + _EPILOGUE or _integers(raw, len(raw) - 4, 1) != (MAGIC,):
+    if len(raw) < _PROLOGUE + _EPILOGUE or _integers(raw, len(raw) - 4, count=1) != (MAGIC,):
         what = f"breaks off after {len(raw)} bytes: the closing record is missing"
         raise InputError(source, what, f"SWMM was stopped, or it was copied in part; {_AGAIN}")
-    names_at, properties_at, results_at, reports, code, _ = _integers(raw, len(raw) - _EPILOGUE, 6)
+    names_at, properties_at, results_at, reports, code, _ = _integers(raw, len(raw) - _EPILOGUE, count=6)
     if code:
         what = f"the run ended with SWMM error {code}"
         raise InputError(source, what, f"see the ERROR line in its .rpt, mend the model and {_AGAIN}")
@@ -101,7 +101,7 @@ def _checked(raw: NDArray[np.uint8], source: str) -> tuple[int, int, int, int]:
 
 def _prologue(raw: NDArray[np.uint8], source: str) -> tuple[int, str, tuple[int, ...]]:
     """Return version, unit of flow and the number of subcatchments, nodes, links and pollutants."""
-    _, version, unit, *counts = _integers(raw, 0, 7)
+    _, version, unit, *counts = _integers(raw, 0, count=7)
     if version < _FIRST_WITH_VOLUMES:
         what = f"was written by SWMM {version // 10000}.{version // 1000 % 10}, which reports no volumes"
         raise InputError(source, what, "run the model with SWMM 5.1 or later")
@@ -122,25 +122,17 @@ def _results(
     version, unit, (areas, nodes, links, substances) = head
     names_at, properties_at, results_at, reports = at
     names = _names(raw, names_at, count=areas + nodes + links, encoding=encoding)[areas:]
-    (step,) = _integers(raw, results_at - 4, 1)
-    widths = (8 + substances, 6 + substances, 5 + substances)
-    first = np.cumsum([0, areas * widths[0], nodes * widths[1], links * widths[2]])
-    record = np.dtype(
-        [("date", "<f8"), ("value", "<f4", (int(first[-1]) + _system_values(raw, results_at),))]
+    (step,) = _integers(raw, results_at - 4, count=1)
+    dates, node, link = _tables(
+        raw, source, counts=(areas, nodes, links, substances), results_at=results_at, reports=reports
     )
-    if results_at + reports * record.itemsize + _EPILOGUE != len(raw):
-        what = f"has {len(raw)} bytes, {results_at + reports * record.itemsize + _EPILOGUE} are due for {reports} reports"
-        raise InputError(source, what, f"it breaks off or is damaged; {_AGAIN}")
-    table = np.frombuffer(raw, record, reports, results_at)
-    node = table["value"][:, first[1] : first[2]].reshape(reports, nodes, widths[1])
-    link = table["value"][:, first[2] : first[3]].reshape(reports, links, widths[2])
     sizes = _properties(raw, properties_at, counts=(areas, nodes, links))
     to_flow, to_metre = np.float32(in_m3_s(unit, source=source)), np.float32(_metres(unit))
     return Results(
         source=source,
         version=version,
         unit=unit,
-        times=_DAY_ZERO + np.rint(table["date"] * 86400.0).astype("timedelta64[s]"),
+        times=_DAY_ZERO + np.rint(dates * 86400.0).astype("timedelta64[s]"),
         step_s=float(step),
         nodes=names[:nodes],
         links=names[nodes:],
@@ -156,6 +148,26 @@ def _results(
     )
 
 
+def _tables(
+    raw: NDArray[np.uint8], source: str, *, counts: tuple[int, ...], results_at: int, reports: int
+) -> tuple[NDArray[np.float64], Array, Array]:
+    """Return the dates (report,) in days, and what is reported of nodes and links (report, node or link, quantity)."""
+    areas, nodes, links, substances = counts
+    widths = (8 + substances, 6 + substances, 5 + substances)
+    first = np.cumsum([0, areas * widths[0], nodes * widths[1], links * widths[2]])
+    record = np.dtype(
+        [("date", "<f8"), ("value", "<f4", (int(first[-1]) + _system_values(raw, results_at),))]
+    )
+    if results_at + reports * record.itemsize + _EPILOGUE != len(raw):
+        what = f"has {len(raw)} bytes, {results_at + reports * record.itemsize + _EPILOGUE} are due for {reports} reports"
+        raise InputError(source, what, f"it breaks off or is damaged; {_AGAIN}")
+    table = np.frombuffer(raw, record, reports, results_at)
+    value = table["value"]
+    node = value[:, first[1] : first[2]].reshape(reports, nodes, widths[1])
+    link = value[:, first[2] : first[3]].reshape(reports, links, widths[2])
+    return table["date"], node, link
+
+
 def _metres(unit: str) -> float:
     """Return the length of the unit that goes with a unit of flow: foot or metre."""
     return FOOT if FLOW_UNITS.index(unit) < _US_UNITS else 1.0
@@ -165,7 +177,7 @@ def _system_values(raw: NDArray[np.uint8], results_at: int) -> int:
     """Return how many values of the whole system close a record: their number and codes stand before the start date."""
     for count in (15, 14):  # 5.1.013 and later, earlier 5.1
         here = results_at - 12 - 4 * (count + 1)
-        if _integers(raw, here, count + 1) == (count, *range(count)):
+        if _integers(raw, here, count=count + 1) == (count, *range(count)):
             return count
     raise ValueError("the list of system variables is not there")
 
@@ -174,7 +186,7 @@ def _properties(raw: NDArray[np.uint8], at: int, *, counts: tuple[int, ...]) -> 
     """Return the properties of the links (link, property), which follow those of subcatchments and nodes."""
     values = np.empty((0, 0), np.float32)
     for count in counts:
-        (width,) = _integers(raw, at, 1)
+        (width,) = _integers(raw, at, count=1)
         at += 4 * (1 + width)  # their codes
         values = np.frombuffer(raw, "<f4", count * width, at).reshape(count, width)
         at += 4 * count * width
@@ -184,7 +196,7 @@ def _properties(raw: NDArray[np.uint8], at: int, *, counts: tuple[int, ...]) -> 
 def _names(raw: NDArray[np.uint8], at: int, *, count: int, encoding: str) -> tuple[str, ...]:
     names = []
     for _ in range(count):
-        (size,) = _integers(raw, at, 1)
+        (size,) = _integers(raw, at, count=1)
         if not 0 < size < 1024:
             raise ValueError(f"an id of {size} characters")
         names.append(bytes(raw[at + 4 : at + 4 + size]).decode(encoding, errors="replace"))
@@ -192,7 +204,7 @@ def _names(raw: NDArray[np.uint8], at: int, *, count: int, encoding: str) -> tup
     return tuple(names)
 
 
-def _integers(raw: NDArray[np.uint8], at: int, count: int) -> tuple[int, ...]:
+def _integers(raw: NDArray[np.uint8], at: int, *, count: int) -> tuple[int, ...]:
     if at < 0:
         raise IndexError(f"a record at byte {at}")
     return struct.unpack(f"<{count}i", bytes(raw[at : at + 4 * count]))

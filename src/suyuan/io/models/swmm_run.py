@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from suyuan.errors import Fault, InputError
-from suyuan.io.models.swmm_inp import Inp, outside_files, section_of
+from suyuan.io.models.swmm_inp import Inp, header_of, outside_files, section_of
 
 Progress = Callable[[int, int], None]
 """Called with the seconds that are simulated and those that are due."""
 
 FINEST_REPORT_S = 30
-"""Length of the report step that a bin is cut into: between reports a flow is taken to be linear."""
+"""Length of the report step that a bin is cut into: volume at an edge is the mean of the two steps beside it."""
 
 LEAST_BIN_S = 60.0
 """Shortest bin of a run, unless a shorter one is asked for."""
@@ -52,13 +52,13 @@ class Span:
 
 def span_of(inp: Inp) -> Span:
     """Return the period of a model by its OPTIONS, with SWMM's own defaults; raises InputError for one that does not last."""
-    begin = _moment(inp, "START", "01/01/2004", "00:00:00")
-    end = _moment(inp, "END", inp.option("START_DATE", "01/01/2004"), "00:00:00")
+    begin = _moment(inp, "START", day="01/01/2004")
+    end = _moment(inp, "END", day="01/01/2004")
     if end <= begin:
         what = f"ends {end:%Y-%m-%d %H:%M}, which is not after its start {begin:%Y-%m-%d %H:%M}"
         raise InputError(inp.source, what, "set END_DATE and END_TIME in OPTIONS")
-    report = _seconds(inp, "REPORT_STEP", "00:15:00")
-    return Span(begin, end, report, _seconds(inp, "ROUTING_STEP", "00:00:20"))
+    report = _seconds(inp, "REPORT_STEP", default="00:15:00")
+    return Span(begin, end, report, _seconds(inp, "ROUTING_STEP", default="00:00:20"))
 
 
 def usual_bin(inp: Inp) -> float:
@@ -70,8 +70,8 @@ def usual_bin(inp: Inp) -> float:
 def ran(inp: Inp, *, bin_s: float, size: tuple[int, int], progress: Progress | None) -> Iterator[Path]:
     """Run a model and yield its `.out`, which is gone afterwards; nothing is written beside the user's file.
 
-    All links and nodes are reported at instants, `bin_s` [s] cut so fine that linear flow between them
-    is near the truth; `size` counts nodes and links. Water quality is not computed. Raises ImportError
+    All links and nodes are reported as means, `bin_s` [s] cut so fine that volume at its edges is
+    near the truth; `size` counts nodes and links. Water quality is not computed. Raises ImportError
     without swmm-toolkit, and InputError where SWMM refuses the model, crashes, or outside files are missing.
     """
     if importlib.util.find_spec("swmm") is None:
@@ -89,7 +89,7 @@ def ran(inp: Inp, *, bin_s: float, size: tuple[int, int], progress: Progress | N
 
 
 def report_step(span: Span, bin_s: float, *, size: tuple[int, int]) -> int:
-    """Return the report step [s] for bins of a length: a part of it, near FINEST_REPORT_S, as LARGEST_OUT and the routing allow."""
+    """Return the report step [s] for bins of a length: a part of it, near FINEST_REPORT_S, as far as size and routing allow."""
     if bin_s < 1.0 or bin_s != round(bin_s) or bin_s > span.seconds:
         what = f"bins of {bin_s:g} s do not fit a run of {span.seconds} s"
         raise InputError("bin_s", what, "give whole seconds, less than the model runs")
@@ -120,18 +120,19 @@ def _copied(inp: Inp, folder: Path) -> dict[str, str]:
 
 
 def _prepared(inp: Inp, renamed: dict[str, str], *, step: int) -> str:
-    """Return the text to run: as given, line by line, but for what is reported, saved, or read from outside."""
-    lines, section = [], ""
+    """Return the text to run: as given, line by line, but for what is reported, saved, read from outside, or not SWMM's."""
+    lines, section = [], "TITLE"
     for line in inp.lines:
         if line.strip().startswith("["):
-            section = section_of(line.strip().strip("[ ").partition("]")[0])
+            section = section_of(header_of(line))
         word = line.split(maxsplit=1)[0].upper() if line.strip() else ""
         is_dropped = (
-            (section == "OPTION" and word in ("REPORT_STEP", "IGNORE_QUALITY"))
+            not section
+            or (section == "OPTION" and word in ("REPORT_STEP", "IGNORE_QUALITY"))
             or (section == "REPORT" and word in _DROPPED_REPORT)
             or (section == "FILE" and word == "SAVE")
         )
-        lines.append("" if is_dropped else _renamed(line, section, renamed))
+        lines.append("" if is_dropped else _renamed(line, section, renamed=renamed))
     report = "NODES ALL\nLINKS ALL\nSUBCATCHMENTS NONE\nAVERAGES YES\nINPUT NO\nCONTROLS NO"
     hours, rest = divmod(step, 3600)
     clock = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
@@ -139,7 +140,7 @@ def _prepared(inp: Inp, renamed: dict[str, str], *, step: int) -> str:
     return "\n".join(lines) + "\n" + asked
 
 
-def _renamed(line: str, section: str, renamed: dict[str, str]) -> str:
+def _renamed(line: str, section: str, *, renamed: dict[str, str]) -> str:
     if section == "LID_USAGE" and not line.lstrip().startswith((";", "[")):
         cells = line.partition(";")[0].split()  # the ninth names a file to write
         return " ".join([*cells[:8], "*", *cells[9:]]) if len(cells) > 8 else line
@@ -189,16 +190,16 @@ def _failure(inp: Inp, folder: Path, *, code: int) -> InputError:
     return InputError(inp.source, what, "run it in SWMM's own program and give the .out")
 
 
-def _moment(inp: Inp, which: str, day: str, clock: str) -> datetime:
+def _moment(inp: Inp, which: str, *, day: str) -> datetime:
     said = inp.option(f"{which}_DATE", day)
     date = next((found for form in _DATES if (found := _parsed(said, form))), None)
     if date is None:
         raise InputError(
             inp.source, f"{which}_DATE '{said}' cannot be read", "write month/day/year as SWMM does"
         )
-    seconds = _clock_seconds(inp.option(f"{which}_TIME", clock))
+    seconds = _clock_seconds(inp.option(f"{which}_TIME", "00:00:00"))
     if seconds is None:
-        said = inp.option(f"{which}_TIME", clock)
+        said = inp.option(f"{which}_TIME", "00:00:00")
         raise InputError(inp.source, f"{which}_TIME '{said}' cannot be read", "write hours:minutes:seconds")
     return date + timedelta(seconds=seconds)
 
@@ -210,7 +211,7 @@ def _parsed(text: str, form: str) -> datetime | None:
         return None
 
 
-def _seconds(inp: Inp, option: str, default: str) -> float:
+def _seconds(inp: Inp, option: str, *, default: str) -> float:
     """Return a step [s], written as seconds or as a clock shows it."""
     said = inp.option(option, default)
     found = float(said) if re.fullmatch(r"\d*\.?\d+|\d+\.", said) else _clock_seconds(said)

@@ -70,7 +70,7 @@ class CrossSection:
 
 def cross_sections(inp: Inp, metres: float) -> dict[str, CrossSection]:
     """Return the cross-section of every link that has one; `metres` is the model's unit of length."""
-    transects = {name: section for name, section in _transects(inp, metres)}
+    transects = dict(_transects(inp, metres))
     return {row.cell(0): _one(inp, row, metres=metres, transects=transects) for row in inp.rows("XSECT")}
 
 
@@ -113,7 +113,7 @@ def _transects(inp: Inp, metres: float) -> Iterator[tuple[str, CrossSection]]:
                 number(row, 3, what="channel roughness", source=inp.source, default="nan") or roughness
             )
         elif word == "X1":
-            scale = number(row, 8, what="width factor", source=inp.source, default="1") or 1.0
+            scale = number(row, 9, what="width factor", source=inp.source, default="1") or 1.0
             name = row.cell(1)
     if name:
         yield name, _irregular(points, metres=metres, scale=scale, roughness=roughness)

@@ -64,7 +64,7 @@ def manhole_water(ends: Ends, water: Binned, *, towards_begin: Array, area_m2: f
     return extra
 
 
-def node_shares(ends: Ends, discharge: Array, nodes: int) -> tuple[Array, Array]:
+def node_shares(ends: Ends, discharge: Array, *, nodes: int) -> tuple[Array, Array]:
     """Return the share of a node's water that each link takes over at its first and at its last end, (link,) each.
 
     In proportion to the mean |discharge| (bin, link), so that the water stands where it is renewed; by conduits where a node
