@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.flow import BalancedFlow, WaterBalance
+from suyuan.balance import WaterBalance
+from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Node, Reach, Station
 
 Array = NDArray[np.float64]

@@ -236,6 +236,53 @@ def test_a_small_loss_inside_a_reach_is_told_and_closed():
     assert _reach_misfit(closed) < 1e-12
 
 
+def test_the_largest_correction_and_its_hour_are_told():
+    """In hour 3 alone the confluence gives away 0.3 m3/s that it does not get; a reach errs in proportion to its own flow."""
+    flow = _steady()
+    q = flow.discharge_start.copy()
+    q[3, 2:] += 0.3
+    closed = balanced(replace(flow, discharge_start=q, discharge_end=q), _confluence())
+    report = closed.balance
+    change = np.abs(closed.discharge_start - q)
+    np.testing.assert_allclose(report.largest, change.max(axis=0), rtol=1e-9)
+    assert report.largest_bin.tolist()[:3] == [3, 3, 3]
+    assert report.discharge[0] == pytest.approx(2.0)
+    assert report.largest_share[0] == pytest.approx(change[3, 0] / 2.0, rel=2e-3)
+    assert report.largest[0] + report.largest[1] + report.largest[2] == pytest.approx(0.3)
+    assert report.correction[0] == pytest.approx(change[3, 0] / np.sqrt(6.0), rel=1e-9)
+    assert report.residual_share > 1e-3
+    assert report.residual_after < 1e-15
+
+
+def _row_of_confluences(count: int) -> tuple[Network, FlowField]:
+    """A canal of 10 m3/s that side canals of 1 m3/s join one after the other."""
+    nodes = [Node("M0", "boundary"), *(Node(f"M{i}") for i in range(1, count)), Node(f"M{count}", "outlet")]
+    reaches, discharge = [], []
+    for i in range(count):
+        reaches.append(Reach(f"R{i}", f"M{i}", f"M{i + 1}", 1000.0))
+        discharge.append(10.0 + i)
+        if i:
+            nodes.append(Node(f"S{i}", "boundary"))
+            reaches.append(Reach(f"B{i}", f"S{i}", f"M{i}", 1000.0))
+            discharge.append(1.0)
+    network = Network(tuple(nodes), tuple(reaches))
+    q = np.tile(discharge, (6, 1))
+    ids = tuple(r.id for r in reaches)
+    return network, FlowField(START, HOUR * np.arange(7), ids, q, q, np.full((7, len(ids)), 2e4))
+
+
+def test_one_canal_with_the_wrong_sign_is_found_in_a_large_network():
+    """A tenth of all through-flow is amiss, too little to refuse the network; but R1 would have to turn round."""
+    network, flow = _row_of_confluences(20)
+    assert balanced(flow, network).balance.residual_share < 1e-14
+    q = flow.discharge_start.copy()
+    q[:, flow.reaches.index("R1")] *= -1.0
+    with pytest.raises(
+        InputError, match=r"reach 'R1' does not fit .*its 11 m3/s would be changed by .*check its sign"
+    ):
+        balanced(replace(flow, discharge_start=q, discharge_end=q), network)
+
+
 @pytest.mark.parametrize("factor", [1.25, 0.8])
 def test_flow_that_misses_continuity_by_less_is_closed(factor: float):
     flow = _steady()

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from suyuan.balance import WaterBalance, refusal, scale_of
 from suyuan.errors import InputError
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
-
-REFUSED_RESIDUAL = 0.20
-"""Share of the through-flow beyond which a flow that does not close is refused."""
 
 LEAST_VOLUME_PER_METRE = 1e-3
 """Water kept in a dry reach, m3 per metre, so that a concentration exists there."""
@@ -85,29 +83,6 @@ class FlowField:
 
 
 @dataclass(frozen=True)
-class WaterBalance:
-    """How far a flow had to go to close.
-
-    `residual_share` is the sum of |node residual| over all nodes and bins divided by the sum of
-    through-flow; `node_residual` and `node_through` (node,) [m3/s] are means of both before closure,
-    `reach_residual` (reach,) [m3/s] the mean of |discharge_start - discharge_end - dV/dt|, `correction`
-    (reach,) [m3/s] the root mean square change of discharge. `dry` names the reaches whose volume had to be
-    lifted to the least one kept. `reach_share` is the sum of `reach_residual` over that of the reaches'
-    through-flow, the larger of what enters and leaves each, storage counted.
-    """
-
-    nodes: tuple[str, ...]
-    reaches: tuple[str, ...]
-    residual_share: float
-    node_residual: Array
-    node_through: Array
-    reach_residual: Array
-    correction: Array
-    dry: tuple[str, ...] = ()
-    reach_share: float = 0.0
-
-
-@dataclass(frozen=True)
 class BalancedFlow:
     """Flow that closes exactly: what transport takes.
 
@@ -148,12 +123,14 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     Volumes at the bin edges come first; discharges are then corrected by least squares, each weighted by
     the inverse square of its reach's root mean square discharge, under continuity in every reach and at
     every node. Raises InputError where the given flow misses continuity at the nodes, or inside the reaches,
-    by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most: errors of discharge in
-    proportion to its size, independent between reaches.
+    by more than REFUSED_RESIDUAL of the through-flow, or a reach that matters would be changed by more than
+    REFUSED_CORRECTION of its own (suyuan.balance).
+    The assumption that hurts most: errors of discharge in proportion to its size, independent between reaches.
     """
     closed = closed_from(flow, network)
-    if max(closed.balance.residual_share, closed.balance.reach_share) > REFUSED_RESIDUAL:
-        raise _refusal(flow, closed.balance)
+    refused = refusal(closed.balance, source=flow.source)
+    if refused is not None:
+        raise refused
     return closed
 
 
@@ -176,11 +153,24 @@ def closed_from(flow: FlowField, network: Network) -> BalancedFlow:
     end = discharge - losing
     needed = (leaving @ discharge.T - entering @ end.T).T
     external, lake_volume = _split_needed(flow, network, needed=needed, given=given, gain=gain)
-    squares = (discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
-    change = np.sqrt(np.mean(squares, axis=0) / 2.0)
-    report = WaterBalance(**{**vars(balance), "correction": change, "dry": dry})
+    residual = np.where(holds_water(network), 0.0, external - needed)
+    after = float(np.abs(residual).mean(axis=0).sum() / max(balance.node_through.sum(), 1e-30))
+    report = replace(_with_changes(balance, flow, start=discharge, end=end), dry=dry, residual_after=after)
     return BalancedFlow(
         flow.start, flow.edges, discharge, end, volume, external, report, flow.lateral, lake_volume
+    )
+
+
+def _with_changes(balance: WaterBalance, flow: FlowField, *, start: Array, end: Array) -> WaterBalance:
+    """Return the report with what was changed at the `start` and `end` (bin, reach) [m3/s] of every reach."""
+    change = np.maximum(np.abs(start - flow.discharge_start), np.abs(end - flow.discharge_end))
+    squares = (start - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
+    return replace(
+        balance,
+        correction=np.sqrt(np.mean(squares, axis=0) / 2.0),
+        largest=change.max(axis=0),
+        largest_bin=np.argmax(change, axis=0),
+        discharge=_root_mean_square(flow),
     )
 
 
@@ -213,8 +203,7 @@ def _closed_discharge(
     """
     discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + losing)
     leaving, entering = incidence(network)
-    root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
-    usual = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
+    usual = scale_of(_root_mean_square(flow)) ** 2
     is_shut = has_structure(network) & (flow.discharge_start == 0.0) & (flow.discharge_end == 0.0)
     external = np.where(np.isnan(given), 0.0, given)
     wide = np.where(holds_water(network), 0.0, np.mean(np.abs(external), axis=0) ** 2)
@@ -235,6 +224,11 @@ def _closed_discharge(
             discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
             entered -= slack[keep] * multiplier.T
     return discharge
+
+
+def _root_mean_square(flow: FlowField) -> Array:
+    """Return the root mean square discharge of both ends, (reach,) [m3/s]."""
+    return np.asarray(np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0))
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
@@ -305,12 +299,17 @@ def _lake_gain(flow: FlowField, network: Network) -> Array:
 
 def incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return (node, reach) matrices: one where the reach leaves the node, one where it enters."""
-    n, r = len(network.nodes), len(network.reaches)
-    ones, columns = np.ones(r), np.arange(r)
-    begin = [network.node_index(x.from_node) for x in network.reaches]
-    end = [network.node_index(x.to_node) for x in network.reaches]
-    leaving, entering = (sparse.csr_matrix((ones, (rows, columns)), (n, r)) for rows in (begin, end))
+    leaving, entering = (
+        _one_at(np.array([network.node_index(getattr(r, end)) for r in network.reaches]), len(network.nodes))
+        for end in ("from_node", "to_node")
+    )
     return leaving, entering
+
+
+def _one_at(rows: NDArray[np.intp], count: int) -> sparse.csr_matrix:
+    """Return the matrix (count, column) with a one in the given row of every column, put together without sorting twice."""
+    first = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
+    return sparse.csr_matrix((np.ones(len(rows)), np.argsort(rows, kind="stable"), first), (count, len(rows)))
 
 
 def has_outside(network: Network) -> NDArray[np.bool_]:
@@ -374,25 +373,3 @@ def _balance_report(
         correction=np.zeros(len(flow.reaches)),
         reach_share=float(lost.sum() / max(np.maximum(brought, taken).sum(), 1e-30)),
     )
-
-
-def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
-    if balance.reach_share > balance.residual_share:
-        worst = int(np.argmax(balance.reach_residual))
-        what = (
-            f"the flow misses continuity inside the reaches by {balance.reach_share:.0%} of the through-flow, "
-            f"most in reach '{balance.reaches[worst]}' ({balance.reach_residual[worst]:.3g} m3/s)"
-        )
-        remedy = (
-            f"discharge_start - discharge_end + lateral must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can "
-            "be closed: check signs and units, and give water that enters or is taken out along the reach as lateral"
-        )
-        return InputError(flow.source, what, remedy)
-    worst = int(np.argmax(balance.node_residual))
-    residual, through = balance.node_residual[worst], balance.node_through[worst]
-    what = (
-        f"the flow misses continuity by {balance.residual_share:.0%} of the through-flow, "
-        f"most at node '{balance.nodes[worst]}' ({residual:.3g} m3/s of {through:.3g})"
-    )
-    remedy = f"at most {REFUSED_RESIDUAL:.0%} can be closed; check signs, units and missing inflows"
-    return InputError(flow.source, what, remedy)

@@ -54,8 +54,8 @@ def in_si(table: Table, columns: tuple[Column, ...]) -> tuple[Table, dict[str, f
     for header, values in table.columns.items():
         plain, unit = _split(header, names)
         name = names.get(plain.lower().strip("\ufeff "), "")
-        known = _VOLUME if name == "volume" else _FLOW
-        measured = name in ("discharge_start", "discharge_end", "inflow", "volume")
+        known = _VOLUME if name.endswith("volume") else _FLOW
+        measured = name in ("discharge_start", "discharge_end", "volume", "inflow", "lateral", "lake_volume")
         if not unit or not measured:
             cells[header] = values
             continue

@@ -85,6 +85,10 @@ WORDS_ZH = {
     "mean so far": "至今均值",
     "mean of the month": "月均值",
     "80 % interval": "80 % 区间",
+    "reaches": "河段数",
+    "change / discharge": "修正量 / 流量",
+    "root mean square change": "均方根修正",
+    "largest change": "最大修正",
 }
 """Chinese of every word drawn in a figure; what follows a comma is a number or a unit and stays."""
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from suyuan.balance import WaterBalance
 from suyuan.clock import dated
-from suyuan.flow import BalancedFlow, WaterBalance
+from suyuan.flow import BalancedFlow
 from suyuan.network import Network
 from suyuan.plot import WORTH_SHOWING, percent
 from suyuan.report.figures import Lang, inline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suyuan.flow import WaterBalance
+from suyuan.balance import WaterBalance
 from suyuan.network import Network
 from suyuan.plot import percent
 from suyuan.report.figures import Lang
