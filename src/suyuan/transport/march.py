@@ -200,7 +200,7 @@ def read(sweep: Sweep, s: int, value: Array, readings: Array) -> None:
     add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], value, readings)
 
 
-@uncounted_kernel
+@kernel
 def gather_gain(sweep: Sweep, bins: tuple[Index, Index, Array], s: int, value: Array, gain: Array) -> None:
     """Add to `gain` (bin, place, column) what half of the release in step s is owed by the sensitivities `value`.
 
