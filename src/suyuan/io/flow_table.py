@@ -46,14 +46,7 @@ def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
     """Return the flow in a long table; values are means over the bin that begins at `time`, in m3/s and m3 or as headers say."""
     table, factors = in_si(read_cells(path), COLUMNS)
     table = fitted(table, COLUMNS)
-    time, faults = times_of(table, timezone)
-    values = {}
-    for name in (*PER_REACH, "inflow", "lateral", "lake_volume"):
-        numbers, wrong = table.numbers(name)
-        values[name] = numbers * factors.get(name, 1.0)
-        faults += wrong
-    if faults:
-        raise InputError.of(faults)
+    time, values = _measured(table, timezone, factors=factors)
     reach, boundary = table.text("reach"), table.text("boundary")
     of_reach = _is_filled(reach)
     if not of_reach.any():
@@ -85,6 +78,21 @@ def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
         lakes=lakes.owners,
         lake_volume=lakes.filled(values["lake_volume"]),
     )
+
+
+def _measured(
+    table: Table, timezone: tzinfo, *, factors: dict[str, float]
+) -> tuple[NDArray[np.datetime64], dict[str, Array]]:
+    """Return the times of the rows and the numbers of each column, (row,), in SI by their `factors`."""
+    time, faults = times_of(table, timezone)
+    values = {}
+    for name in (*PER_REACH, "inflow", "lateral", "lake_volume"):
+        numbers, wrong = table.numbers(name)
+        values[name] = numbers * factors.get(name, 1.0)
+        faults += wrong
+    if faults:
+        raise InputError.of(faults)
+    return time, values
 
 
 def _stray(table: Table, is_other: NDArray[np.bool_], *, name: str, of: str) -> list[Fault]:

@@ -215,7 +215,7 @@ def read_back(sweep: Sweep, s: int, readings: Array, value: Array) -> None:
     add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, value)
 
 
-@uncounted_kernel
+@kernel
 def gather_gain(sweep: Sweep, bins: tuple[Index, Index, Array], s: int, value: Array, gain: Array) -> None:
     """Add to `gain` (bin, place, column) what half of the release in step s is owed by the sensitivities `value`.
 
