@@ -1,0 +1,231 @@
+"""The fit: generalised least squares over all bins at once, linear about the last guess, its error scales by marginal likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.hydraulics.blocks import Factor, Precision, factored
+from suyuan.hydraulics.frame import settled
+from suyuan.hydraulics.gauges import Gauge
+from suyuan.hydraulics.rows import Rows, add
+from suyuan.hydraulics.statements import (
+    Guess,
+    Problem,
+    at_the_start,
+    by_width,
+    inflows,
+    losses,
+    outer_stage,
+    read,
+    shut,
+    undriven,
+    usual_inflows,
+)
+
+Array = NDArray[np.float64]
+DEBUG = False
+
+MOST_ROUNDS = 12
+"""Rounds of fitting; most networks need five or six."""
+
+SLACK = (1.0, 0.3, 0.1, 0.05)
+"""Share of the usual discharge below which head loss runs linear, in the first rounds and all that follow: from a linear network
+to Manning's, so that no round overshoots."""
+
+SETTLED = 0.01
+"""Share of the usual discharge by which a round may still move it, and of a scale ten times that."""
+
+PROBES = 24
+"""Draws by which each round finds how well the statements of a scale are determined."""
+
+BELIEF = 4.0
+"""How many statements the first guess of a scale is worth."""
+
+LOSS_SD = 0.1
+"""First guess of the error of head losses in a bin, as a share of the usual loss."""
+
+INFLOW_STEP = 0.01
+"""First guess of how far an inflow without a gauge moves in a bin, as a share of the usual discharge."""
+
+STAGE_STEP = 0.03
+"""First guess of how far an outer stage without a gauge moves in a bin, m."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The fitted unknowns `unknown` (bin + 1, n) and `still` (p,), the factor of their precision, and what led there.
+
+    `scales` holds the estimated standard deviations by name, `moved` the share of the usual discharge by which the last round
+    still moved it.
+    """
+
+    problem: Problem
+    guess: Guess
+    widened: Array
+    unknown: Array
+    still: Array
+    factor: Factor
+    scales: dict[str, float]
+    moved: float
+    rounds: int
+
+    def flows(self, deviation: Array, still: Array) -> tuple[Array, Array, Array]:
+        """Return discharges at both ends and volume of unknowns that deviate from the fit: (bin, n) and (p,) added to it."""
+        frame, doubts = self.problem.frame, self.problem.doubts
+        factor = (self.still + still)[doubts.width]
+        widening = self.guess.rise(frame) * frame.shape.area * factor[doubts.group]
+        start, end, above = settled(frame, self.unknown + deviation, widening=widening)
+        base = np.mean(settled(frame, self.unknown, widening=widening)[2], axis=0)
+        return start, end, frame.shape.held + above - base
+
+
+def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
+    """Return the fit of all statements, with the standard deviations of what nobody gave an error estimated from the gauges.
+
+    Each round makes head losses linear about the last one's discharge and sets every scale to the root of the sum of its squared
+    residuals over how many of them the gauges determine: the fixed point of the marginal likelihood (MacKay, 1992, Bayesian
+    interpolation, equation 4.9). The assumption that hurts most: errors independent between bins but for the factors in Doubts.
+    """
+    frame, doubts = problem.frame, problem.doubts
+    scale = usual_discharge(problem)
+    scales = first_scales(problem, scale)
+    believed = dict(scales)
+    bins = len(problem.opening)
+    probes = rng.standard_normal((bins + 1, frame.size, PROBES))
+    still_probes = rng.standard_normal((len(doubts.sd), PROBES))
+    guess = Guess(np.zeros((bins, len(frame.ends[0]))), np.zeros((bins + 1, len(frame.at))), scale, SLACK[0])
+    moved = np.inf
+    for number in range(1, MOST_ROUNDS + 1):
+        widened = by_width(problem, guess)
+        rows = statements(problem, guess, widened=widened, scales=scales)
+        factor, unknown, still = solved(problem, rows)
+        found = _guess_of(problem, unknown, still=still, widened=widened, scale=scale)
+        moved = float(np.sqrt(np.mean((found.discharge - guess.discharge) ** 2))) / scale
+        deviation, still_deviation = factor.drawn(probes, still_probes)
+        renewed = {
+            name: _rescaled([r for r in rows if r.scale == name], (unknown, still), (deviation, still_deviation), believed=believed[name] / old) * old
+            for name, old in scales.items()
+        }
+        if DEBUG: print(number, round(moved,4), {k: round(v,4) for k,v in renewed.items()})
+        change = max((abs(np.log(renewed[n] / scales[n])) for n in scales), default=0.0)
+        if number == MOST_ROUNDS or (number > len(SLACK) and moved < SETTLED and change < 10.0 * SETTLED):
+            break
+        weight = 1.0 if number < 4 else 0.7  # flows that turn back and forth between two guesses come to rest between them
+        guess = Guess(
+            guess.discharge + weight * (found.discharge - guess.discharge),
+            found.stage,
+            scale,
+            SLACK[min(number, len(SLACK) - 1)],
+        )
+        scales = renewed
+    return Fit(problem, guess, widened, unknown, still, factor, scales, moved, number)
+
+
+def statements(problem: Problem, guess: Guess, *, widened: Array, scales: dict[str, float]) -> list[Rows]:
+    """Return all rows about a guess."""
+    frame = problem.frame
+    rows = [losses(problem, guess, widened=widened, sd=scales["head loss"])] if frame.loss_ways.size else []
+    for place, name in enumerate(inflow_names(problem)):
+        rows.append(inflows(problem, place, sd=scales[name], scale=name))
+    for place, name in enumerate(stage_names(problem)):
+        rows.append(outer_stage(problem, place, sd=scales[name], scale=name))
+    if len(frame.driven):
+        rows.append(usual_inflows(problem, sd=scales["usual inflow"]))
+    rows.append(at_the_start(problem, sd=3.0 * max([STAGE_STEP, *(scales[n] for n in stage_names(problem))])))
+    rows.append(undriven(problem, scale=guess.scale))
+    rows.append(shut(problem, scale=guess.scale, widened=widened))
+    rows += [read(problem, g, guess=guess, widened=widened) for g in range(len(problem.gauges.readings))]
+    return [r for r in rows if r.weight.size]
+
+
+def solved(problem: Problem, rows: list[Rows]) -> tuple[Factor, Array, Array]:
+    """Return the factor of what the rows say, and the unknowns (bin + 1, n) and (p,) that fit them best."""
+    frame, doubts = problem.frame, problem.doubts
+    bins = len(problem.opening)
+    precision = Precision.empty(bins + 1, size=frame.size, still=len(doubts.sd))
+    for each in rows:
+        add(precision, each)
+    least = np.full(frame.size, 1e-4 / usual_discharge(problem) ** 2)
+    least[frame.stage] = 1e-6
+    precision.diagonal += np.diag(least)
+    before_stage = np.arange(frame.size - len(frame.at))
+    precision.diagonal[0, before_stage, before_stage] += 1.0
+    factor = factored(precision, doubts.sd)
+    unknown, still = factor.solve(precision.right[..., None], precision.right_corner[:, None])
+    return factor, unknown[..., 0], still[:, 0]
+
+
+def _guess_of(problem: Problem, unknown: Array, *, still: Array, widened: Array, scale: float) -> Guess:
+    frame = problem.frame
+    discharge = unknown[1:] @ frame.discharge.T + unknown[:-1] @ frame.discharge_before.T
+    discharge = discharge + widened @ still[problem.doubts.width]
+    return Guess(discharge, unknown[:, frame.stage], scale, SLACK[-1])
+
+
+def _rescaled(
+    rows: list[Rows], mean: tuple[Array, Array], drawn: tuple[Array, Array], *, believed: float
+) -> float:
+    """Return the factor on a scale at the fixed point of its marginal likelihood; `believed` is the first guess, as a factor."""
+    squares = sum(float(np.sum(r.residual(*mean) ** 2)) for r in rows)
+    spread = sum(r.spread(*drawn) for r in rows)
+    belief = min(BELIEF, 0.25 * sum(r.count for r in rows))
+    determined = max(sum(r.count for r in rows) - spread, 0.0)
+    return float(np.sqrt((squares + belief * believed**2) / (determined + belief)))
+
+
+def usual_discharge(problem: Problem) -> float:
+    """Return what discharges are about [m3/s]: the root mean square of the largest record, or half what the stage's steps fill
+    all reaches with."""
+    gauges = [g for g in problem.gauges.readings if g.kind in ("discharge", "inflow")]
+    read = [float(np.sqrt(np.nanmean(g.value**2))) for g in gauges]
+    steps = [_step(g.value) for g in problem.gauges.readings if g.kind == "stage"]
+    driven = 0.5 * max(steps, default=0.0) * problem.frame.shape.area.sum() / problem.frame.step
+    return max([*read, driven, 1e-3])
+
+
+def first_scales(problem: Problem, scale: float) -> dict[str, float]:
+    """Return first guesses of all scales: from the steps of the gauges that stand at driven and open nodes."""
+    frame, readings = problem.frame, problem.gauges.readings
+    stages = [_step(g.value) for g in readings if g.kind == "stage"]
+    found = {"head loss": LOSS_SD} if frame.loss_ways.size else {}
+    for place, name in zip(frame.driven, inflow_names(problem), strict=True):
+        steps = [_step(g.value) for g in readings if g.kind != "stage" and _stands_at(problem, g, int(place))]
+        found[name] = max([INFLOW_STEP * scale, *steps]) if name == "inflow" else max([1e-3 * scale, *steps])
+    if len(frame.driven):
+        means = [abs(float(np.nanmean(g.value))) for g in readings if g.kind in ("discharge", "inflow")]
+        found["usual inflow"] = max([0.05 * scale, *means])
+    for name in stage_names(problem):
+        found[name] = max([*stages, 0.0]) or STAGE_STEP
+    return found
+
+
+def _step(values: Array) -> float:
+    """Return the root mean square step from bin to bin."""
+    steps = np.diff(values)
+    return float(np.sqrt(np.nanmean(steps**2))) if np.isfinite(steps).any() else 0.0
+
+
+def inflow_names(problem: Problem) -> list[str]:
+    """Return the scale of each driven node: one of its own where a gauge stands at it, else the common one."""
+    return [_scale_name(problem, int(node), word="inflow") for node in problem.frame.driven]
+
+
+def stage_names(problem: Problem) -> list[str]:
+    """Return the scale of each open node, likewise."""
+    return [_scale_name(problem, int(node), word="stage") for node in problem.frame.open_nodes]
+
+
+def _scale_name(problem: Problem, node: int, *, word: str) -> str:
+    kinds = ("discharge", "inflow") if word == "inflow" else ("stage",)
+    seen = any(g.kind in kinds and _stands_at(problem, g, node) for g in problem.gauges.readings)
+    return f"{word} at {problem.frame.network.nodes[node].id}" if seen else word
+
+
+def _stands_at(problem: Problem, gauge: Gauge, node: int) -> bool:
+    """Return whether a gauge stands at a node or on a reach that begins or ends there."""
+    network = problem.frame.network
+    beside = {network.reaches[r].id for r in np.flatnonzero((problem.frame.ends == node).any(axis=0))}
+    return gauge.node == network.nodes[node].id or gauge.reach in beside
