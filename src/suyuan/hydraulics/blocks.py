@@ -99,15 +99,14 @@ def factored(precision: Precision, unit: Array) -> Factor:
     for e in range(blocks):
         block = precision.diagonal[e]
         if e:
-            below[e] = solve_triangular(
-                on[e - 1], precision.lower[e].T, lower=True, check_finite=False
-            ).T
+            below[e] = solve_triangular(on[e - 1], precision.lower[e].T, lower=True, check_finite=False).T
             block = block - below[e] @ below[e].T
         on[e] = cholesky(block, lower=True, check_finite=False)
     half = forward(on, below, precision.border * unit)
     still = half.shape[2]
     flat = half.reshape(blocks * n, still)
     scaled = unit[:, None] * precision.corner * unit
+    scaled += np.diag(1e-10 * np.diag(scaled))  # what rounding may take away
     corner = cholesky(np.eye(still) + scaled - flat.T @ flat, lower=True, check_finite=False)
     return Factor(on, below, backward(on, below, half), corner, unit)
 

@@ -23,7 +23,8 @@ class Errors:
 
     `conveyance` of an arm (K in Q = K sqrt(slope): roughness, section and obstacles together), `width` of its water surface, `depth`
     of the water it usually holds, `gate` of a gate's discharge coefficient. `roughness` [s/m^(1/3)] stands where none is given.
-    `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `pools`: places at which stage is followed.
+    `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `side_slope`: metres by which each
+    bank goes back for a metre of height. `pools`: places at which stage is followed.
     """
 
     conveyance: float = 0.25
@@ -32,15 +33,17 @@ class Errors:
     gate: float = 0.3
     roughness: float = 0.03
     memory_h: float = 72.0
+    side_slope: float = 0.0
     pools: int = 64
 
 
 @dataclass(frozen=True)
 class Doubts:
-    """The unknowns that do not change, in the order loss, width, level, share, offset, and their standard deviations (p,).
+    """The unknowns that do not change, in the order loss, width, level, mean, share, offset, and their standard deviations (p,).
 
     `group` (reach,) is the arm whose factors a reach shares. `share_of` and `offset_of` (gauge,) say where a gauge's factor and datum
-    stand, -1 where it has none; `level_of_inflow` and `level_of_stage` where the usual values stand.
+    stand, -1 where it has none; `level_of_inflow` and `level_of_stage` where the usual values stand, `mean_inflow` the mean of the usual inflows at
+    boundaries.
     """
 
     group: Places
@@ -48,6 +51,7 @@ class Doubts:
     width: slice
     level_of_inflow: Places
     level_of_stage: Places
+    mean_inflow: int
     share_of: Places
     offset_of: Places
     sd: Array
@@ -65,7 +69,7 @@ def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> 
     is_gate = np.bincount(group, frame.shape.is_gate, count) > 0.0
     loss = 2.0 * np.where(is_gate, errors.gate, errors.conveyance)
     driven, outer = len(frame.driven), len(frame.open_nodes)
-    first = 2 * count + driven + outer
+    first = 2 * count + driven + outer + 1
     has_share = np.array([g.share > 0.0 for g in gauges.readings])
     has_datum = np.array([g.kind == "stage" for g in gauges.readings])
     shares = [g.share for g in gauges.readings if g.share > 0.0]
@@ -76,6 +80,7 @@ def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> 
         width=slice(count, 2 * count),
         level_of_inflow=np.arange(driven) + 2 * count,
         level_of_stage=np.arange(outer) + 2 * count + driven,
+        mean_inflow=first - 1,
         share_of=np.where(has_share, first + np.cumsum(has_share) - 1, -1),
         offset_of=np.where(has_datum, first + len(shares) + np.cumsum(has_datum) - 1, -1),
         sd=np.r_[
@@ -83,6 +88,7 @@ def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> 
             np.full(count, errors.width),
             np.full(driven, 10.0 * scale),
             np.full(outer, 10.0),
+            10.0 * scale,
             shares,
             datums,
         ],

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.hydraulics.blocks import Factor, Precision, factored
-from suyuan.hydraulics.frame import settled
-from suyuan.hydraulics.gauges import Gauge
+from suyuan.hydraulics.frame import Frame
+from suyuan.hydraulics.gauges import Gauge, Gauges
 from suyuan.hydraulics.rows import Rows, add
 from suyuan.hydraulics.statements import (
+    Bent,
     Guess,
     Problem,
     at_the_start,
-    by_width,
+    bent,
     inflows,
     losses,
     outer_stage,
     read,
     shut,
+    swelling,
     undriven,
     usual_inflows,
 )
 
 Array = NDArray[np.float64]
-DEBUG = False
 
 MOST_ROUNDS = 12
 """Rounds of fitting; most networks need five or six."""
@@ -50,8 +53,20 @@ LOSS_SD = 0.1
 INFLOW_STEP = 0.01
 """First guess of how far an inflow without a gauge moves in a bin, as a share of the usual discharge."""
 
+FAR = 30.0
+"""How far from the gauges' mean a stage may be in a bin, m: a prior that only keeps waters solvable of which nothing is known."""
+
 STAGE_STEP = 0.03
 """First guess of how far an outer stage without a gauge moves in a bin, m."""
+
+
+class Water(NamedTuple):
+    """Discharge at both ends (bin, reach) [m3/s], volume (bin + 1, reach) [m3], and the unknowns they follow from."""
+
+    start: Array
+    end: Array
+    volume: Array
+    unknown: Array
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,7 @@ class Fit:
 
     problem: Problem
     guess: Guess
-    widened: Array
+    more: Bent
     unknown: Array
     still: Array
     factor: Factor
@@ -72,14 +87,54 @@ class Fit:
     moved: float
     rounds: int
 
-    def flows(self, deviation: Array, still: Array) -> tuple[Array, Array, Array]:
-        """Return discharges at both ends and volume of unknowns that deviate from the fit: (bin, n) and (p,) added to it."""
-        frame, doubts = self.problem.frame, self.problem.doubts
-        factor = (self.still + still)[doubts.width]
-        widening = self.guess.rise(frame) * frame.shape.area * factor[doubts.group]
-        start, end, above = settled(frame, self.unknown + deviation, widening=widening)
-        base = np.mean(settled(frame, self.unknown, widening=widening)[2], axis=0)
-        return start, end, frame.shape.held + above - base
+    def water(self, unknown: Array, still: Array) -> Water:
+        """Return the water that goes with unknowns (bin + 1, n) and (p,); nothing passes closed gates, and all of it closes."""
+        frame, problem = self.problem.frame, self.problem
+        factor = still[problem.doubts.width]
+        bend = self.more.widened @ factor + self.more.swollen
+        unknown = sealed(problem, unknown, bend=bend)
+        middle = (
+            unknown[1:] @ frame.discharge.T
+            + unknown[:-1, frame.stage] @ frame.discharge_before[:, frame.stage].T
+            + bend
+        )
+        middle[problem.closed] = 0.0
+        above = self.above(unknown, factor)
+        rate = np.diff(above, axis=0) / frame.step
+        return Water(middle + 0.5 * rate, middle - 0.5 * rate, frame.shape.held + above - self.usual, unknown)
+
+    def above(self, unknown: Array, factor: Array) -> Array:
+        """Return the storage (bin + 1, reach) [m3] above that at stage zero."""
+        frame, rise = self.problem.frame, self.guess.rise(self.problem.frame)
+        bend = rise * frame.shape.area * factor[self.problem.doubts.group] + swelling(self.problem, rise)
+        return np.asarray(unknown[:, frame.stage] @ frame.stored.T + bend)
+
+    @cached_property
+    def usual(self) -> Array:
+        """The mean storage (reach,) of the fit above that at stage zero: where depth is the usual one."""
+        return np.asarray(np.mean(self.above(self.unknown, self.still[self.problem.doubts.width]), axis=0))
+
+
+def sealed(problem: Problem, unknown: Array, *, bend: Array) -> Array:
+    """Return the unknowns with the least change by which nothing passes closed gates; `bend` as in `water`."""
+    frame = problem.frame
+    if not problem.closed.any():
+        return unknown
+    unknown = unknown.copy()
+    first = frame.stage.start
+    ease = np.where(np.arange(frame.size) < first, 1.0, 1e-6)  # rather other ways round than another storage
+    patterns, which = np.unique(problem.closed, axis=0, return_inverse=True)
+    for _ in range(2):
+        middle = unknown[1:] @ frame.discharge.T + unknown[:-1] @ frame.discharge_before.T + bend
+        change = np.zeros((len(middle), frame.size))
+        for i, shut_ones in enumerate(patterns):
+            bins, gates = np.flatnonzero(which.ravel() == i), np.flatnonzero(shut_ones)
+            rows = frame.discharge[gates]
+            inverse = np.linalg.pinv((rows * ease) @ rows.T, rcond=1e-12, hermitian=True)
+            change[bins] = -(middle[np.ix_(bins, gates)] @ inverse @ rows) * ease
+        change[:, first:] = np.cumsum(change[:, first:], axis=0)
+        unknown[1:] += change
+    return unknown
 
 
 def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
@@ -90,7 +145,7 @@ def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
     interpolation, equation 4.9). The assumption that hurts most: errors independent between bins but for the factors in Doubts.
     """
     frame, doubts = problem.frame, problem.doubts
-    scale = usual_discharge(problem)
+    scale = usual_discharge(frame, problem.gauges)
     scales = first_scales(problem, scale)
     believed = dict(scales)
     bins = len(problem.opening)
@@ -99,21 +154,28 @@ def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
     guess = Guess(np.zeros((bins, len(frame.ends[0]))), np.zeros((bins + 1, len(frame.at))), scale, SLACK[0])
     moved = np.inf
     for number in range(1, MOST_ROUNDS + 1):
-        widened = by_width(problem, guess)
-        rows = statements(problem, guess, widened=widened, scales=scales)
+        more = bent(problem, guess)
+        rows = statements(problem, guess, more=more, scales=scales)
         factor, unknown, still = solved(problem, rows)
-        found = _guess_of(problem, unknown, still=still, widened=widened, scale=scale)
+        found = _guess_of(problem, unknown, still=still, more=more, scale=scale)
         moved = float(np.sqrt(np.mean((found.discharge - guess.discharge) ** 2))) / scale
         deviation, still_deviation = factor.drawn(probes, still_probes)
         renewed = {
-            name: _rescaled([r for r in rows if r.scale == name], (unknown, still), (deviation, still_deviation), believed=believed[name] / old) * old
+            name: _rescaled(
+                [r for r in rows if r.scale == name],
+                (unknown, still),
+                (deviation, still_deviation),
+                believed=believed[name] / old,
+            )
+            * old
             for name, old in scales.items()
         }
-        if DEBUG: print(number, round(moved,4), {k: round(v,4) for k,v in renewed.items()})
         change = max((abs(np.log(renewed[n] / scales[n])) for n in scales), default=0.0)
         if number == MOST_ROUNDS or (number > len(SLACK) and moved < SETTLED and change < 10.0 * SETTLED):
             break
-        weight = 1.0 if number < 4 else 0.7  # flows that turn back and forth between two guesses come to rest between them
+        weight = (
+            1.0 if number < 4 else 0.7
+        )  # flows that turn back and forth between two guesses come to rest between them
         guess = Guess(
             guess.discharge + weight * (found.discharge - guess.discharge),
             found.stage,
@@ -121,13 +183,13 @@ def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
             SLACK[min(number, len(SLACK) - 1)],
         )
         scales = renewed
-    return Fit(problem, guess, widened, unknown, still, factor, scales, moved, number)
+    return Fit(problem, guess, more, unknown, still, factor, scales, moved, number)
 
 
-def statements(problem: Problem, guess: Guess, *, widened: Array, scales: dict[str, float]) -> list[Rows]:
+def statements(problem: Problem, guess: Guess, *, more: Bent, scales: dict[str, float]) -> list[Rows]:
     """Return all rows about a guess."""
     frame = problem.frame
-    rows = [losses(problem, guess, widened=widened, sd=scales["head loss"])] if frame.loss_ways.size else []
+    rows = [losses(problem, guess, more=more, sd=scales["head loss"])] if frame.loss_ways.size else []
     for place, name in enumerate(inflow_names(problem)):
         rows.append(inflows(problem, place, sd=scales[name], scale=name))
     for place, name in enumerate(stage_names(problem)):
@@ -136,8 +198,8 @@ def statements(problem: Problem, guess: Guess, *, widened: Array, scales: dict[s
         rows.append(usual_inflows(problem, sd=scales["usual inflow"]))
     rows.append(at_the_start(problem, sd=3.0 * max([STAGE_STEP, *(scales[n] for n in stage_names(problem))])))
     rows.append(undriven(problem, scale=guess.scale))
-    rows.append(shut(problem, scale=guess.scale, widened=widened))
-    rows += [read(problem, g, guess=guess, widened=widened) for g in range(len(problem.gauges.readings))]
+    rows.append(shut(problem, scale=guess.scale, more=more))
+    rows += [read(problem, g, guess=guess, more=more) for g in range(len(problem.gauges.readings))]
     return [r for r in rows if r.weight.size]
 
 
@@ -146,10 +208,9 @@ def solved(problem: Problem, rows: list[Rows]) -> tuple[Factor, Array, Array]:
     frame, doubts = problem.frame, problem.doubts
     bins = len(problem.opening)
     precision = Precision.empty(bins + 1, size=frame.size, still=len(doubts.sd))
-    for each in rows:
-        add(precision, each)
-    least = np.full(frame.size, 1e-4 / usual_discharge(problem) ** 2)
-    least[frame.stage] = 1e-6
+    add(precision, rows)
+    least = np.full(frame.size, 1e-4 / usual_discharge(frame, problem.gauges) ** 2)
+    least[frame.stage] = 1.0 / FAR**2
     precision.diagonal += np.diag(least)
     before_stage = np.arange(frame.size - len(frame.at))
     precision.diagonal[0, before_stage, before_stage] += 1.0
@@ -158,10 +219,10 @@ def solved(problem: Problem, rows: list[Rows]) -> tuple[Factor, Array, Array]:
     return factor, unknown[..., 0], still[:, 0]
 
 
-def _guess_of(problem: Problem, unknown: Array, *, still: Array, widened: Array, scale: float) -> Guess:
+def _guess_of(problem: Problem, unknown: Array, *, still: Array, more: Bent, scale: float) -> Guess:
     frame = problem.frame
     discharge = unknown[1:] @ frame.discharge.T + unknown[:-1] @ frame.discharge_before.T
-    discharge = discharge + widened @ still[problem.doubts.width]
+    discharge = discharge + more.widened @ still[problem.doubts.width] + more.swollen
     return Guess(discharge, unknown[:, frame.stage], scale, SLACK[-1])
 
 
@@ -176,13 +237,13 @@ def _rescaled(
     return float(np.sqrt((squares + belief * believed**2) / (determined + belief)))
 
 
-def usual_discharge(problem: Problem) -> float:
+def usual_discharge(frame: Frame, gauges: Gauges) -> float:
     """Return what discharges are about [m3/s]: the root mean square of the largest record, or half what the stage's steps fill
     all reaches with."""
-    gauges = [g for g in problem.gauges.readings if g.kind in ("discharge", "inflow")]
+    gauges = [g for g in gauges.readings if g.kind in ("discharge", "inflow")]
     read = [float(np.sqrt(np.nanmean(g.value**2))) for g in gauges]
-    steps = [_step(g.value) for g in problem.gauges.readings if g.kind == "stage"]
-    driven = 0.5 * max(steps, default=0.0) * problem.frame.shape.area.sum() / problem.frame.step
+    steps = [_step(g.value) for g in gauges.readings if g.kind == "stage"]
+    driven = 0.5 * max(steps, default=0.0) * frame.shape.area.sum() / frame.step
     return max([*read, driven, 1e-3])
 
 
@@ -196,7 +257,7 @@ def first_scales(problem: Problem, scale: float) -> dict[str, float]:
         found[name] = max([INFLOW_STEP * scale, *steps]) if name == "inflow" else max([1e-3 * scale, *steps])
     if len(frame.driven):
         means = [abs(float(np.nanmean(g.value))) for g in readings if g.kind in ("discharge", "inflow")]
-        found["usual inflow"] = max([0.05 * scale, *means])
+        found["usual inflow"] = 0.5 * max([0.05 * scale, *means])
     for name in stage_names(problem):
         found[name] = max([*stages, 0.0]) or STAGE_STEP
     return found
@@ -225,7 +286,8 @@ def _scale_name(problem: Problem, node: int, *, word: str) -> str:
 
 
 def _stands_at(problem: Problem, gauge: Gauge, node: int) -> bool:
-    """Return whether a gauge stands at a node or on a reach that begins or ends there."""
-    network = problem.frame.network
-    beside = {network.reaches[r].id for r in np.flatnonzero((problem.frame.ends == node).any(axis=0))}
-    return gauge.node == network.nodes[node].id or gauge.reach in beside
+    """Return whether a gauge stands at a node or on a channel that begins or ends there."""
+    frame = problem.frame
+    beside = (frame.ends == node).any(axis=0) & frame.shape.is_channel
+    reaches = {frame.network.reaches[r].id for r in np.flatnonzero(beside)}
+    return gauge.node == frame.network.nodes[node].id or gauge.reach in reaches

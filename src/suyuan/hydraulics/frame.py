@@ -126,15 +126,3 @@ def _stages(
     nodes, level = len(network.nodes), shape.is_channel
     at = centres(ends[:, level], shape.length[level], nodes=nodes, wanted=wanted.tolist(), most=most)
     return at, stage_from(ends[:, level], shape.length[level], nodes=nodes, at=at)
-
-
-def settled(frame: Frame, unknown: Array, *, widening: Array) -> tuple[Array, Array, Array]:
-    """Return discharge at both ends and the storage above the usual, (bin, reach) twice and (bin + 1, reach), of `unknown`.
-
-    `unknown` (bin + 1, n); `widening` (bin + 1, reach) [m3] is what a wrong width adds to the storage.
-    """
-    storage = unknown[:, frame.stage] @ frame.stored.T + widening
-    rate = np.diff(storage, axis=0) / frame.step
-    wider = np.diff(widening, axis=0) / frame.step
-    middle = unknown[1:] @ frame.discharge.T + unknown[:-1] @ frame.discharge_before.T + wider @ frame.passed.T
-    return middle + 0.5 * rate, middle - 0.5 * rate, storage

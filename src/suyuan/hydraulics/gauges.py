@@ -59,7 +59,9 @@ class Gauges:
         bins = len(self.edges) - 1
         steps = np.diff(self.edges)
         if bins < 2 or np.any(steps <= 0.0) or np.ptp(steps) > 1e-6 * steps[0]:
-            raise InputError(self.source, f"{bins} bins of unequal length", "give two or more bins of equal length")
+            raise InputError(
+                self.source, f"{bins} bins of unequal length", "give two or more bins of equal length"
+            )
         faults = [f for gauge in self.gauges for f in _faults(gauge, bins, source=self.source)]
         if faults:
             raise InputError.of(faults)
@@ -80,7 +82,9 @@ def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
     known = np.isfinite(gauge.value)
     found: list[tuple[str, str]] = []
     if gauge.value.shape != (bins,) or gauge.sd.shape != (bins,):
-        found.append((f"{gauge.label} has {gauge.value.shape} values for {bins} bins", "give one value a bin"))
+        found.append(
+            (f"{gauge.label} has {gauge.value.shape} values for {bins} bins", "give one value a bin")
+        )
     elif not known.any():
         found.append((f"{gauge.label} has no value in the window", "leave it out or move the window"))
     elif gauge.kind != "opening" and not np.all(gauge.sd[known] > 0.0):
@@ -96,7 +100,9 @@ def require_placed(gauges: Gauges, network: Network) -> None:
     """Raise InputError for gauges on reaches, chainages or nodes that the network lacks, and where there is none at all."""
     if not gauges.readings:
         what = "no gauge of discharge, stage or inflow has a value in the window"
-        raise InputError(gauges.source, what, "give at least one discharge or inflow; without any nothing is known")
+        raise InputError(
+            gauges.source, what, "give at least one discharge or inflow; without any nothing is known"
+        )
     faults = []
     reaches, nodes = {r.id: r for r in network.reaches}, {n.id: n for n in network.nodes}
     for gauge in gauges.gauges:

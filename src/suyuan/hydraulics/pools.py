@@ -46,7 +46,8 @@ def stage_from(ends: Places, length: Array, *, nodes: int, at: Places) -> Array:
     weight = 1.0 / length
     count = ends.shape[1]
     rows = sparse.csr_matrix(
-        (np.repeat([1.0, -1.0], count), (np.tile(np.arange(count), 2), np.r_[ends[0], ends[1]])), (count, nodes)
+        (np.repeat([1.0, -1.0], count), (np.tile(np.arange(count), 2), np.r_[ends[0], ends[1]])),
+        (count, nodes),
     )
     laplace = (rows.T @ sparse.diags(weight) @ rows).tocsc()
     weights = np.zeros((nodes, len(at)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,21 +48,36 @@ class Rows:
         return float(np.sum(np.mean(moved**2, axis=-1) * self.weight**2))
 
 
-def add(precision: Precision, rows: Rows) -> None:
-    """Add what rows say to a precision."""
-    weight = rows.weight[..., None]
-    now, before, still = rows.now * weight, rows.before * weight, rows.still * weight
-    right = rows.right * rows.weight
+def add(precision: Precision, rows: Sequence[Rows]) -> None:
+    """Add what rows say to a precision, all in one product a block."""
+    bins = len(rows[0].right)
+    now, before, still = (
+        _stacked([getattr(r, name) for r in rows], rows, bins) for name in ("now", "before", "still")
+    )
+    right = np.concatenate([r.right * r.weight for r in rows], axis=1)[..., None]
     turned, turned_before = now.transpose(0, 2, 1), before.transpose(0, 2, 1)
+    changes = np.concatenate([still, right], axis=2)
+    after, earlier = turned @ changes, turned_before @ changes
     precision.diagonal[1:] += turned @ now
-    precision.right[1:] += (turned @ right[..., None])[..., 0]
-    if still.any():
-        precision.border[1:] += turned @ still
-        precision.corner += np.einsum("brp,brq->pq", still, still, optimize=True)
-        precision.right_corner += np.einsum("brp,br->p", still, right)
-    if before.any():
-        precision.diagonal[:-1] += turned_before @ before
-        precision.lower[1:] += turned @ before
-        precision.right[:-1] += (turned_before @ right[..., None])[..., 0]
-        if still.any():
-            precision.border[:-1] += turned_before @ still
+    precision.diagonal[:-1] += turned_before @ before
+    precision.lower[1:] += turned @ before
+    precision.border[1:] += after[:, :, :-1]
+    precision.border[:-1] += earlier[:, :, :-1]
+    precision.right[1:] += after[:, :, -1]
+    precision.right[:-1] += earlier[:, :, -1]
+    flat = changes.reshape(-1, changes.shape[2])
+    corner = flat[:, :-1].T @ flat
+    precision.corner += corner[:, :-1]
+    precision.right_corner += corner[:, -1]
+
+
+def _stacked(parts: Sequence[Array], rows: Sequence[Rows], bins: int) -> Array:
+    """Return the rows' weighted coefficients one below the other, (bin, row, ...)."""
+    count = sum(part.shape[1] for part in parts)
+    found = np.empty((bins, count, parts[0].shape[2]))
+    first = 0
+    for part, row in zip(parts, rows, strict=True):
+        last = first + part.shape[1]
+        np.multiply(part, row.weight[..., None], out=found[:, first:last])
+        first = last
+    return found

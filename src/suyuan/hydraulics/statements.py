@@ -54,14 +54,33 @@ class Problem:
         return np.asarray(self.opening == 0.0)
 
 
-def by_width(problem: Problem, guess: Guess) -> Array:
-    """Return what a unit of each group's width factor adds to discharge, (bin, reach, group) [m3/s]."""
+def swelling(problem: Problem, rise: Array) -> Array:
+    """Return the storage above that of a rectangle, (bin + 1, reach) [m3], where banks slope and water stands `rise` [m] higher."""
     frame = problem.frame
-    gained = np.diff(guess.rise(frame), axis=0) * frame.shape.area / frame.step
-    return np.asarray(frame.passed @ problem.doubts.groups(gained))
+    return np.where(frame.shape.is_channel, problem.errors.side_slope * frame.shape.length, 0.0) * rise**2
 
 
-def losses(problem: Problem, guess: Guess, *, widened: Array, sd: float) -> Rows:
+@dataclass(frozen=True)
+class Bent:
+    """What the guess adds to discharge beyond the linear frame: `widened` (bin, reach, group) for a unit of each group's width factor,
+    `swollen` (bin, reach) for sloping banks, both m3/s; `widening` (bin, reach, group) and `swelled` (bin, reach) are the storage
+    gained that causes it, m3/s."""
+
+    widened: Array
+    swollen: Array
+    widening: Array
+    swelled: Array
+
+
+def bent(problem: Problem, guess: Guess) -> Bent:
+    """Return what a guess adds to discharge beyond the linear frame."""
+    frame, rise = problem.frame, guess.rise(problem.frame)
+    widening = problem.doubts.groups(np.diff(rise, axis=0) * frame.shape.area / frame.step)
+    swelled = np.diff(swelling(problem, rise), axis=0) / frame.step
+    return Bent(frame.passed @ widening, swelled @ frame.passed.T, widening, swelled)
+
+
+def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
     """Return the rows of head loss: along every way between centres the stage falls by what friction and inertia cost.
 
     Manning's formula, linear about the guess; a factor on each arm's resistance; an error of `sd` times the usual loss that is
@@ -84,8 +103,8 @@ def losses(problem: Problem, guess: Guess, *, widened: Array, sd: float) -> Rows
     before[:, :, frame.stage] += white @ fall
     still = np.zeros((bins, len(turned), len(doubts.sd)))
     still[:, :, doubts.loss] = -(along @ doubts.groups(lost))
-    still[:, :, doubts.width] = -(sloped @ widened)
-    constant = lost - slope * guess.discharge + _inertia(frame, guess.discharge)
+    still[:, :, doubts.width] = -(sloped @ more.widened)
+    constant = lost - slope * (guess.discharge - more.swollen) + _inertia(frame, guess.discharge)
     right = (along @ constant[..., None])[..., 0]
     return Rows(now, before, still, right, np.ones((bins, len(turned))), "head loss")
 
@@ -101,7 +120,7 @@ def _whitening(problem: Problem, guess: Guess, *, sd: float) -> Array:
     """Return (bin or 1, way, way) what makes the errors of the ways' head losses independent and of size one."""
     frame = problem.frame
     usual = np.mean(guess.discharge**2, axis=0) + (0.1 * guess.scale) ** 2
-    error = sd * resistance(frame.shape) * usual + np.where(frame.shape.is_gate, 5e-3, 2e-4)
+    error = sd * resistance(frame.shape) * usual + np.where(frame.shape.is_gate, 5e-3, 5e-4)
     pattern, which = np.unique(problem.closed, axis=0, return_inverse=True)
     found = np.empty((len(pattern), frame.loss_ways.shape[1], frame.loss_ways.shape[1]))
     for i, shut in enumerate(pattern):
@@ -142,11 +161,13 @@ def _remembered(problem: Problem, weights: Array, *, level: int, sd: float, scal
 
 
 def usual_inflows(problem: Problem, *, sd: float) -> Rows:
-    """Return the rows that the usual inflows of all driven nodes are of one size, `sd`."""
+    """Return the rows that the usual inflows of boundaries scatter about their mean by `sd`, those of lakes about none."""
     level = problem.doubts.level_of_inflow
+    is_boundary = np.array([problem.frame.network.nodes[n].kind == "boundary" for n in problem.frame.driven])
     bins = len(problem.opening)
     still = np.zeros((1, len(level), len(problem.doubts.sd)))
     still[0, np.arange(len(level)), level] = 1.0
+    still[0, is_boundary, problem.doubts.mean_inflow] = -1.0
     weight = np.zeros((bins, len(level)))
     weight[0] = 1.0 / sd
     nothing = np.zeros((1, len(level), problem.frame.size))
@@ -174,25 +195,25 @@ def undriven(problem: Problem, *, scale: float) -> Rows:
     return Rows(now, before, _nothing(problem, len(which)), np.zeros((bins, len(which))), weight)
 
 
-def shut(problem: Problem, *, scale: float, widened: Array) -> Rows:
+def shut(problem: Problem, *, scale: float, more: Bent) -> Rows:
     """Return the rows that nothing passes a closed gate."""
     frame = problem.frame
     which = np.flatnonzero(problem.closed.any(axis=0))
     weight = problem.closed[:, which] / (SHUT * scale)
     still = np.zeros((len(weight), len(which), len(problem.doubts.sd)))
-    still[:, :, problem.doubts.width] = widened[:, which]
+    still[:, :, problem.doubts.width] = more.widened[:, which]
     now, before = frame.discharge[None, which], frame.discharge_before[None, which]
-    return Rows(now, before, still, np.zeros_like(weight), weight)
+    return Rows(now, before, still, -more.swollen[:, which], weight)
 
 
 def _nothing(problem: Problem, rows: int) -> Array:
     return np.zeros((1, rows, len(problem.doubts.sd)))
 
 
-def read(problem: Problem, g: int, *, guess: Guess, widened: Array) -> Rows:
+def read(problem: Problem, g: int, *, guess: Guess, more: Bent) -> Rows:
     """Return the rows of one gauge's record; `g` counts the gauges of water. Gaps say nothing."""
     gauge = problem.gauges.readings[g]
-    now, before, extra = _seen(problem.frame, gauge, widened=widened, guess=guess, doubts=problem.doubts)
+    now, before, extra, constant = _seen(problem.frame, gauge, more=more)
     known = np.isfinite(gauge.value)
     still = np.zeros((len(known), 1, len(problem.doubts.sd)))
     still[:, 0, problem.doubts.width] = extra
@@ -200,10 +221,14 @@ def read(problem: Problem, g: int, *, guess: Guess, widened: Array) -> Rows:
         still[:, 0, problem.doubts.offset_of[g]] = 1.0
     if problem.doubts.share_of[g] >= 0:
         is_flow = gauge.kind == "discharge"
-        passing = guess.discharge[:, problem.frame.network.reach_index(gauge.reach)] if is_flow else gauge.value
+        passing = (
+            guess.discharge[:, problem.frame.network.reach_index(gauge.reach)] if is_flow else gauge.value
+        )
         still[:, 0, problem.doubts.share_of[g]] = np.nan_to_num(passing)
     weight = np.where(known, 1.0 / np.where(known, gauge.sd, 1.0), 0.0)[:, None]
-    return Rows(now[None, None], before[None, None], still, np.nan_to_num(gauge.value)[:, None], weight)
+    return Rows(
+        now[None, None], before[None, None], still, np.nan_to_num(gauge.value - constant)[:, None], weight
+    )
 
 
 def _passing(frame: Frame, gauge: Gauge) -> Array:
@@ -217,29 +242,29 @@ def _passing(frame: Frame, gauge: Gauge) -> Array:
     return weights
 
 
-def _seen(
-    frame: Frame, gauge: Gauge, *, widened: Array, guess: Guess, doubts: Doubts
-) -> tuple[Array, Array, Array]:
-    """Return what a gauge sees of this bin's unknowns (n,), of the last one's (n,), and of the width factors (bin, group)."""
+def _seen(frame: Frame, gauge: Gauge, *, more: Bent) -> tuple[Array, Array, Array, Array]:
+    """Return what a gauge sees of this bin's unknowns (n,), of the last one's (n,), of the width factors (bin, group), and of
+    itself (bin,)."""
     now, before = np.zeros(frame.size), np.zeros(frame.size)
+    nothing = np.zeros((len(more.widened), more.widened.shape[2])), np.zeros(len(more.widened))
     if gauge.kind == "stage":
         r = frame.network.reach_index(gauge.reach)
         share = gauge.chainage_m / frame.shape.length[r]
         at = (1.0 - share) * frame.stage_at[frame.ends[0, r]] + share * frame.stage_at[frame.ends[1, r]]
         now[frame.stage] = before[frame.stage] = 0.5 * at
-        return now, before, np.zeros((len(guess.discharge), widened.shape[2]))
+        return now, before, *nothing
     if gauge.kind == "inflow" and frame.network.node_index(gauge.node) in frame.driven:
-        now[frame.inflow.start + int(np.searchsorted(frame.driven, frame.network.node_index(gauge.node)))] = 1.0
-        return now, before, np.zeros((len(guess.discharge), widened.shape[2]))
-    weights = _passing(frame, gauge)
-    storing = _stored_before(frame, gauge)
+        now[frame.inflow.start + int(np.searchsorted(frame.driven, frame.network.node_index(gauge.node)))] = (
+            1.0
+        )
+        return now, before, *nothing
+    weights, storing = _passing(frame, gauge), _stored_before(frame, gauge)
     by_stage = storing @ frame.stored / frame.step
     now, before = weights @ frame.discharge, weights @ frame.discharge_before
     now[frame.stage] += by_stage
     before[frame.stage] -= by_stage
-    gained = np.diff(guess.rise(frame), axis=0) * frame.shape.area / frame.step
-    extra = np.einsum("r,brg->bg", weights, widened) + np.einsum("r,brg->bg", storing, doubts.groups(gained))
-    return now, before, extra
+    extra = np.einsum("r,brg->bg", weights, more.widened) + np.einsum("r,brg->bg", storing, more.widening)
+    return now, before, extra, more.swollen @ weights + more.swelled @ storing
 
 
 def _stored_before(frame: Frame, gauge: Gauge) -> Array:
