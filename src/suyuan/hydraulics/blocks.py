@@ -19,8 +19,9 @@ Array = NDArray[np.float64]
 class Precision:
     """Sums of squares of rows, by blocks of time: what a Gaussian's exponent holds.
 
-    `diagonal` (block, n, n), `lower` (block, n, n) couples a block to the one before (0: unused), `border` (block, n, p) to the
-    unknowns that do not change, `corner` (p, p) those among each other; `right` (block, n) and `right_corner` (p,) the right side.
+    `diagonal` (block, n, n), `lower` (block, n, n) couples a block to the one before (0: unused), `border`
+    (block, n, p) to the unknowns that do not change, `corner` (p, p) those among each other; `right` (block, n) and
+    `right_corner` (p,) are the right side.
     """
 
     diagonal: Array
@@ -46,8 +47,8 @@ class Precision:
 @dataclass(frozen=True)
 class Factor:
     """The factored precision: `on` (block, n, n) lower triangles, `below` (block, n, n) what follows from the block before,
-    `carried` (block, n, p) K^-1 border, `corner` (p, p) the lower triangle of the border's Schur complement, both with the unknowns
-    that do not change counted in units of `unit` (p,), their standard deviations before anything is read.
+    `carried` (block, n, p) K^-1 border, `corner` (p, p) the lower triangle of the border's Schur complement, both with the
+    unknowns that do not change counted in units of `unit` (p,), their standard deviations before anything is read.
     """
 
     on: Array
@@ -67,16 +68,16 @@ class Factor:
     def drawn(self, noise: Array, noise_corner: Array) -> tuple[Array, Array]:
         """Return deviations from the mean whose covariance is K^-1, from standard normal numbers of the same shapes."""
         still = solve_triangular(self.corner, noise_corner, lower=True, trans=1, check_finite=False)
-        return backward(self.on, self.below, noise) - self.carried @ still, self.unit[:, None] * still
+        return backward(self.on, self.below, right=noise) - self.carried @ still, self.unit[:, None] * still
 
     def _inner(self, right: Array) -> Array:
-        return backward(self.on, self.below, forward(self.on, self.below, right))
+        return backward(self.on, self.below, right=forward(self.on, self.below, right=right))
 
     def covariances(self) -> tuple[Array, Array, Array]:
         """Return covariances of each block (block, n, n), of each with the one before (block, n, n), and of the border (p, p).
 
-        The first two are those of K^-1 without the border; with it, `carried` times the border's covariance, in its units, comes on
-        top.
+        The first two are those of K^-1 without the border; with it, `carried` times the border's covariance, in its
+        units, comes on top.
         """
         blocks, n, _ = self.on.shape
         own, before = np.empty_like(self.on), np.zeros_like(self.on)
@@ -102,16 +103,16 @@ def factored(precision: Precision, unit: Array) -> Factor:
             below[e] = solve_triangular(on[e - 1], precision.lower[e].T, lower=True, check_finite=False).T
             block = block - below[e] @ below[e].T
         on[e] = cholesky(block, lower=True, check_finite=False)
-    half = forward(on, below, precision.border * unit)
+    half = forward(on, below, right=precision.border * unit)
     still = half.shape[2]
     flat = half.reshape(blocks * n, still)
     scaled = unit[:, None] * precision.corner * unit
     scaled += np.diag(1e-10 * np.diag(scaled))  # what rounding may take away
     corner = cholesky(np.eye(still) + scaled - flat.T @ flat, lower=True, check_finite=False)
-    return Factor(on, below, backward(on, below, half), corner, unit)
+    return Factor(on, below, backward(on, below, right=half), corner, unit)
 
 
-def forward(on: Array, below: Array, right: Array) -> Array:
+def forward(on: Array, below: Array, *, right: Array) -> Array:
     """Return L^-1 right, (block, n, m)."""
     solved = np.empty_like(right)
     for e in range(len(on)):
@@ -120,7 +121,7 @@ def forward(on: Array, below: Array, right: Array) -> Array:
     return solved
 
 
-def backward(on: Array, below: Array, right: Array) -> Array:
+def backward(on: Array, below: Array, *, right: Array) -> Array:
     """Return L'^-1 right, (block, n, m)."""
     solved = np.empty_like(right)
     last = len(on) - 1

@@ -67,7 +67,7 @@ class Bound:
         return on, on_still
 
 
-def kept(fit: Fit, unknown: Array, still: Array) -> tuple[Array, Array]:
+def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
     """Return the nearest unknowns that keep all bounds, nearness counted by the precision: (draw, bin + 1, n) and (draw, p).
 
     Draws of a Gaussian projected so put on a bound the probability of passing it (Bardsley and Fox, 2012, An MCMC method for

@@ -21,9 +21,9 @@ MOST_GROUPS = 32
 class Errors:
     """Log standard deviations of what the network's shape gets wrong, and over how long inflows and stages remember.
 
-    `conveyance` of an arm (K in Q = K sqrt(slope): roughness, section and obstacles together), `width` of its water surface, `depth`
-    of the water it usually holds, `gate` of a gate's discharge coefficient. `roughness` [s/m^(1/3)] stands where none is given.
-    `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `side_slope`: metres by which each
+    `conveyance` of an arm (K in Q = K sqrt(slope): roughness, section and obstacles together), `width` of its water surface,
+    `depth` of the water it usually holds, `gate` of a gate's discharge coefficient. `roughness` [s/m^(1/3)] stands where none is
+    given. `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `side_slope`: metres by which each
     bank goes back for a metre of height. `pools`: places at which stage is followed.
     """
 
@@ -41,9 +41,9 @@ class Errors:
 class Doubts:
     """The unknowns that do not change, in the order loss, width, level, mean, share, offset, and their standard deviations (p,).
 
-    `group` (reach,) is the arm whose factors a reach shares. `share_of` and `offset_of` (gauge,) say where a gauge's factor and datum
-    stand, -1 where it has none; `level_of_inflow` and `level_of_stage` where the usual values stand, `mean_inflow` the mean of the usual inflows at
-    boundaries.
+    `group` (reach,) is the arm whose factors a reach shares. `share_of` and `offset_of` (gauge,) say where a gauge's factor and
+    datum stand, -1 where it has none; `level_of_inflow` and `level_of_stage` where the usual values stand, `mean_inflow` where
+    the mean of the usual inflows at boundaries.
     """
 
     group: Places

@@ -1,4 +1,4 @@
-"""The fit: generalised least squares over all bins at once, linear about the last guess, its error scales by marginal likelihood."""
+"""The fit: generalised least squares over all bins at once, linear about the last guess, error scales by marginal likelihood."""
 
 from __future__ import annotations
 
@@ -159,31 +159,24 @@ def fitted(problem: Problem, *, rng: np.random.Generator) -> Fit:
         factor, unknown, still = solved(problem, rows)
         found = _guess_of(problem, unknown, still=still, more=more, scale=scale)
         moved = float(np.sqrt(np.mean((found.discharge - guess.discharge) ** 2))) / scale
-        deviation, still_deviation = factor.drawn(probes, still_probes)
+        drawn = factor.drawn(probes, still_probes)
         renewed = {
-            name: _rescaled(
-                [r for r in rows if r.scale == name],
-                (unknown, still),
-                (deviation, still_deviation),
-                believed=believed[name] / old,
-            )
-            * old
+            name: old
+            * _rescaled(rows, (unknown, still), drawn=drawn, name=name, believed=believed[name] / old)
             for name, old in scales.items()
         }
         change = max((abs(np.log(renewed[n] / scales[n])) for n in scales), default=0.0)
         if number == MOST_ROUNDS or (number > len(SLACK) and moved < SETTLED and change < 10.0 * SETTLED):
             break
-        weight = (
-            1.0 if number < 4 else 0.7
-        )  # flows that turn back and forth between two guesses come to rest between them
-        guess = Guess(
-            guess.discharge + weight * (found.discharge - guess.discharge),
-            found.stage,
-            scale,
-            SLACK[min(number, len(SLACK) - 1)],
-        )
-        scales = renewed
+        guess, scales = _between(guess, found, number=number), renewed
     return Fit(problem, guess, more, unknown, still, factor, scales, moved, number)
+
+
+def _between(last: Guess, found: Guess, *, number: int) -> Guess:
+    """Return the next guess: flows that turn back and forth between two guesses come to rest between them."""
+    weight = 1.0 if number < len(SLACK) else 0.7
+    discharge = last.discharge + weight * (found.discharge - last.discharge)
+    return Guess(discharge, found.stage, last.scale, SLACK[min(number, len(SLACK) - 1)])
 
 
 def statements(problem: Problem, guess: Guess, *, more: Bent, scales: dict[str, float]) -> list[Rows]:
@@ -227,24 +220,24 @@ def _guess_of(problem: Problem, unknown: Array, *, still: Array, more: Bent, sca
 
 
 def _rescaled(
-    rows: list[Rows], mean: tuple[Array, Array], drawn: tuple[Array, Array], *, believed: float
+    rows: list[Rows], mean: tuple[Array, Array], *, drawn: tuple[Array, Array], name: str, believed: float
 ) -> float:
     """Return the factor on a scale at the fixed point of its marginal likelihood; `believed` is the first guess, as a factor."""
-    squares = sum(float(np.sum(r.residual(*mean) ** 2)) for r in rows)
-    spread = sum(r.spread(*drawn) for r in rows)
-    belief = min(BELIEF, 0.25 * sum(r.count for r in rows))
-    determined = max(sum(r.count for r in rows) - spread, 0.0)
+    own = [r for r in rows if r.scale == name]
+    squares = sum(float(np.sum(r.residual(*mean) ** 2)) for r in own)
+    spread = sum(r.spread(*drawn) for r in own)
+    belief = min(BELIEF, 0.25 * sum(r.count for r in own))
+    determined = max(sum(r.count for r in own) - spread, 0.0)
     return float(np.sqrt((squares + belief * believed**2) / (determined + belief)))
 
 
 def usual_discharge(frame: Frame, gauges: Gauges) -> float:
     """Return what discharges are about [m3/s]: the root mean square of the largest record, or half what the stage's steps fill
     all reaches with."""
-    gauges = [g for g in gauges.readings if g.kind in ("discharge", "inflow")]
-    read = [float(np.sqrt(np.nanmean(g.value**2))) for g in gauges]
+    flows = [g.value for g in gauges.readings if g.kind in ("discharge", "inflow")]
     steps = [_step(g.value) for g in gauges.readings if g.kind == "stage"]
-    driven = 0.5 * max(steps, default=0.0) * frame.shape.area.sum() / frame.step
-    return max([*read, driven, 1e-3])
+    filling = 0.5 * max(steps, default=0.0) * float(frame.shape.area.sum()) / frame.step
+    return max([*(float(np.sqrt(np.nanmean(values**2))) for values in flows), filling, 1e-3])
 
 
 def first_scales(problem: Problem, scale: float) -> dict[str, float]:
@@ -253,7 +246,9 @@ def first_scales(problem: Problem, scale: float) -> dict[str, float]:
     stages = [_step(g.value) for g in readings if g.kind == "stage"]
     found = {"head loss": LOSS_SD} if frame.loss_ways.size else {}
     for place, name in zip(frame.driven, inflow_names(problem), strict=True):
-        steps = [_step(g.value) for g in readings if g.kind != "stage" and _stands_at(problem, g, int(place))]
+        steps = [
+            _step(g.value) for g in readings if g.kind != "stage" and _stands_at(problem, g, node=int(place))
+        ]
         found[name] = max([INFLOW_STEP * scale, *steps]) if name == "inflow" else max([1e-3 * scale, *steps])
     if len(frame.driven):
         means = [abs(float(np.nanmean(g.value))) for g in readings if g.kind in ("discharge", "inflow")]
@@ -281,11 +276,11 @@ def stage_names(problem: Problem) -> list[str]:
 
 def _scale_name(problem: Problem, node: int, *, word: str) -> str:
     kinds = ("discharge", "inflow") if word == "inflow" else ("stage",)
-    seen = any(g.kind in kinds and _stands_at(problem, g, node) for g in problem.gauges.readings)
+    seen = any(g.kind in kinds and _stands_at(problem, g, node=node) for g in problem.gauges.readings)
     return f"{word} at {problem.frame.network.nodes[node].id}" if seen else word
 
 
-def _stands_at(problem: Problem, gauge: Gauge, node: int) -> bool:
+def _stands_at(problem: Problem, gauge: Gauge, *, node: int) -> bool:
     """Return whether a gauge stands at a node or on a channel that begins or ends there."""
     frame = problem.frame
     beside = (frame.ends == node).any(axis=0) & frame.shape.is_channel

@@ -1,8 +1,8 @@
 """The frame of a reconciliation: what is unknown in every bin, and how discharge and storage follow from it.
 
-Unknown are, in every bin, the discharges of the ways round (`round`), the inflow at every boundary node (`inflow`) and, at the end
-of the bin, the stage at the centres (`stage`). Continuity holds whatever they are: a reach stores what the stage at its ends says,
-half of it taken from each end, a lake with an area stores what its own says, and the spanning tree passes on what is needed.
+Unknown are, in every bin, the discharges of the ways round, the inflow at every boundary node (`inflow`) and, at the end of the
+bin, the stage at the centres (`stage`). Continuity holds whatever they are: a reach stores what the stage at its ends says, half
+of it taken from each end, a lake with an area stores what its own says, and the spanning tree passes on what is needed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Frame:
     `discharge` (reach, n) and `discharge_before` (reach, n): mean discharge from this bin's unknowns and those of the bin before;
     `stored` (reach, centre) [m2]: storage per metre of stage; `passed` (reach, reach): discharge per m3/s stored in a reach;
     `stage_at` (node, centre); `loss_ways` (reach, way): ways between centres, and round, along which head losses must add up.
-    `driven` (inflow,) nodes with an inflow of their own, boundaries and lakes with an area; `open_nodes` (open,) those where water
-    comes and goes as the stage drives it. `arm` (reach,) as in Circulations.
+    `driven` (inflow,) nodes with an inflow of their own, boundaries and lakes with an area; `open_nodes` (open,) those where
+    water comes and goes as the stage drives it. `arm` (reach,) as in Circulations.
     """
 
     network: Network
@@ -95,12 +95,9 @@ def frame_of(network: Network, gauges: Gauges, *, roughness: float, pools: int) 
     none = np.zeros((len(network.reaches), free.round.shape[1] + len(driven)))
     by_stage = (passed @ stored + free.passing @ (area[:, None] * stage_at)) / gauges.step
     has_loss = shape.is_channel | shape.is_gate
-    losses = np.zeros((len(network.reaches), 0))
-    if has_loss.any():
-        is_centre = np.isin(np.arange(len(network.nodes)), at)
-        some = ways(ends[:, has_loss], is_centre).round
-        losses = np.zeros((len(network.reaches), some.shape[1]))
-        losses[has_loss] = some
+    some = ways(ends[:, has_loss], np.isin(np.arange(len(network.nodes)), at)).round
+    losses = np.zeros((len(network.reaches), some.shape[1]))
+    losses[has_loss] = some
     return Frame(
         network=network,
         shape=shape,

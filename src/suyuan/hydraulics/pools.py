@@ -28,10 +28,10 @@ def centres(ends: Places, length: Array, *, nodes: int, wanted: Sequence[int], m
     _, water = connected_components(graph, directed=False)
     chosen = sorted(set(wanted))
     chosen += [int(np.flatnonzero(water == w)[0]) for w in np.setdiff1d(water, water[chosen])]
-    away = dijkstra(graph, directed=False, indices=chosen, min_only=True)
+    away = np.min(dijkstra(graph, directed=False, indices=np.array(chosen)), axis=0)
     while len(chosen) < most and away.max() > 0.0:
         chosen.append(int(np.argmax(away)))
-        away = np.minimum(away, dijkstra(graph, directed=False, indices=chosen[-1]))
+        away = np.minimum(away, dijkstra(graph, directed=False, indices=np.array(chosen[-1:]))[0])
     return np.array(sorted(chosen), np.int64)
 
 

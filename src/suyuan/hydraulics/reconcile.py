@@ -48,10 +48,10 @@ class Reconciled:
         fit = self.fit
         noise = rng.standard_normal((*fit.unknown.shape, count))
         deviation, still = fit.factor.drawn(noise, rng.standard_normal((len(fit.still), count)))
-        unknown, constant = kept(fit, fit.unknown + np.moveaxis(deviation, 2, 0), fit.still + still.T)
+        unknown, constant = kept(fit, fit.unknown + np.moveaxis(deviation, 2, 0), still=fit.still + still.T)
         depth = np.exp(fit.problem.errors.depth * rng.standard_normal(count))
         for i in range(count):
-            yield _flow_of(fit, self.gauges, (unknown[i], constant[i]), deeper=float(depth[i]))
+            yield _flow_of(fit, self.gauges, values=(unknown[i], constant[i]), deeper=float(depth[i]))
 
     def sd(self) -> Array:
         """Return the standard deviation (bin, reach) [m3/s] of the discharge halfway along each reach, bounds left out."""
@@ -92,12 +92,12 @@ def reconcile(
     problem = problem_of(network, gauges, errors=errors or Errors())
     frame = problem.frame
     balance = require_agreement(frame, gauges)
-    open_part = undetermined_of(frame, gauges, closed=problem.closed.all(axis=0))
-    require_spread(frame, gauges, open_part)
+    open_part = undetermined_of(frame, gauges, closed=np.all(problem.closed, axis=0))
+    require_spread(frame, gauges, found=open_part)
     fit = fitted(problem, rng=rng)
     _require_water(fit)
-    unknown, still = kept(fit, fit.unknown[None], fit.still[None])
-    flow = _flow_of(fit, gauges, (unknown[0], still[0]))
+    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None])
+    flow = _flow_of(fit, gauges, values=(unknown[0], still[0]))
     return Reconciled(network, gauges, fit, flow, residuals_of(fit), balance, open_part)
 
 
@@ -126,7 +126,7 @@ def opening_of(network: Network, gauges: Gauges) -> Array:
     return opening
 
 
-def _flow_of(fit: Fit, gauges: Gauges, values: tuple[Array, Array], *, deeper: float = 1.0) -> FlowField:
+def _flow_of(fit: Fit, gauges: Gauges, *, values: tuple[Array, Array], deeper: float = 1.0) -> FlowField:
     """Return the flow of unknowns; `deeper` is the factor on the volume at the usual depth."""
     network = fit.problem.frame.network
     water = fit.water(*values)

@@ -19,8 +19,8 @@ LARGE = 2.0
 
 @dataclass(frozen=True)
 class Residual:
-    """What the fit made of a gauge: the root mean square of its residuals over `sd`, `share` the estimated factor's excess over one
-    and `offset` [m] its datum, both with how many of their own standard deviations that is; `values` (bin,) standardised."""
+    """What the fit made of a gauge: the root mean square of its residuals over `sd`, `share` the estimated factor's excess over
+    one and `offset` [m] its datum, both with how many of their own standard deviations that is; `values` (bin,) standardised."""
 
     gauge: Gauge
     rms: float

@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 class Rows:
     """Statements `now` z_b + `before` z_(b-1) + `still` s = `right`, each with the error 1 / `weight`.
 
-    `now` and `before` have shape (bin or 1, row, n), `still` (bin or 1, row, p), `right` and `weight` (bin, row); a weight of zero
-    says nothing. `scale` names the scale its errors are in, '' where they are given.
+    `now` and `before` have shape (bin or 1, row, n), `still` (bin or 1, row, p), `right` and `weight` (bin, row); a weight of
+    zero says nothing. `scale` names the scale its errors are in, '' where they are given.
     """
 
     now: Array
@@ -52,7 +52,7 @@ def add(precision: Precision, rows: Sequence[Rows]) -> None:
     """Add what rows say to a precision, all in one product a block."""
     bins = len(rows[0].right)
     now, before, still = (
-        _stacked([getattr(r, name) for r in rows], rows, bins) for name in ("now", "before", "still")
+        _stacked([getattr(r, name) for r in rows], rows, bins=bins) for name in ("now", "before", "still")
     )
     right = np.concatenate([r.right * r.weight for r in rows], axis=1)[..., None]
     turned, turned_before = now.transpose(0, 2, 1), before.transpose(0, 2, 1)
@@ -71,7 +71,7 @@ def add(precision: Precision, rows: Sequence[Rows]) -> None:
     precision.right_corner += corner[:, -1]
 
 
-def _stacked(parts: Sequence[Array], rows: Sequence[Rows], bins: int) -> Array:
+def _stacked(parts: Sequence[Array], rows: Sequence[Rows], *, bins: int) -> Array:
     """Return the rows' weighted coefficients one below the other, (bin, row, ...)."""
     count = sum(part.shape[1] for part in parts)
     found = np.empty((bins, count, parts[0].shape[2]))

@@ -55,16 +55,18 @@ class Problem:
 
 
 def swelling(problem: Problem, rise: Array) -> Array:
-    """Return the storage above that of a rectangle, (bin + 1, reach) [m3], where banks slope and water stands `rise` [m] higher."""
+    """Return the storage (bin + 1, reach) [m3] above that of a rectangle where banks slope and the stage is `rise` [m] higher."""
     frame = problem.frame
     return np.where(frame.shape.is_channel, problem.errors.side_slope * frame.shape.length, 0.0) * rise**2
 
 
 @dataclass(frozen=True)
 class Bent:
-    """What the guess adds to discharge beyond the linear frame: `widened` (bin, reach, group) for a unit of each group's width factor,
-    `swollen` (bin, reach) for sloping banks, both m3/s; `widening` (bin, reach, group) and `swelled` (bin, reach) are the storage
-    gained that causes it, m3/s."""
+    """What the guess adds to discharge beyond the linear frame, m3/s.
+
+    `widened` (bin, reach, group) for a unit of each group's width factor, `swollen` (bin, reach) for sloping banks; `widening`
+    (bin, reach, group) and `swelled` (bin, reach) are the storage gained that causes it.
+    """
 
     widened: Array
     swollen: Array

@@ -35,17 +35,15 @@ def undetermined_of(frame: Frame, gauges: Gauges, *, closed: Flags) -> Undetermi
     all_ways = _open_part(frame, gauges, closed=closed, ground=has_outside(frame.network))
     inner = _open_part(frame, gauges, closed=closed, ground=np.zeros(len(frame.network.nodes), bool))
     running = np.abs(inner).max(axis=1, initial=0.0) > 1e-9
-    loops = []
-    for part in _joined(frame, running):
-        loops.append(tuple(ids[r] for r in part))
+    loops = tuple(tuple(ids[r] for r in part) for part in _joined(frame, running))
     return Undetermined(
-        tuple(loops), tuple(ids[r] for r in np.flatnonzero(np.abs(all_ways).max(axis=1, initial=0.0) > 1e-9))
+        loops, tuple(ids[r] for r in np.flatnonzero(np.abs(all_ways).max(axis=1, initial=0.0) > 1e-9))
     )
 
 
-def require_spread(frame: Frame, gauges: Gauges, found: Undetermined) -> None:
+def require_spread(frame: Frame, gauges: Gauges, *, found: Undetermined) -> None:
     """Raise InputError where all gauges stand on one branch and leave others open."""
-    arms = {int(a) for gauge in gauges.readings for a in _arms(frame, gauge.reach, gauge.node)}
+    arms = {int(a) for gauge in gauges.readings for a in _arms(frame, gauge.reach, node=gauge.node)}
     if len(arms) > 1 or not found.reaches:
         return
     branch = [r.id for r, arm in zip(frame.network.reaches, frame.arm, strict=True) if arm in arms]
@@ -54,7 +52,7 @@ def require_spread(frame: Frame, gauges: Gauges, found: Undetermined) -> None:
     raise InputError(gauges.source, what, remedy)
 
 
-def _arms(frame: Frame, reach: str, node: str) -> list[int]:
+def _arms(frame: Frame, reach: str, *, node: str) -> list[int]:
     if reach:
         return [int(frame.arm[frame.network.reach_index(reach)])]
     at = frame.network.node_index(node)
