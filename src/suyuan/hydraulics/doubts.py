@@ -23,8 +23,8 @@ class Errors:
 
     `conveyance` of an arm (K in Q = K sqrt(slope): roughness, section and obstacles together), `width` of its water surface,
     `depth` of the water it usually holds, `gate` of a gate's discharge coefficient. `roughness` [s/m^(1/3)] stands where none is
-    given. `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `side_slope`: metres by which each
-    bank goes back for a metre of height. `pools`: places at which stage is followed.
+    given. `memory_h`: the time [h] after which an inflow or an outer stage is nearly forgotten. `side_slope`: metres by which
+    each bank goes back for a metre of height. `pools`: places at which stage is followed.
     """
 
     conveyance: float = 0.25

@@ -15,6 +15,8 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.flow_settings import KEYS as FLOW_KEYS
+from suyuan.io.flow_settings import FlowSettings, flow_settings
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import sections_in
 from suyuan.io.times import instant_of, timezone_of
@@ -27,7 +29,8 @@ SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "observations", "fingerprints", "discharge"),
+    "files": ("network", "flow", "observations", "fingerprints", "discharge", "gauges"),
+    "flow": FLOW_KEYS,
     "trace": ("determinand", "since", "until", "nobody", "unlisted"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
@@ -47,6 +50,7 @@ class Files:
     observations: tuple[Path, ...] = ()
     fingerprints: Path | None = None
     discharge: Path | None = None
+    gauges: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Project:
     timezone: str
     files: Files
     trace: TraceSettings = field(default_factory=TraceSettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
     is_invented: bool = False
     sections: tuple[Section, ...] = ()
@@ -125,6 +130,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         timezone=zone_name,
         files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
         trace=found.trace(tables.get("trace", {}), zone),
+        flow=found.flow(tables.get("flow", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
         sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
@@ -212,7 +218,7 @@ class _Finder:
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
             return _files(folder, named)
-        for key in ("network", "flow", "fingerprints", "discharge"):
+        for key in ("network", "flow", "fingerprints", "discharge", "gauges"):
             if len(named.get(key, ())) > 1:
                 self.fault(
                     key,
@@ -251,6 +257,12 @@ class _Finder:
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
         return TraceSettings(determinand, since, until, nobody, unlisted)
+
+    def flow(self, table: Any, zone: tzinfo) -> FlowSettings:
+        """Return how gauges are reconciled."""
+        given = table if isinstance(table, dict) else {}
+        since, until = (self._instant(given, key, zone=zone) for key in ("since", "until"))
+        return flow_settings(given, self.fault, since=since, until=until)
 
     def _probability(self, table: dict[str, Any], key: str, *, usual: float, most: float = 1.0) -> float:
         value = table.get(key, usual)
@@ -298,7 +310,7 @@ class _Finder:
 
 def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
     """Return the first path of each kind, and all observations."""
-    flow, prints, discharge = (
-        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge")
+    flow, prints, discharge, gauges = (
+        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge", "gauges")
     )
-    return Files(network, flow, named.get("observations", ()), prints, discharge)
+    return Files(network, flow, named.get("observations", ()), prints, discharge, gauges)
