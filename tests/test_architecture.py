@@ -25,11 +25,12 @@ STOREYS = (
     ("explain", "episodes"),
     ("salvage", "measures"),
     # edges: open files, sockets, clocks, figures
+    ("workers",),
     ("io", "plot"),
     ("store",),
     ("ingest",),
     ("report",),
-    ("rolling", "limits", "given"),
+    ("rolling", "limits", "given", "ensemble"),
     ("run",),
     (
         "place_run",
@@ -40,6 +41,7 @@ STOREYS = (
         "episodes_run",
         "loads_run",
         "outlook_run",
+        "reconcile_run",
     ),
     ("demo", "advise", "follow", "ahead"),
     ("web",),
@@ -49,6 +51,7 @@ STOREYS = (
 
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
 EDGES = {
+    "workers",
     "io",
     "plot",
     "store",
@@ -57,6 +60,7 @@ EDGES = {
     "rolling",
     "limits",
     "given",
+    "ensemble",
     "run",
     "place_run",
     "assess_run",
@@ -66,6 +70,7 @@ EDGES = {
     "episodes_run",
     "loads_run",
     "outlook_run",
+    "reconcile_run",
     "demo",
     "advise",
     "follow",

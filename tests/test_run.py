@@ -134,7 +134,7 @@ def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed
 def test_the_priors_in_the_settings_are_those_that_are_used_and_printed(
     river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
+    monkeypatch.setattr("suyuan.ensemble.DRAWN", 1)  # the answer does not matter here
     settings = river / "suyuan.toml"
     settings.write_text(
         settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6\nunlisted = 0.05"), "utf-8"

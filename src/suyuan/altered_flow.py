@@ -15,9 +15,6 @@ from suyuan.network import Network
 
 Array = NDArray[np.float64]
 
-STILL = 1e-4
-"""Discharges below this share of the highest (root mean square of a reach) count as no larger than it when splits change."""
-
 
 @dataclass(frozen=True)
 class Circulations:
@@ -31,22 +28,27 @@ class Circulations:
 
 
 def altered(
-    flow: BalancedFlow, network: Network, *, external: Array, factor: Array, circulations: Circulations
+    flow: BalancedFlow,
+    network: Network,
+    *,
+    external: Array,
+    wanted: Array,
+    spread: Array,
+    circulations: Circulations,
 ) -> BalancedFlow:
     """Return the flow that closes with other inflows at the boundary nodes and other splits, volumes unchanged.
 
     `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
     it takes the difference up only where no outlet can, or where it holds no volume of its own. As far as continuity then leaves
-    them free, discharges in loops, and on ways to several outlets, come as near as can be to `factor` (arm,) times the given
-    ones: least squares in every bin, each arm in proportion to its own discharge then, so that nothing passes a closed gate. The
-    assumption that hurts most: that splits are wrong by the same share all the time.
+    them free, discharges in loops, and on ways to several outlets, come as near as can be to those `wanted` (bin, reach) [m3/s]:
+    least squares in every bin, an arm's departure in units of its `spread` (bin, reach) [m3/s]. Next to nothing passes where
+    spread is next to nothing, as at a closed gate.
     """
     change = _through(flow, network, external=external)
     free, arm = circulations.discharge, circulations.arm
     given = 0.5 * (flow.discharge_start + flow.discharge_end)
-    least = STILL * np.sqrt(np.mean(given**2, axis=0).max(initial=0.0)) + 1e-12
-    weight = 1.0 / ((np.abs(given) + least) ** 2 * np.bincount(arm)[arm])
-    missing = weight * ((factor[arm] - 1.0) * given - change)
+    weight = 1.0 / (spread**2 * np.bincount(arm)[arm])
+    missing = weight * (wanted - given - change)
     for b in range(len(given) if free.shape[1] else 0):
         change[b] += free @ np.linalg.solve((free.T * weight[b]) @ free, missing[b] @ free)
     leaving, entering = incidence(network)

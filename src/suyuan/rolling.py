@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
 from suyuan.transport.sampling import receptors_of
+from suyuan.workers import THREADS, Workers, shared_out
 
 Array = NDArray[np.float64]
 
@@ -86,12 +87,24 @@ def matrices_of(
     observations: Observations,
     edges: NDArray[np.float64],
     progress: Callable[[str, float], None],
+    workers: Workers = THREADS,
 ) -> tuple[SourceReceptorMatrix, ...]:
     """Return one matrix a flow member: what a release in each bin of `edges` does to each reading that may be used."""
     rolled = rolled_matrices(
-        network, members, observations=observations, edges=edges, progress=progress, store=None
+        network, members, observations=observations, edges=edges, progress=progress, by=Means(workers)
     )
     return tuple(each.matrix for each in rolled)
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what matrices are found: who computes rows, and the folder in which those of earlier runs lie, if any."""
+
+    workers: Workers = THREADS
+    store: Path | None = None
+
+
+NO_STORE = Means()
 
 
 def rolled_matrices(
@@ -101,32 +114,36 @@ def rolled_matrices(
     observations: Observations,
     edges: NDArray[np.float64],
     progress: Callable[[str, float], None],
-    store: Path | None,
+    by: Means = NO_STORE,
 ) -> tuple[Rolled, ...]:
-    """Return one matrix a flow member, with the rows that are in the folder `store` taken from there.
+    """Return one matrix a flow member, with the rows that are in the folder `by.store` taken from there.
 
     Their values have the shape (usable reading, source, bin) [s/m3]; `edges` (bin + 1,) [s] from the start of the flow bound the
-    bins of release. `progress` is told the share of the whole run. Nothing is written; None for `store` computes all.
+    bins of release. `progress` is told the share of the whole run. Nothing is written; without a store all is computed. They are
+    the same to the last bit whoever the workers are.
     """
-    sources = candidate_sources(network)
     receptors, _ = receptors_of(network, observations.where(observations.is_usable))
-
-    def of(member: FlowMember) -> Rolled:
-        return roll(
-            operator_of(network, member),
-            receptors,
-            sources=sources,
-            edges=edges,
-            store=store,
-            carried=carried(network, member.flow, receptors=receptors, sources=sources),
-        )
-
+    of = partial(_rolled, network, receptors=receptors, edges=edges, store=by.store)
     rolled = []
-    with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(of, members):
-            rolled.append(found)
-            progress("following the water back", 0.06 + 0.6 * len(rolled) / len(members))
+    for found in shared_out(of, members, workers=by.workers):
+        rolled.append(found)
+        progress("following the water back", 0.06 + 0.6 * len(rolled) / len(members))
     return tuple(rolled)
+
+
+def _rolled(
+    network: Network, member: FlowMember, *, receptors: Receptors, edges: Array, store: Path | None
+) -> Rolled:
+    """Return the matrix of one flow member, wherever this runs."""
+    sources = candidate_sources(network)
+    return roll(
+        operator_of(network, member),
+        receptors,
+        sources=sources,
+        edges=edges,
+        store=store,
+        carried=carried(network, member.flow, receptors=receptors, sources=sources),
+    )
 
 
 def operator_of(network: Network, member: FlowMember) -> TransportOperator:

@@ -35,7 +35,11 @@ def read_flow(path: str | Path, *, timezone: str | tzinfo, network: Network | No
     if path.suffix.lower() not in _READERS:
         what = f"'{path.suffix}' is not a kind of flow file"
         raise InputError(path.name, what, f"save it as one of: {', '.join(_READERS)}")
-    flow = _READERS[path.suffix.lower()](path, timezone_of(timezone))
+    return usable(_READERS[path.suffix.lower()](path, timezone_of(timezone)), network)
+
+
+def usable(flow: FlowField, network: Network | None) -> FlowField:
+    """Return the flow if no value is missing, no volume negative and, given a network, all of it is there; else InputError."""
     faults = [*_missing_values(flow), *_negative_volumes(flow)]
     if network is not None:
         faults += unmatched(flow, network)

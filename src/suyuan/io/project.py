@@ -24,14 +24,15 @@ from suyuan.standards.scheme import Scheme
 from suyuan.standards.scheme import scheme as shipped_scheme
 from suyuan.standards.section import Section
 from suyuan.substances import determinand
+from suyuan.workers import Workers
 
 SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "observations", "fingerprints", "discharge", "gauges"),
+    "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge", "gauges"),
     "flow": FLOW_KEYS,
-    "trace": ("determinand", "since", "until", "nobody", "unlisted"),
+    "trace": ("determinand", "since", "until", "nobody", "unlisted", "workers"),
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
 
@@ -50,6 +51,7 @@ class Files:
     observations: tuple[Path, ...] = ()
     fingerprints: Path | None = None
     discharge: Path | None = None
+    flow_members: tuple[Path, ...] = ()
     gauges: Path | None = None
 
 
@@ -58,7 +60,7 @@ class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
     `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
-    source is not on the list of outfalls.
+    source is not on the list of outfalls. `workers` are a number of processes or the address of a scheduler, '' for threads.
     """
 
     determinand: str = ""
@@ -66,6 +68,7 @@ class TraceSettings:
     until: np.datetime64 | None = None
     nobody: float = 0.10
     unlisted: float = 0.25
+    workers: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ class _Finder:
                 self.fault(
                     key,
                     f"{key} names {len(named[key])} files",
-                    remedy="name one; only observations may be a list",
+                    remedy="name one; only observations and flow_members may be a list",
                 )
         return _files(named["network"][0], named)
 
@@ -256,7 +259,17 @@ class _Finder:
         determinand = self._determinand("determinand", named) if named else ""
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
-        return TraceSettings(determinand, since, until, nobody, unlisted)
+        return TraceSettings(determinand, since, until, nobody, unlisted, self._workers(table))
+
+    def _workers(self, table: dict[str, Any]) -> str:
+        """Return who works, '' where it is not said; noted where it cannot be."""
+        value = table.get("workers", "")
+        try:
+            Workers.of("true" if isinstance(value, bool) else str(value), where=SETTINGS)
+        except InputError as error:
+            self.fault("workers", error.faults[0].what, remedy=error.faults[0].remedy)
+            return ""
+        return str(value)
 
     def flow(self, table: Any, zone: tzinfo) -> FlowSettings:
         """Return how gauges are reconciled."""
@@ -313,4 +326,5 @@ def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
     flow, prints, discharge, gauges = (
         next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge", "gauges")
     )
-    return Files(network, flow, named.get("observations", ()), prints, discharge, gauges)
+    members = named.get("flow_members", ())
+    return Files(network, flow, named.get("observations", ()), prints, discharge, members, gauges)

@@ -16,7 +16,15 @@ from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import (
+    LANES,
+    denormals_as_before,
+    denormals_as_zero,
+    load,
+    plus_times,
+    store,
+    times,
+)
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
 
@@ -183,10 +191,10 @@ def march_forward(
     (step, boundary, column) [g/m3] stands at the boundaries. Adds to `readings` (reading, column) and to
     `crossed` (2, boundary, column) [g]: what dispersion let in, and what flowed out.
     """
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
+    (boundaries, width), stores, half = outside.shape[1:], len(state), 0.5 * sweep.place_weight
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
         before, after = after, before
@@ -210,6 +218,7 @@ def march_forward(
     a = sweep.edge_first[len(sweep.seconds)]
     add_at(sweep.receptor[a:], sweep.cell[a:], sweep.weight[a:], after, readings)
     copy_rows(after, 0, state, 0, stores)
+    denormals_as_before(mode)
 
 
 @kernel
@@ -232,6 +241,7 @@ def march_back(
     seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, boundary, column), the
     sensitivity to the concentration at each boundary.
     """
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
     stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
@@ -257,3 +267,4 @@ def march_back(
         a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
         add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
     copy_rows(before, 0, state, 0, stores)
+    denormals_as_before(mode)
