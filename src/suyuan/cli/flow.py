@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from suyuan.reconcile_run import ReconciledRun
     from suyuan.report import Lang
 
-flows = typer.Typer(no_args_is_help=True, help="Flow where no model gives it.")
-app.add_typer(flows, name="flow")
+flows = typer.Typer(no_args_is_help=True)
+app.add_typer(flows, name="flow", help="Make flow where no model gives it.")
+
+
+@flows.callback()
+def flow_group() -> None:
+    """Make flow where no model gives it."""
 
 
 @flows.command("reconcile")

@@ -18,11 +18,11 @@ GaugeKind = Literal["discharge", "stage", "inflow", "opening"]
 
 @dataclass(frozen=True)
 class Gauge:
-    """The record of one gauge, means over bins (bin,), NaN where it says nothing.
+    """The record of one gauge: means over bins (bin,), or of stage at the edges of the bins (bin + 1,); NaN where it says nothing.
 
     `discharge` [m3/s] at `chainage_m` of `reach`, positive from from_node to to_node (a pump's log is one, at its reach); `stage`
-    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd` (bin,) is the standard
-    deviation of one bin's error, independent from bin to bin; `share` that of a factor which is wrong all the time (a rating);
+    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the
+    same shape, is the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time (a rating);
     `offset` [m] that of a stage gauge's datum against the others'.
     """
 
@@ -81,10 +81,10 @@ def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
     """Return what is wrong with a gauge's own numbers."""
     known = np.isfinite(gauge.value)
     found: list[tuple[str, str]] = []
-    if gauge.value.shape != (bins,) or gauge.sd.shape != (bins,):
-        found.append(
-            (f"{gauge.label} has {gauge.value.shape} values for {bins} bins", "give one value a bin")
-        )
+    wanted = bins + (gauge.kind == "stage")
+    if gauge.value.shape != (wanted,) or gauge.sd.shape != (wanted,):
+        remedy = "give one value a bin, of stage one an edge"
+        found.append((f"{gauge.label} has {len(gauge.value)} values where {wanted} are due", remedy))
     elif not known.any():
         found.append((f"{gauge.label} has no value in the window", "leave it out or move the window"))
     elif gauge.kind != "opening" and not np.all(gauge.sd[known] > 0.0):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.flow import FlowField
+from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField
 from suyuan.hydraulics.bounds import kept
 from suyuan.hydraulics.contradictions import MeanBalance, require_agreement
 from suyuan.hydraulics.doubts import Errors, doubts_of
@@ -130,7 +130,9 @@ def _flow_of(fit: Fit, gauges: Gauges, *, values: tuple[Array, Array], deeper: f
     """Return the flow of unknowns; `deeper` is the factor on the volume at the usual depth."""
     network = fit.problem.frame.network
     water = fit.water(*values)
-    more = np.maximum((deeper - 1.0) * fit.problem.frame.shape.held, -0.5 * water.volume.min(axis=0))
+    shape = fit.problem.frame.shape
+    spare = np.maximum(water.volume.min(axis=0) - 2.0 * LEAST_VOLUME_PER_METRE * shape.length, 0.0)
+    more = np.maximum((deeper - 1.0) * shape.held, -spare) * shape.is_channel
     ids = tuple(r.id for r in network.reaches)
     return FlowField(
         gauges.start, gauges.edges, ids, water.start, water.end, water.volume + more, source=gauges.source

@@ -20,7 +20,7 @@ LARGE = 2.0
 @dataclass(frozen=True)
 class Residual:
     """What the fit made of a gauge: the root mean square of its residuals over `sd`, `share` the estimated factor's excess over
-    one and `offset` [m] its datum, both with how many of their own standard deviations that is; `values` (bin,) standardised."""
+    one and `offset` [m] its datum, both with how many of their own standard deviations that is; `values` standardised."""
 
     gauge: Gauge
     rms: float
@@ -41,8 +41,10 @@ def residuals_of(fit: Fit) -> tuple[Residual, ...]:
     doubts, found = fit.problem.doubts, []
     for g, gauge in enumerate(fit.problem.gauges.readings):
         rows = read(fit.problem, g, guess=fit.guess, more=fit.more)
-        left = rows.residual(fit.unknown, fit.still)[:, 0]
-        left = np.where(np.isfinite(gauge.value), left, np.nan)
+        left = rows.residual(fit.unknown, fit.still)
+        if gauge.kind == "stage":
+            left = np.r_[left[0, 1], left[:, 0]]
+        left = np.where(np.isfinite(gauge.value), left.ravel(), np.nan)
         share, offset = (
             fit.still[at[g]] if at[g] >= 0 else 0.0 for at in (doubts.share_of, doubts.offset_of)
         )

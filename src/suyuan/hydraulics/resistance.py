@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError
+from suyuan.flow import LEAST_VOLUME_PER_METRE
 from suyuan.network import Network, Reach
 
 Array = NDArray[np.float64]
@@ -44,8 +45,8 @@ class Shape:
 
     @property
     def held(self) -> Array:
-        """Water held at the usual depth (reach,) [m3], a litre in structures."""
-        return np.maximum(self.area * self.depth, 1e-3)
+        """Water held at the usual depth (reach,) [m3], next to none in structures."""
+        return np.maximum(self.area * self.depth, 1.001 * LEAST_VOLUME_PER_METRE * self.length)
 
 
 def shape_of(network: Network, *, roughness: float) -> Shape:

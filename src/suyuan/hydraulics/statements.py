@@ -215,12 +215,12 @@ def _nothing(problem: Problem, rows: int) -> Array:
 def read(problem: Problem, g: int, *, guess: Guess, more: Bent) -> Rows:
     """Return the rows of one gauge's record; `g` counts the gauges of water. Gaps say nothing."""
     gauge = problem.gauges.readings[g]
+    if gauge.kind == "stage":
+        return _levels(problem, g)
     now, before, extra, constant = _seen(problem.frame, gauge, more=more)
     known = np.isfinite(gauge.value)
     still = np.zeros((len(known), 1, len(problem.doubts.sd)))
     still[:, 0, problem.doubts.width] = extra
-    if problem.doubts.offset_of[g] >= 0:
-        still[:, 0, problem.doubts.offset_of[g]] = 1.0
     if problem.doubts.share_of[g] >= 0:
         is_flow = gauge.kind == "discharge"
         passing = (
@@ -230,6 +230,31 @@ def read(problem: Problem, g: int, *, guess: Guess, more: Bent) -> Rows:
     weight = np.where(known, 1.0 / np.where(known, gauge.sd, 1.0), 0.0)[:, None]
     return Rows(
         now[None, None], before[None, None], still, np.nan_to_num(gauge.value - constant)[:, None], weight
+    )
+
+
+def _levels(problem: Problem, g: int) -> Rows:
+    """Return the rows of a stage gauge: at the end of every bin, and at the beginning of the first."""
+    frame, gauge = problem.frame, problem.gauges.readings[g]
+    r = frame.network.reach_index(gauge.reach)
+    share = gauge.chainage_m / frame.shape.length[r]
+    at = np.zeros(frame.size)
+    at[frame.stage] = (1.0 - share) * frame.stage_at[frame.ends[0, r]] + share * frame.stage_at[
+        frame.ends[1, r]
+    ]
+    now, before, still = np.zeros((1, 2, frame.size)), np.zeros((1, 2, frame.size)), _nothing(problem, 2)
+    now[0, 0], before[0, 1] = at, at
+    still[:, :, problem.doubts.offset_of[g]] = 1.0
+    known = np.isfinite(gauge.value)
+    weight = np.where(known, 1.0 / np.where(known, gauge.sd, 1.0), 0.0)
+    value = np.nan_to_num(gauge.value)
+    is_first = np.arange(len(value) - 1) == 0
+    return Rows(
+        now,
+        before,
+        still,
+        np.stack([value[1:], np.where(is_first, value[0], 0.0)], axis=1),
+        np.stack([weight[1:], np.where(is_first, weight[0], 0.0)], axis=1),
     )
 
 
@@ -249,12 +274,6 @@ def _seen(frame: Frame, gauge: Gauge, *, more: Bent) -> tuple[Array, Array, Arra
     itself (bin,)."""
     now, before = np.zeros(frame.size), np.zeros(frame.size)
     nothing = np.zeros((len(more.widened), more.widened.shape[2])), np.zeros(len(more.widened))
-    if gauge.kind == "stage":
-        r = frame.network.reach_index(gauge.reach)
-        share = gauge.chainage_m / frame.shape.length[r]
-        at = (1.0 - share) * frame.stage_at[frame.ends[0, r]] + share * frame.stage_at[frame.ends[1, r]]
-        now[frame.stage] = before[frame.stage] = 0.5 * at
-        return now, before, *nothing
     if gauge.kind == "inflow" and frame.network.node_index(gauge.node) in frame.driven:
         now[frame.inflow.start + int(np.searchsorted(frame.driven, frame.network.node_index(gauge.node)))] = (
             1.0

@@ -40,6 +40,29 @@ def averaged(seconds: Array, values: Array, *, edges: Array) -> Array:
     return np.where(outside | (gap[between] & (near > 0.5 * step)), np.nan, means)
 
 
+def at_edges(seconds: Array, values: Array, *, edges: Array) -> Array:
+    """Return values at the edges of bins (bin + 1,): the mean within half an hour or half a bin, else on the line between readings
+    no more than two bins (and two hours) apart, else NaN.
+
+    >>> at_edges(np.array([0.0, 3600.0, 7200.0]), np.array([1.0, 3.0, 5.0]), edges=np.array([0.0, 3600.0, 7200.0])).tolist()
+    [1.0, 3.0, 5.0]
+    """
+    step = float(edges[1] - edges[0])
+    width = min(1800.0, 0.5 * step)
+    low = np.searchsorted(seconds, edges - 0.5 * width)
+    high = np.searchsorted(seconds, edges + 0.5 * width, side="right")
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        near = (total[high] - total[low]) / (high - low)
+    if len(seconds) < 2:
+        return near
+    after = np.clip(np.searchsorted(seconds, edges), 1, len(seconds) - 1)
+    gap = seconds[after] - seconds[after - 1]
+    inside = (edges >= seconds[0]) & (edges <= seconds[-1]) & (gap <= max(2.0 * step, 7200.0))
+    line = np.where(inside, np.interp(edges, seconds, values), np.nan)
+    return np.where(high > low, near, line)
+
+
 def held(seconds: Array, values: Array, *, edges: Array) -> Array:
     """Return means over bins of what stays as it is until the next row; NaN before the first.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.hydraulics.gauges import Gauge, GaugeKind, Gauges
 from suyuan.io.flow_settings import FlowSettings
-from suyuan.io.gauge_bins import averaged, bins_of, held
+from suyuan.io.gauge_bins import at_edges, averaged, bins_of, held
 from suyuan.io.tables import Column, Table, read_table
 from suyuan.io.times import times_of
 from suyuan.network import Network
@@ -87,8 +87,8 @@ _SWITCHES = {
 def read_gauges(path: str | Path, network: Network, *, zone: tzinfo, settings: FlowSettings) -> Gauges:
     """Return the gauges of a table in bins of `settings.step_h`; raises InputError with every fault in it.
 
-    Discharge, stage and inflow are means over the bin of the line through the readings, NaN where readings lie more than two bins
-    (and two hours) apart; pumps and gates stay as they are until the next row. Rows that are flagged as failed do not count.
+    Discharge and inflow are means over the bin of the line through the readings, stage stands at the edges of the bins, NaN where
+    readings lie more than two bins (and two hours) apart; pumps and gates stay as they are until the next row. Rows that are flagged as failed do not count.
     """
     table = read_table(path, COLUMNS)
     time, faults = times_of(table, zone)
@@ -141,7 +141,8 @@ class _Record:
 def _gauge(record: _Record, network: Network, *, edges: Array, settings: FlowSettings) -> Gauge:
     """Return a record in bins with its errors."""
     known, numbers = KINDS[record.determinand], record.numbers
-    bins = (held if known.holds else averaged)(record.seconds, record.values, edges=edges)
+    binned = held if known.holds else at_edges if known.kind == "stage" else averaged
+    bins = binned(record.seconds, record.values, edges=edges)
     usual = float(np.sqrt(np.nanmean(bins**2))) if np.isfinite(bins).any() else 1.0
     error = numbers["error"] * numbers["factor"]
     error = error if np.isfinite(error) else max(known.error, known.relative * usual, 1e-6)

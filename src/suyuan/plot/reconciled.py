@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,7 @@ def _draw_map(axes: Axes, network: Network, *, share: Array) -> None:
             axes.annotate(reach.id, (float(middle[0]), float(middle[1])), fontsize=7, color=INK)
     words = [
         f"< {STEPS[0]:.0%}",
-        *(f"{a:.0%} - {b:.0%}" for a, b in zip(STEPS, STEPS[1:], strict=False)),
+        *(f"{a:.0%} - {b:.0%}" for a, b in pairwise(STEPS)),
         f"> {STEPS[-1]:.0%}",
     ]
     for colour, word in zip(colours, words, strict=True):
@@ -83,6 +84,6 @@ def _draw_hydrograph(axes: Axes, graph: Hydrograph, *, time: NDArray[np.datetime
     axes.plot(time, graph.read, ".", color=INK, markersize=2.0)
     axes.axhline(0.0, color=INK, linewidth=0.4)
     axes.set_title(f"{graph.reach}, m3/s", loc="left")
-    locator = AutoDateLocator(maxticks=6)
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -49,8 +49,8 @@ def reconciled_headline(found: Reconciled, sd: Array) -> Words:
     gauges, reaches, bins = len(found.gauges.gauges), len(found.network.reaches), len(sd)
     return Words(
         f"由 {gauges} 个测站推算出 {reaches} 个河段 {bins} 个时段的流量，标准差为流量均方根的 {whole:.1%}。",
-        f"{gauges} gauges give the flow of {reaches} reaches in {bins} bins, with a standard deviation of {whole:.1%} of the root "
-        "mean square discharge.",
+        f"{gauges} gauges give the flow of {reaches} reaches in {bins} bins, with a standard deviation of {whole:.1%} of the "
+        "root mean square discharge.",
     )
 
 
@@ -97,7 +97,8 @@ def _disagreement(residual: Residual) -> Words:
         )
     if abs(residual.offset_sds) > residual.rms:
         return Words(
-            f"水位站 {name} 的零点与其他站相差 {residual.offset:+.2f} m，为其误差的 {abs(residual.offset_sds):.1f} 倍；请检查高程。",
+            f"水位站 {name} 的零点与其他站相差 {residual.offset:+.2f} m，为其误差的 "
+            f"{abs(residual.offset_sds):.1f} 倍；请检查高程。",
             f"{gauge.label} stands {residual.offset:+.2f} m against the others, {abs(residual.offset_sds):.1f} times its error; "
             "check its datum.",
         )
