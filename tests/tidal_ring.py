@@ -84,11 +84,12 @@ def _moved(network: Network, rng: np.random.Generator, *, hours: int) -> tuple[A
         section = width * depth
         k2 = (section * (section / (width + 2.0 * depth)) ** (2.0 / 3.0) / 0.03) ** 2
         speed_up = GRAVITY * section / length * SECONDS
+        last = q[gate]
         q = (q + speed_up * fall) / (1.0 + speed_up * length * np.abs(q) / k2)
-        through = (
-            0.65 * 2.0 * np.sqrt(2.0 * GRAVITY * np.maximum(np.abs(fall[gate]), 1e-9)) * np.sign(fall[gate])
-        )
-        q[gate] = 0.5 * q[gate] + 0.5 * through if is_open[int(t + warm_up)] else 0.0
+        rush = GRAVITY * 2.0 / 100.0 * SECONDS  # 2 m2 of opening, and 100 m of water that must be set in motion
+        cost = 1.0 / (2.0 * GRAVITY * (0.65 * 2.0) ** 2)
+        opened = (last + rush * fall[gate]) / (1.0 + rush * cost * abs(last))
+        q[gate] = opened if is_open[int(t + warm_up)] else 0.0
         net = np.bincount(ends[1], q, len(h)) - np.bincount(ends[0], q, len(h))
         rain = 1.0 + 1.2 * max(t - storm, 0.0) / 5.0 * np.exp(1.0 - max(t - storm, 0.0) / 5.0)
         for node, usual in inflow.items():

@@ -37,7 +37,7 @@ class Bound:
         return cls(fit, np.array(pumps, np.int64))
 
     def slack(self, unknown: Array, still: Array) -> Array:
-        """Return by how much each bound is kept, (bin, pump and reach): below zero where it is passed."""
+        """Return by how much each bound is kept at each edge, (bin + 1, pump and reach): below zero where it is passed."""
         frame, problem = self.fit.problem.frame, self.fit.problem
         factor = still[problem.doubts.width]
         discharge = (
@@ -46,9 +46,10 @@ class Bound:
         discharge += self.fit.more.widened[:, self.pumps] @ factor + self.fit.more.swollen[:, self.pumps]
         discharge = np.where(problem.closed[:, self.pumps], np.inf, discharge - INSIDE * self.fit.guess.scale)
         least = LEAST_VOLUME_PER_METRE * frame.shape.length * 1.001 + INSIDE * frame.shape.held
-        volume = frame.shape.held + self.fit.above(unknown, factor)[1:] - self.fit.usual - least
+        volume = frame.shape.held + self.fit.above(unknown, factor) - self.fit.usual - least
         volume[:, ~frame.shape.is_channel] = np.inf
-        return np.hstack([discharge, volume])
+        ends = np.vstack([np.full((1, len(self.pumps)), np.inf), discharge])
+        return np.hstack([ends, volume])
 
     def statement(self, place: tuple[int, int]) -> tuple[Array, Array]:
         """Return how one bound depends on the unknowns, (bin + 1, n) and (p,)."""
@@ -57,12 +58,12 @@ class Bound:
         on, on_still = np.zeros((len(problem.opening) + 1, frame.size)), np.zeros(len(problem.doubts.sd))
         if column < len(self.pumps):
             r = self.pumps[column]
-            on[b + 1], on[b] = frame.discharge[r], frame.discharge_before[r]
-            on_still[problem.doubts.width] = self.fit.more.widened[b, r]
+            on[b], on[b - 1] = frame.discharge[r], frame.discharge_before[r]
+            on_still[problem.doubts.width] = self.fit.more.widened[b - 1, r]
         else:
             r = column - len(self.pumps)
-            on[b + 1, frame.stage] = frame.stored[r]
-            gained = self.fit.guess.rise(frame)[b + 1, r] * frame.shape.area[r]
+            on[b, frame.stage] = frame.stored[r]
+            gained = self.fit.guess.rise(frame)[b, r] * frame.shape.area[r]
             on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained
         return on, on_still
 
@@ -87,7 +88,7 @@ def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
         on, on_still = np.stack([r[0] for r in rows], axis=2), np.stack([r[1] for r in rows], axis=1)
         back, back_still = fit.factor.solve(on, on_still)
         joint = np.einsum("enk,enl->kl", on, back, optimize=True) + on_still.T @ back_still
-        upper = cholesky(joint + 1e-12 * np.trace(joint) * np.eye(len(joint)) / len(joint))
+        upper = cholesky(joint + np.diag(1e-12 * np.diag(joint)))
         at = tuple(np.array(places).T)
         for i in range(len(unknown)):
             missing = bound.slack(given[i], given_still[i])[at]

@@ -16,6 +16,11 @@ from suyuan.hydraulics.rows import Rows
 
 Array = NDArray[np.float64]
 
+LATE = 0.55
+"""Weight of the stage at the end of a bin, against that at its beginning, in what drives the bin's mean discharge: that of
+Preissmann's scheme (Cunge, Holly and Verwey, 1980, Practical Aspects of Computational River Hydraulics, section 3.4: 0.55 to 0.6).
+At one half nothing holds stages that swing from edge to edge; what more adds is taken off again with the guess's own change."""
+
 SHUT = 1e-4
 """Share of the usual discharge that may pass a closed gate before it is taken out."""
 
@@ -98,15 +103,16 @@ def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
     lost, slope = head_loss(k, guess.discharge, least=guess.slack * guess.scale)
     white = _whitening(problem, guess, sd=sd)
     along = white @ turned
-    fall = 0.5 * turned @ (frame.stage_at[frame.ends[0]] - frame.stage_at[frame.ends[1]])
+    fall = turned @ (frame.stage_at[frame.ends[0]] - frame.stage_at[frame.ends[1]])
     sloped = along * slope[:, None, :]
     now, before = -(sloped @ frame.discharge), -(sloped @ frame.discharge_before)
-    now[:, :, frame.stage] += white @ fall
-    before[:, :, frame.stage] += white @ fall
+    now[:, :, frame.stage] += LATE * (white @ fall)
+    before[:, :, frame.stage] += (1.0 - LATE) * (white @ fall)
     still = np.zeros((bins, len(turned), len(doubts.sd)))
     still[:, :, doubts.loss] = -(along @ doubts.groups(lost))
     still[:, :, doubts.width] = -(sloped @ more.widened)
     constant = lost - slope * (guess.discharge - more.swollen) + _inertia(frame, guess.discharge)
+    constant += (LATE - 0.5) * np.gradient(lost, axis=0)
     right = (along @ constant[..., None])[..., 0]
     return Rows(now, before, still, right, np.ones((bins, len(turned))), "head loss")
 
