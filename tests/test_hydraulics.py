@@ -305,7 +305,7 @@ def test_a_stage_below_the_bed_is_refused():
     with pytest.raises(
         InputError, match=r"the stage in reach 'R1' falls .* below its bed, .*; depth_m 0.2 is too small"
     ):
-        found(one_reach(depth_m=0.2), gauge("R1", 0.5, bins=24), level)
+        found(one_reach(depth_m=0.2), gauge("R1", 0.5, bins=24, sd=3.0), level)
 
 
 def test_a_network_without_an_outside_is_refused():

@@ -17,7 +17,8 @@ HOUR, SECONDS, GRAVITY = 3600.0, 60.0, 9.81
 
 @dataclass(frozen=True)
 class Truth:
-    """What really flows: the network with its true sizes, hourly mean discharge (bin, reach), stage at the edges (bin + 1, node), gate (bin,)."""
+    """What really flows: the network with its true sizes, hourly mean discharge (bin, reach), stage at full hours (bin + 1, node)
+    and whether the gate is open (bin,)."""
 
     network: Network
     discharge: Array
@@ -86,7 +87,9 @@ def _moved(network: Network, rng: np.random.Generator, *, hours: int) -> tuple[A
         speed_up = GRAVITY * section / length * SECONDS
         last = q[gate]
         q = (q + speed_up * fall) / (1.0 + speed_up * length * np.abs(q) / k2)
-        rush = GRAVITY * 2.0 / 100.0 * SECONDS  # 2 m2 of opening, and 100 m of water that must be set in motion
+        rush = (
+            GRAVITY * 2.0 / 100.0 * SECONDS
+        )  # 2 m2 of opening, and 100 m of water that must be set in motion
         cost = 1.0 / (2.0 * GRAVITY * (0.65 * 2.0) ** 2)
         opened = (last + rush * fall[gate]) / (1.0 + rush * cost * abs(last))
         q[gate] = opened if is_open[int(t + warm_up)] else 0.0

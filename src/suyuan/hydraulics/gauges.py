@@ -18,12 +18,12 @@ GaugeKind = Literal["discharge", "stage", "inflow", "opening"]
 
 @dataclass(frozen=True)
 class Gauge:
-    """The record of one gauge: means over bins (bin,), or of stage at the edges of the bins (bin + 1,); NaN where it says nothing.
+    """The record of one gauge: means over bins (bin,), of stage values at their edges (bin + 1,); NaN where it says nothing.
 
     `discharge` [m3/s] at `chainage_m` of `reach`, positive from from_node to to_node (a pump's log is one, at its reach); `stage`
-    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the
-    same shape, is the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time (a rating);
-    `offset` [m] that of a stage gauge's datum against the others'.
+    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is
+    the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time
+    (a rating); `offset` [m] that of a stage gauge's datum against the others'.
     """
 
     id: str

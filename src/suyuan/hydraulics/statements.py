@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 LATE = 0.55
 """Weight of the stage at the end of a bin, against that at its beginning, in what drives the bin's mean discharge: that of
-Preissmann's scheme (Cunge, Holly and Verwey, 1980, Practical Aspects of Computational River Hydraulics, section 3.4: 0.55 to 0.6).
+Preissmann's scheme (Cunge, Holly and Verwey, 1980, Practical Aspects of Computational River Hydraulics: 0.55 to 0.6).
 At one half nothing holds stages that swing from edge to edge; what more adds is taken off again with the guess's own change."""
 
 SHUT = 1e-4

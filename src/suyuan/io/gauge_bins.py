@@ -41,8 +41,8 @@ def averaged(seconds: Array, values: Array, *, edges: Array) -> Array:
 
 
 def at_edges(seconds: Array, values: Array, *, edges: Array) -> Array:
-    """Return values at the edges of bins (bin + 1,): the mean within half an hour or half a bin, else on the line between readings
-    no more than two bins (and two hours) apart, else NaN.
+    """Return values at the edges of bins (bin + 1,): the mean within half an hour or half a bin, else on the line between
+    readings no more than two bins (and two hours) apart, else NaN.
 
     >>> at_edges(np.array([0.0, 3600.0, 7200.0]), np.array([1.0, 3.0, 5.0]), edges=np.array([0.0, 3600.0, 7200.0])).tolist()
     [1.0, 3.0, 5.0]

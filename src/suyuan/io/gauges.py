@@ -88,7 +88,8 @@ def read_gauges(path: str | Path, network: Network, *, zone: tzinfo, settings: F
     """Return the gauges of a table in bins of `settings.step_h`; raises InputError with every fault in it.
 
     Discharge and inflow are means over the bin of the line through the readings, stage stands at the edges of the bins, NaN where
-    readings lie more than two bins (and two hours) apart; pumps and gates stay as they are until the next row. Rows that are flagged as failed do not count.
+    readings lie more than two bins (and two hours) apart; pumps and gates stay as they are until the next row. Rows that are
+    flagged as failed do not count.
     """
     table = read_table(path, COLUMNS)
     time, faults = times_of(table, zone)

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 SHOWN = 12
 """Names in one sentence; the rest are counted."""
 
+STRAINED = 3.0
+"""Standard deviations from which a factor on width or resistance is named."""
+
 HEADINGS = (
     Words("测站", "gauge"),
     Words("类型", "kind"),
@@ -77,6 +80,7 @@ def reconciled_notes(found: Reconciled) -> tuple[Words, ...]:
                 f"usual inflows: {en}.",
             )
         )
+    notes += _strained(found)
     if found.fit.moved > 0.05:
         notes.append(
             Words(
@@ -85,6 +89,26 @@ def reconciled_notes(found: Reconciled) -> tuple[Words, ...]:
             )
         )
     return tuple(notes)
+
+
+def _strained(found: Reconciled) -> list[Words]:
+    """Return where a width or a conveyance would have to be wrong by far more than its error for the gauges to be right."""
+    fit, doubts, notes = found.fit, found.fit.problem.doubts, []
+    for part, zh, en in ((doubts.width, "水面宽度", "width"), (doubts.loss, "阻力", "resistance")):
+        sds = fit.still[part] / doubts.sd[part]
+        for group in np.flatnonzero(np.abs(sds) > STRAINED):
+            names = tuple(
+                r.id for r, g in zip(found.network.reaches, doubts.group, strict=True) if g == group
+            )
+            named_zh, named_en = _named(names)
+            notes.append(
+                Words(
+                    f"河段 {named_zh} 的{zh}须偏离 {fit.still[part][group]:+.0%} 才能与测站相符，请核对断面。",
+                    f"The {en} of {named_en} would have to be {fit.still[part][group]:+.0%} off for the gauges to be right; "
+                    "check its sections and the gauges nearby.",
+                )
+            )
+    return notes
 
 
 def _disagreement(residual: Residual) -> Words:
