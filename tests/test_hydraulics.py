@@ -189,7 +189,7 @@ def test_volumes_stay_above_the_least_in_every_draw():
         "S",
         "stage",
         np.array([0.3, 0.2, 0.1, 0.0, 0.1, 0.2, 0.3, 0.2, 0.1]),
-        np.full(8, 0.05),
+        np.full(9, 0.05),
         "R1",
         500.0,
         offset=3.0,
