@@ -13,7 +13,7 @@ from suyuan.hydraulics.gauges import Gauges
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-MOST_GROUPS = 32
+MOST_GROUPS = 24
 """Arms with a factor of their own for conveyance and for width; all shorter ones share one."""
 
 
@@ -34,7 +34,7 @@ class Errors:
     roughness: float = 0.03
     memory_h: float = 72.0
     side_slope: float = 0.0
-    pools: int = 64
+    pools: int = 48
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from suyuan.hydraulics.statements import (
 
 Array = NDArray[np.float64]
 
-MOST_ROUNDS = 12
+MOST_ROUNDS = 8
 """Rounds of fitting; most networks need five or six."""
 
 SLACK = (1.0, 0.3, 0.1, 0.05)
