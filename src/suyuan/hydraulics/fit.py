@@ -105,9 +105,15 @@ class Fit:
 
     def above(self, unknown: Array, factor: Array) -> Array:
         """Return the storage (bin + 1, reach) [m3] above that at stage zero."""
-        frame, rise = self.problem.frame, self.guess.rise(self.problem.frame)
-        bend = rise * frame.shape.area * factor[self.problem.doubts.group] + swelling(self.problem, rise)
-        return np.asarray(unknown[:, frame.stage] @ frame.stored.T + bend)
+        wide, swollen = self.beyond
+        bend = wide * factor[self.problem.doubts.group] + swollen
+        return np.asarray(unknown[:, self.problem.frame.stage] @ self.problem.frame.stored.T + bend)
+
+    @cached_property
+    def beyond(self) -> tuple[Array, Array]:
+        """What a unit of width factor and what sloping banks add to the storage, each (bin + 1, reach) [m3]."""
+        rise = self.guess.rise(self.problem.frame)
+        return rise * self.problem.frame.shape.area, swelling(self.problem, rise)
 
     @cached_property
     def usual(self) -> Array:

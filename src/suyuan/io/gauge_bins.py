@@ -55,7 +55,7 @@ def at_edges(seconds: Array, values: Array, *, edges: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         near = (total[high] - total[low]) / (high - low)
     if len(seconds) < 2:
-        return near
+        return np.asarray(near)
     after = np.clip(np.searchsorted(seconds, edges), 1, len(seconds) - 1)
     gap = seconds[after] - seconds[after - 1]
     inside = (edges >= seconds[0]) & (edges <= seconds[-1]) & (gap <= max(2.0 * step, 7200.0))
