@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from suyuan.errors import InputError
 
 ORDER = (
-    *("check", "new", "import", "qc", "assess", "budget", "forecast", "explain", "episodes", "loads"),
+    *("check", "new", "import", "flow", "qc", "assess", "budget", "forecast", "explain", "episodes", "loads"),
     *("trace", "history", "next", "place", "demo", "version"),
 )
 """The verbs as the help lists them."""

@@ -15,6 +15,8 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.flow_settings import KEYS as FLOW_KEYS
+from suyuan.io.flow_settings import FlowSettings, flow_settings
 from suyuan.io.processes import KEYS as PROCESS_KEYS
 from suyuan.io.processes import Processes, processes_in
 from suyuan.io.schemes import read_scheme
@@ -30,7 +32,8 @@ SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge"),
+    "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge", "gauges"),
+    "flow": FLOW_KEYS,
     "trace": ("determinand", "since", "until", "nobody", "unlisted", "workers"),
     **PROCESS_KEYS,
 }
@@ -52,6 +55,7 @@ class Files:
     fingerprints: Path | None = None
     discharge: Path | None = None
     flow_members: tuple[Path, ...] = ()
+    gauges: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Project:
     timezone: str
     files: Files
     trace: TraceSettings = field(default_factory=TraceSettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
     processes: Processes = field(default_factory=Processes)
     is_invented: bool = False
@@ -132,6 +137,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         timezone=zone_name,
         files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
         trace=found.trace(tables.get("trace", {}), zone),
+        flow=found.flow(tables.get("flow", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         processes=processes_in(tables, found.fault, folder=folder, zone=zone),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
@@ -220,7 +226,7 @@ class _Finder:
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
             return _files(folder, named)
-        for key in ("network", "flow", "fingerprints", "discharge"):
+        for key in ("network", "flow", "fingerprints", "discharge", "gauges"):
             if len(named.get(key, ())) > 1:
                 self.fault(
                     key,
@@ -270,6 +276,12 @@ class _Finder:
             return ""
         return str(value)
 
+    def flow(self, table: Any, zone: tzinfo) -> FlowSettings:
+        """Return how gauges are reconciled."""
+        given = table if isinstance(table, dict) else {}
+        since, until = (self._instant(given, key, zone=zone) for key in ("since", "until"))
+        return flow_settings(given, self.fault, since=since, until=until)
+
     def _probability(self, table: dict[str, Any], key: str, *, usual: float, most: float = 1.0) -> float:
         value = table.get(key, usual)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < most:
@@ -316,9 +328,8 @@ class _Finder:
 
 def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
     """Return the first path of each kind, and all observations."""
-    flow, prints, discharge = (
-        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge")
+    flow, prints, discharge, gauges = (
+        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge", "gauges")
     )
-    return Files(
-        network, flow, named.get("observations", ()), prints, discharge, named.get("flow_members", ())
-    )
+    members = named.get("flow_members", ())
+    return Files(network, flow, named.get("observations", ()), prints, discharge, members, gauges)

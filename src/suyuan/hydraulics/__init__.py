@@ -1,0 +1,1 @@
+"""Flow where no model gives it: reconciled from gauges by continuity on the network."""

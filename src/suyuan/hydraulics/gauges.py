@@ -1,0 +1,124 @@
+"""What gauges say, in bins: discharge, stage, inflow and gate opening at places of a network, each with its errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import Fault, InputError, nearest
+from suyuan.network import Network
+
+Array = NDArray[np.float64]
+
+GaugeKind = Literal["discharge", "stage", "inflow", "opening"]
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """The record of one gauge: means over bins (bin,), of stage values at their edges (bin + 1,); NaN where it says nothing.
+
+    `discharge` [m3/s] at `chainage_m` of `reach`, positive from from_node to to_node (a pump's log is one, at its reach); `stage`
+    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is
+    the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time
+    (a rating); `offset` [m] that of a stage gauge's datum against the others'.
+    """
+
+    id: str
+    kind: GaugeKind
+    value: Array
+    sd: Array
+    reach: str = ""
+    chainage_m: float = 0.0
+    node: str = ""
+    share: float = 0.0
+    offset: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return f"{self.kind} at '{self.id}'"
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """All gauges of a network over the same bins of equal length.
+
+    `start` is datetime64[s] in UTC, `edges` (bin + 1,) seconds from it. Raises InputError for gauges that are not in the network
+    or whose numbers cannot be.
+    """
+
+    start: np.datetime64
+    edges: Array
+    gauges: tuple[Gauge, ...]
+    source: str = "gauges"
+
+    def __post_init__(self) -> None:
+        bins = len(self.edges) - 1
+        steps = np.diff(self.edges)
+        if bins < 2 or np.any(steps <= 0.0) or np.ptp(steps) > 1e-6 * steps[0]:
+            raise InputError(
+                self.source, f"{bins} bins of unequal length", "give two or more bins of equal length"
+            )
+        faults = [f for gauge in self.gauges for f in _faults(gauge, bins, source=self.source)]
+        if faults:
+            raise InputError.of(faults)
+
+    @property
+    def step(self) -> float:
+        """The length of a bin [s]."""
+        return float(self.edges[1] - self.edges[0])
+
+    @property
+    def readings(self) -> tuple[Gauge, ...]:
+        """The gauges of water: all but gate logs."""
+        return tuple(g for g in self.gauges if g.kind != "opening")
+
+
+def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
+    """Return what is wrong with a gauge's own numbers."""
+    known = np.isfinite(gauge.value)
+    found: list[tuple[str, str]] = []
+    wanted = bins + (gauge.kind == "stage")
+    if gauge.value.shape != (wanted,) or gauge.sd.shape != (wanted,):
+        remedy = "give one value a bin, of stage one an edge"
+        found.append((f"{gauge.label} has {len(gauge.value)} values where {wanted} are due", remedy))
+    elif not known.any():
+        found.append((f"{gauge.label} has no value in the window", "leave it out or move the window"))
+    elif gauge.kind != "opening" and not np.all(gauge.sd[known] > 0.0):
+        worst = float(np.nanmin(np.where(known, gauge.sd, np.nan)))
+        found.append((f"the error of {gauge.label} is {worst:g}", "write a standard deviation above 0"))
+    elif gauge.kind == "opening" and not np.all((gauge.value[known] >= 0.0) & (gauge.value[known] <= 1.0)):
+        worst = float(gauge.value[known][np.argmax(np.abs(gauge.value[known] - 0.5))])
+        found.append((f"{gauge.label} is {worst:g}", "write an opening from 0 (closed) to 1 (open)"))
+    return [Fault(source, 0, what, remedy) for what, remedy in found]
+
+
+def require_placed(gauges: Gauges, network: Network) -> None:
+    """Raise InputError for gauges on reaches, chainages or nodes that the network lacks, and where there is none at all."""
+    if not gauges.readings:
+        what = "no gauge of discharge, stage or inflow has a value in the window"
+        raise InputError(
+            gauges.source, what, "give at least one discharge or inflow; without any nothing is known"
+        )
+    faults = []
+    reaches, nodes = {r.id: r for r in network.reaches}, {n.id: n for n in network.nodes}
+    for gauge in gauges.gauges:
+        if gauge.kind == "inflow":
+            if gauge.node not in nodes:
+                what = f"node '{gauge.node}' of {gauge.label} is not in the network"
+                faults.append(Fault(gauges.source, 0, what, nearest(gauge.node, list(nodes))))
+            elif nodes[gauge.node].kind in ("junction", "manhole"):
+                what = f"{gauge.label} enters at a node of kind {nodes[gauge.node].kind}"
+                faults.append(Fault(gauges.source, 0, what, "make its kind boundary in the layer nodes"))
+        elif gauge.reach not in reaches:
+            what = f"reach '{gauge.reach}' of {gauge.label} is not in the network"
+            faults.append(Fault(gauges.source, 0, what, nearest(gauge.reach, list(reaches))))
+        elif not 0.0 <= gauge.chainage_m <= reaches[gauge.reach].length_m:
+            length = reaches[gauge.reach].length_m
+            what = f"chainage_m {gauge.chainage_m:g} of {gauge.label} lies outside '{gauge.reach}' (0 to {length:g} m)"
+            faults.append(Fault(gauges.source, 0, what, "chainage counts from from_node along length_m"))
+    if faults:
+        raise InputError.of(faults)

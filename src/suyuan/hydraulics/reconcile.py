@@ -1,0 +1,155 @@
+"""Flow reconciled from gauges: mean, doubt and draws, each of which closes exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suyuan.errors import InputError
+from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField
+from suyuan.hydraulics.bounds import kept
+from suyuan.hydraulics.contradictions import MeanBalance, require_agreement
+from suyuan.hydraulics.doubts import Errors, doubts_of
+from suyuan.hydraulics.fit import Fit, fitted, usual_discharge
+from suyuan.hydraulics.frame import frame_of
+from suyuan.hydraulics.gauges import Gauges, require_placed
+from suyuan.hydraulics.residuals import Residual, residuals_of
+from suyuan.hydraulics.statements import Problem
+from suyuan.hydraulics.undetermined import Undetermined, require_spread, undetermined_of
+from suyuan.network import Network
+
+Array = NDArray[np.float64]
+
+SHALLOW = 0.05
+"""Share of the bins in which the mean flow may fall dry before the depth given is refused."""
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """Flow that the gauges, continuity and head losses agree on.
+
+    `flow` is the mean and closes exactly; `sampled` draws others from what remains possible. `residuals` tells of each gauge how
+    far it was adjusted, `balance` whether their means agree, `undetermined` what no gauge decides.
+    """
+
+    network: Network
+    gauges: Gauges
+    fit: Fit
+    flow: FlowField
+    residuals: tuple[Residual, ...]
+    balance: MeanBalance
+    undetermined: Undetermined
+
+    def sampled(self, count: int, rng: np.random.Generator) -> Iterator[FlowField]:
+        """Yield flows drawn from the posterior; each closes exactly and keeps closed gates and one-way pumps."""
+        fit = self.fit
+        noise = rng.standard_normal((*fit.unknown.shape, count))
+        deviation, still = fit.factor.drawn(noise, rng.standard_normal((len(fit.still), count)))
+        unknown, constant = kept(fit, fit.unknown + np.moveaxis(deviation, 2, 0), still=fit.still + still.T)
+        depth = np.exp(fit.problem.errors.depth * rng.standard_normal(count))
+        for i in range(count):
+            yield _flow_of(fit, self.gauges, values=(unknown[i], constant[i]), deeper=float(depth[i]))
+
+    def sd(self) -> Array:
+        """Return the standard deviation (bin, reach) [m3/s] of the discharge halfway along each reach, bounds left out."""
+        fit, frame = self.fit, self.fit.problem.frame
+        own, before, still = fit.factor.covariances()
+        now, last = frame.discharge, frame.discharge_before
+        carried = fit.factor.carried
+        found = np.empty((len(fit.problem.opening), len(now)))
+        for b in range(len(found)):
+            both = now @ own[b + 1] + 2.0 * last @ before[b + 1].T
+            variance = np.einsum("rn,rn->r", both, now) + np.einsum("rn,rn->r", last @ own[b], last)
+            fixed = np.zeros((len(now), len(still)))
+            fixed[:, fit.problem.doubts.width] = fit.more.widened[b]
+            moved = fixed * fit.factor.unit - now @ carried[b + 1] - last @ carried[b]
+            found[b] = variance + np.einsum("rp,rp->r", moved @ still, moved)
+        return np.sqrt(np.maximum(found, 0.0))
+
+
+def reconcile(
+    network: Network, gauges: Gauges, *, rng: np.random.Generator, errors: Errors | None = None
+) -> Reconciled:
+    """Return the flow that gauges, continuity and head losses agree on, with what remains possible.
+
+    `rng` finds the error scales by probes; the mean hardly depends on it. Raises InputError for gauges that are not in the
+    network, contradict each other, or all stand on one branch, and for channels without width and depth or that fall dry.
+    The assumption that hurts most: rectangular channels of the width given, and inflow at boundary nodes only.
+
+    >>> from suyuan.hydraulics.gauges import Gauge
+    >>> from suyuan.network import Node, Reach
+    >>> net = Network((Node("A", "boundary"), Node("B", "outlet")), (Reach("R", "A", "B", 1e3, width_m=10.0, depth_m=2.0),))
+    >>> one = Gauge("Q1", "discharge", np.full(6, 4.0), np.full(6, 0.1), reach="R", chainage_m=500.0)
+    >>> other = Gauge("Q2", "discharge", np.full(6, 4.3), np.full(6, 0.2), reach="R", chainage_m=500.0)
+    >>> found = reconcile(net, Gauges(np.datetime64("2024-07-01"), np.arange(7) * 3600.0, (one, other)),
+    ...     rng=np.random.default_rng(1))
+    >>> float(found.flow.discharge_start.mean().round(2))  # (4.0 / 0.01 + 4.3 / 0.04) / (1 / 0.01 + 1 / 0.04)
+    4.06
+    """
+    problem = problem_of(network, gauges, errors=errors or Errors())
+    frame = problem.frame
+    balance = require_agreement(frame, gauges)
+    open_part = undetermined_of(frame, gauges, closed=np.all(problem.closed, axis=0))
+    require_spread(frame, gauges, found=open_part)
+    fit = fitted(problem, rng=rng)
+    _require_water(fit)
+    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None])
+    flow = _flow_of(fit, gauges, values=(unknown[0], still[0]))
+    return Reconciled(network, gauges, fit, flow, residuals_of(fit), balance, open_part)
+
+
+def problem_of(network: Network, gauges: Gauges, *, errors: Errors) -> Problem:
+    """Return what is given, checked and in matrices."""
+    require_placed(gauges, network)
+    frame = frame_of(network, gauges, roughness=errors.roughness, pools=errors.pools)
+    doubts = doubts_of(frame, gauges, errors=errors, scale=usual_discharge(frame, gauges))
+    return Problem(frame, gauges, doubts, errors, opening_of(network, gauges))
+
+
+def opening_of(network: Network, gauges: Gauges) -> Array:
+    """Return how far each reach is open, (bin, reach): 1 where no log says otherwise; the last word holds in a gap.
+
+    A pump or gate whose discharge is logged as 0 is closed then.
+    """
+    opening = np.ones((len(gauges.edges) - 1, len(network.reaches)))
+    moved = {s.reach for s in network.structures if s.kind in ("pump", "gate")}
+    for gauge in gauges.gauges:
+        if gauge.kind == "opening":
+            known = np.flatnonzero(np.isfinite(gauge.value))
+            last = np.searchsorted(known, np.arange(len(gauge.value)), side="right") - 1
+            opening[:, network.reach_index(gauge.reach)] = gauge.value[known[np.maximum(last, 0)]]
+        elif gauge.kind == "discharge" and gauge.reach in moved:
+            opening[gauge.value == 0.0, network.reach_index(gauge.reach)] = 0.0
+    return opening
+
+
+def _flow_of(fit: Fit, gauges: Gauges, *, values: tuple[Array, Array], deeper: float = 1.0) -> FlowField:
+    """Return the flow of unknowns; `deeper` is the factor on the volume at the usual depth."""
+    network = fit.problem.frame.network
+    water = fit.water(*values)
+    shape = fit.problem.frame.shape
+    spare = np.maximum(water.volume.min(axis=0) - 2.0 * LEAST_VOLUME_PER_METRE * shape.length, 0.0)
+    more = np.maximum((deeper - 1.0) * shape.held, -spare) * shape.is_channel
+    ids = tuple(r.id for r in network.reaches)
+    return FlowField(
+        gauges.start, gauges.edges, ids, water.start, water.end, water.volume + more, source=gauges.source
+    )
+
+
+def _require_water(fit: Fit) -> None:
+    """Raise InputError where the stage falls below the bed for long."""
+    frame = fit.problem.frame
+    volume = fit.water(fit.unknown, fit.still).volume
+    dry = np.mean(volume <= 0.0, axis=0) * frame.shape.is_channel
+    worst = int(np.argmax(dry))
+    if dry[worst] > SHALLOW:
+        reach = frame.network.reaches[worst]
+        low = float(volume[:, worst].min() / frame.shape.area[worst])
+        what = (
+            f"the stage in reach '{reach.id}' falls {-low:.2g} m below its bed, {dry[worst]:.0%} of the time"
+        )
+        remedy = f"depth_m {reach.depth_m:g} is too small, or a stage gauge nearby is in another unit"
+        raise InputError(fit.problem.gauges.source, what, remedy)
