@@ -101,6 +101,17 @@ def test_what_a_link_stores_passes_the_half_where_it_rises(tmp_path: Path):
     assert flow.discharge_start[0, 0] == pytest.approx(1.0 + (120.0 * 4.4 / 9.6 - 50.0) / 300.0, rel=1e-5)
 
 
+def test_a_link_that_runs_dry_holds_a_litre_a_metre_more_all_the_time(tmp_path: Path):
+    node, link = still(2)
+    node[:, :, 0] = 0.0
+    link[:, 0, 3] = (0.0, 3.0)
+    model = read_swmm(pair(tmp_path, node=node, link=link))
+    np.testing.assert_allclose(model.flow.volume[:, 0], [0.1, 3.1])
+    flow = model.flow
+    assert flow.discharge_start[0, 0] - flow.discharge_end[0, 0] == pytest.approx(3.0 / 300.0)
+    assert "1 links run almost dry" in " ".join(model.notes)
+
+
 def test_a_pulse_between_the_edges_of_a_bin_counts_by_what_it_carries(tmp_path: Path):
     node, link = still(5)
     link[:, 0, 0] = node[:, 0, 3] = (1.0, 1.0, 5.0, 1.0, 1.0)

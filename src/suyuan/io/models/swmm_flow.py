@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError, nearest
 from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField
-from suyuan.io.models.model import STRUCTURE_LENGTH
 from suyuan.io.models.swmm_inp import Inp
 from suyuan.io.models.swmm_network import Sewers, parts_of
 from suyuan.io.models.swmm_out import FLOW_UNITS, FOOT, Results
@@ -38,7 +37,7 @@ class Water:
     """What all links and nodes of a model do, in its order.
 
     `discharge_start` and `discharge_end` (bin, link) [m3/s], `volume` (bin + 1, link) [m3] with what nodes hold, `outside`
-    (bin, node) [m3/s]; `is_lake` (node,) says which storages stay mixed tanks.
+    (bin, node) [m3/s]; `is_lake` (node,) says which storages stay mixed tanks; `ran_dry` conduits fall below the least volume.
     """
 
     steps: Binned
@@ -47,13 +46,15 @@ class Water:
     volume: Array
     outside: Array
     is_lake: Mask
+    ran_dry: int
 
 
 def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Water:
     """Return discharge at both ends of every link, so that what SWMM stores in links and nodes is stored in reaches.
 
     SWMM gives a link one discharge: in the dynamic wave that at its middle, so each end has its half's change of volume more or
-    less; in the kinematic wave that at its end. Steady flow stores nothing: links keep their mean volume.
+    less; in the kinematic wave that at its end. Steady flow stores nothing: links keep their mean volume. A link that runs dry
+    holds the least volume of closure more, all the time: lifted only while it is dry, it would miss part of what fills it.
     """
     ends, seconds = _ends(sewers, results), np.diff(steps.edges)[:, None]
     routing = inp.option("FLOW_ROUTING", "KINWAVE")
@@ -72,14 +73,16 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
     at_begin, at_end = node_shares(ends, steps.discharge, nodes=len(sewers.nodes))
     first = towards_begin + at_begin * in_nodes[:, ends.begin]
     last = steps.volume - towards_begin + at_end * in_nodes[:, ends.end]
-    least = np.where(ends.is_conduit, 0.0, LEAST_VOLUME_PER_METRE * STRUCTURE_LENGTH)
+    least = LEAST_VOLUME_PER_METRE * np.array([reach.length_m for reach in sewers.reaches])
+    never_dry = np.maximum(least - (first + last).min(axis=0), 0.0)
     return Water(
         steps,
         steps.discharge + np.diff(first, axis=0) / seconds,
         steps.discharge - np.diff(last, axis=0) / seconds,
-        first + last + least,
+        first + last + never_dry,
         outside,
         is_lake,
+        int((ends.is_conduit & (never_dry > 0.0)).sum()),
     )
 
 

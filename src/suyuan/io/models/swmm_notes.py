@@ -98,6 +98,8 @@ def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
             f"{len(wide)} storages ('{wide[0]}' ...) never hold {LEAST_LAKE_M3:g} m3: their water is held in the reaches beside "
             "them, not in a mixed tank."
         )
+    if water.ran_dry:
+        yield f"{water.ran_dry} links run almost dry; up to a litre a metre was added to each, all the time."
     if inp.rows("OUTLET"):
         yield f"{len(inp.rows('OUTLET'))} links of section OUTLETS became weirs: their discharge follows from the stage."
     if inp.rows("DIVIDER"):
