@@ -101,7 +101,8 @@ speed = 1
         "write the later time as until",
         "suyuan.toml, row 13: the decay of NH3-N is -0.1; write a number per day, 0 or more, such as 0.08",
         "suyuan.toml, row 14: 'TPP' is not a known determinand; did you mean 'TP'?",
-        "suyuan.toml, row 15: 'option' is not known; known are: decay_per_day, files, flow, project, sections, trace",
+        "suyuan.toml, row 15: 'option' is not known; known are: decay_per_day, files, flow, project, sections, "
+        "settling_m_per_day, trace, transient_storage ...",
     ]
     assert refused(tmp_path, text) == expected
 
