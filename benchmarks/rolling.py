@@ -136,7 +136,6 @@ def flow_grown(folder: Path, first: Traced) -> dict[str, object]:
                 observations=first.observations,
                 edges=edges,
                 progress=lambda *_: None,
-                store=None,
             )
         )
     change = []

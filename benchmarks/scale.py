@@ -245,6 +245,8 @@ def last_days(flow: BalancedFlow, days: int) -> BalancedFlow:
         discharge_end=flow.discharge_end[first:],
         volume=flow.volume[first:],
         external=flow.external[first:],
+        lateral=flow.lateral[first:],
+        lake_volume=flow.lake_volume[first:],
     )
 
 

@@ -26,7 +26,17 @@ from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.network import Network, Node, Reach
-from suyuan.transport.batches import LANES, WIDTH, Batch, overlaps, padded, places_of, sweep_of, touched
+from suyuan.transport.batches import (
+    LANES,
+    WIDTH,
+    Batch,
+    Losses,
+    overlaps,
+    padded,
+    places_of,
+    sweep_of,
+    touched,
+)
 from suyuan.transport.march import march_back, march_forward
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import Bench, TransportOperator, assembled, compile_operator, stretches
@@ -225,7 +235,16 @@ def marching(operator: TransportOperator) -> float:
     held, batches = rng.random((operator.stores, columns)), []
     for first in range(0, columns, WIDTH):
         part = slice(first, first + WIDTH)
-        batches.append(Batch(padded(held, part), part, no_samples(), np.zeros((0, WIDTH)), np.zeros(WIDTH)))
+        batches.append(
+            Batch(
+                padded(held, part),
+                part,
+                no_samples(),
+                np.zeros((0, WIDTH)),
+                np.zeros(WIDTH),
+                sinking=np.zeros(0),
+            )
+        )
     crossed, outside = np.zeros((2, boundaries, WIDTH)), np.ones((len(span), boundaries, WIDTH))
 
     def run() -> None:
@@ -308,7 +327,9 @@ def backward_march(
     """March back and gather release bins; return the seconds that assembling took, and those of all else."""
     begin = time.thread_time()
     places, samples, part = places_of(operator, sources), samples_of(operator, receptors), slice(0, LANES)
-    batch = backward_batch(operator, samples, weights=np.eye(LANES), rate=np.zeros(LANES), columns=part)
+    batch = backward_batch(
+        operator, samples, weights=np.eye(LANES), losses=Losses.of(None, LANES), columns=part
+    )
     overlap = overlaps(operator.edges, operator.flow.edges)
     found = np.zeros((len(operator.flow.edges) - 1, len(sources), LANES))
     going, last, boundaries = time.thread_time() - begin, operator.steps, len(operator.geometry.boundaries)

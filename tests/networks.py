@@ -13,14 +13,24 @@ START = np.datetime64("2024-07-19T16:00:00")
 HOUR = 3600.0
 
 
-def flow_of(network: Network, start: Array, volume: Array, *, seconds: float = HOUR) -> BalancedFlow:
+def flow_of(
+    network: Network,
+    start: Array,
+    volume: Array,
+    *,
+    seconds: float = HOUR,
+    lateral: Array | float = 0.0,
+    rain: Array | float = 0.0,
+) -> BalancedFlow:
     """Return the flow with these discharges at from_nodes and volumes at edges.
 
-    Shapes are (bin, reach) and (bin + 1, reach). Discharge at to_nodes follows from the volumes, what enters
-    at boundaries from the nodes' balance; at junctions the caller must have seen to it.
+    Shapes are (bin, reach) and (bin + 1, reach). Discharge at to_nodes follows from the volumes and what enters along reaches,
+    `lateral` (bin, reach), what enters at boundaries from the nodes' balance; at junctions the caller must have seen to it.
+    Lakes store what comes, `rain` (bin, node) [m3/s] included.
     """
     bins = len(start)
-    end = start - np.diff(volume, axis=0) / seconds
+    along = np.broadcast_to(np.asarray(lateral, float), start.shape).copy()
+    end = start - np.diff(volume, axis=0) / seconds + along
     external = np.zeros((bins, len(network.nodes)))
     for r, reach in enumerate(network.reaches):
         external[:, network.node_index(reach.from_node)] += start[:, r]
@@ -28,10 +38,17 @@ def flow_of(network: Network, start: Array, volume: Array, *, seconds: float = H
     closed = [n.kind in ("junction", "manhole") for n in network.nodes]
     assert np.abs(external[:, closed]).max(initial=0.0) < 1e-9
     external[:, closed] = 0.0
+    holds = np.array([n.kind == "lake" and n.volume_m3 > 0.0 for n in network.nodes])
+    falling = np.where(holds, np.broadcast_to(np.asarray(rain, float), external.shape), 0.0)
+    gained = np.cumsum((falling - external) * seconds, axis=0)
+    first = np.where(holds, [n.volume_m3 for n in network.nodes], np.nan)
+    held = first + np.vstack([np.zeros(len(holds)), gained])
+    external = np.where(holds, falling, external)
     nodes, reaches = tuple(n.id for n in network.nodes), tuple(r.id for r in network.reaches)
     none, nothing = np.zeros(len(nodes)), np.zeros(len(reaches))
     balance = WaterBalance(nodes, reaches, 0.0, none, none, nothing, nothing)
-    return BalancedFlow(START, seconds * np.arange(bins + 1.0), start, end, volume, external, balance)
+    edges = seconds * np.arange(bins + 1.0)
+    return BalancedFlow(START, edges, start, end, volume, external, balance, along, held)
 
 
 def steady(network: Network, discharge: Array, *, section_m2: float = 10.0, hours: int = 24) -> BalancedFlow:

@@ -82,8 +82,12 @@ class StepOracle:
             if left > 0.0:
                 whole = float(self.before[self.cells(p)].sum())
                 mass += self.upto(p, left) if e % 2 == 0 else self.upto(p, whole) - self.upto(p, whole - left)
+        return mass + self.rain(node) * theta * self.outside[self.g.node_boundary[node]]
+
+    def rain(self, node: int) -> float:
+        """Water [m3] that comes to a node from outside."""
         k = self.g.node_boundary[node]
-        return mass + (max(self.external[k], 0.0) * theta * self.outside[k] if k >= 0 else 0.0)
+        return max(self.external[k], 0.0) if k >= 0 else 0.0
 
     def passed(self, node: int, theta: float) -> float:
         """Mass that left a node until a share theta of the step: what came, unless the node is a lake."""
@@ -92,7 +96,7 @@ class StepOracle:
             return self.came(node, theta)
         came, row = self.came(node, theta), self.g.cells + k
         given, taken, first = (
-            sum(max(self.into[e], 0.0) for e in self.ends(node)),
+            sum(max(self.into[e], 0.0) for e in self.ends(node)) + self.rain(node),
             self.taken(node),
             self.before[row],
         )

@@ -28,7 +28,9 @@ EVERY = [
 def residual(flow: BalancedFlow, network: Network) -> NDArray[np.float64]:
     """Return what enters each node less what leaves it, (bin, node) [m3/s]."""
     leaving, entering = incidence(network)
-    return (entering @ flow.discharge_end.T - leaving @ flow.discharge_start.T).T + flow.external
+    return (
+        (entering @ flow.discharge_end.T - leaving @ flow.discharge_start.T).T + flow.external - flow.stored
+    )
 
 
 @pytest.mark.parametrize("make", EVERY)
@@ -45,9 +47,9 @@ def test_water_that_goes_round_needs_none_from_outside(make):
 def split(flow: BalancedFlow, network: Network, factor: NDArray[np.float64]) -> BalancedFlow:
     """Return the flow with other splits, each arm asked for `factor` (reach,) times its discharge."""
     free = circulations_of(network)
-    of_arm = np.ones(int(free.arm.max()) + 1)
-    of_arm[free.arm] = factor
-    return altered(flow, network, external=flow.external, factor=of_arm, circulations=free)
+    given = 0.5 * (flow.discharge_start + flow.discharge_end)
+    wanted, spread = factor * given, np.abs(given) + 1e-9
+    return altered(flow, network, external=flow.external, wanted=wanted, spread=spread, circulations=free)
 
 
 def test_a_tree_with_one_outlet_has_no_other_splits():
@@ -99,8 +101,15 @@ def test_nothing_passes_a_closed_gate_whatever_flows_in(more):
     external[:, 0], external[:, 4] = 2.0, -2.0
     flow = replace(flow, discharge_start=start, discharge_end=start, external=external)
     free = circulations_of(network)
-    factor = np.where(np.arange(int(free.arm.max()) + 1) == free.arm[3], 3.0, 0.5)
-    changed = altered(flow, network, external=more * external, factor=factor, circulations=free)
+    factor = np.where(free.arm == free.arm[3], 3.0, 0.5)
+    changed = altered(
+        flow,
+        network,
+        external=more * external,
+        wanted=factor * start,
+        spread=np.abs(start) + 1e-9,
+        circulations=free,
+    )
     assert np.abs(changed.discharge_start[1::2, 3]).max() < 1e-6
     assert np.abs(residual(changed, network)).max() < 1e-12
     np.testing.assert_allclose(changed.discharge_start[:, 0], 2.0 * more)

@@ -25,11 +25,12 @@ STOREYS = (
     ("explain", "episodes"),
     ("salvage", "measures"),
     # edges: open files, sockets, clocks, figures
+    ("workers",),
     ("io", "plot"),
     ("store",),
     ("ingest",),
     ("report",),
-    ("rolling", "limits", "given"),
+    ("rolling", "limits", "given", "ensemble"),
     ("run",),
     (
         "place_run",
@@ -49,6 +50,7 @@ STOREYS = (
 
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
 EDGES = {
+    "workers",
     "io",
     "plot",
     "store",
@@ -57,6 +59,7 @@ EDGES = {
     "rolling",
     "limits",
     "given",
+    "ensemble",
     "run",
     "place_run",
     "assess_run",

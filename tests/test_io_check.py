@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import netCDF4
@@ -14,6 +15,7 @@ from suyuan.errors import Fault, InputError
 from suyuan.io.check import Check, check
 from suyuan.io.example import write_example
 from suyuan.io.flow import read_flow, write_flow
+from suyuan.io.flow_members import write_flow_members
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
@@ -438,4 +440,38 @@ def test_a_netcdf_with_a_gap_is_one_fault(project: Path):
     assert (
         "flow.nc: discharge_start of reach 'R3' is NaN in 1 bins, first at 2024-07-17T23:00:00 UTC"
         in only(project)
+    )
+
+
+def with_members(project: Path, *, spoilt: float = 1.0) -> Path:
+    """Give the example an ensemble in place of its flow: of three members one has so much of its discharge in one reach."""
+    flow = read_flow(project / "flow.csv", timezone="Asia/Shanghai")
+    lost = flow.discharge_start.copy()
+    lost[:, flow.reaches.index("R4")] *= spoilt
+    members = [
+        flow,
+        replace(flow, volume=1.1 * flow.volume),
+        replace(flow, discharge_start=lost, discharge_end=lost),
+    ]
+    write_flow_members(members, project / "members.nc", names=["a", "b", "c"])
+    (project / "flow.csv").unlink()
+    edit(project / "suyuan.toml", 'flow = "flow.csv"', 'flow_members = "members.nc"')
+    return project
+
+
+def test_an_ensemble_of_flows_is_checked_member_by_member(project: Path):
+    found = check(with_members(project))
+    assert (found.faults, found.notes) == ((), ())
+    assert found.summary["flow members"] == "3, which miss continuity by 0.0% to 0.0% before closure"
+    assert found.summary["flow"].endswith("120 bins")
+
+
+def test_a_member_that_does_not_close_or_does_not_cover_the_window_is_a_fault(project: Path):
+    assert only(with_members(project, spoilt=-1.0)).startswith(
+        "members.nc, member 'c': the flow misses continuity by"
+    )
+    edit(project / "suyuan.toml", "until = 2024-07-23", "until = 2024-07-30")
+    edit(project / "suyuan.toml", 'flow_members = "members.nc"', 'flow_members = "fingerprints.csv"')
+    assert faults(project)[0].startswith(
+        "fingerprints.csv: '.csv' is not a kind of file that holds flow members; save them as NetCDF"
     )

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suyuan.errors import InputError
-from suyuan.flow import FlowField
+from suyuan.flow import FlowField, balanced
 from suyuan.io.flow import read_flow, write_flow
 from suyuan.network import Network, Node, Reach
 
@@ -320,13 +320,35 @@ def test_what_is_written_reads_the_same(data: st.DataObject, bins: int, at_edges
         whole = replace(whole, **{name: np.abs(values) if name == "volume" else values})
     if data.draw(st.booleans()):
         whole = replace(whole, boundaries=(), inflow=np.empty((0, 0)))
+    if data.draw(st.booleans()):
+        whole = replace(whole, lateral=np.outer(np.arange(bins), [0.5, -0.25]))
+    if data.draw(st.booleans()):
+        rows = bins + 1 if at_edges else bins
+        whole = replace(whole, lakes=("L",), lake_volume=100.0 + np.arange(rows)[:, None])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"flow{ending}"
         write_flow(whole, path, timezone=CHINA)
         again = read_flow(path, timezone="America/New_York")
     assert (again.start, again.reaches, again.boundaries) == (whole.start, whole.reaches, whole.boundaries)
-    for name in (*_TAKEN, "edges", "inflow"):
+    assert again.lakes == whole.lakes
+    for name in (*_TAKEN, "edges", "inflow", "lateral", "lake_volume"):
         np.testing.assert_array_equal(getattr(again, name), getattr(whole, name), err_msg=name)
+
+
+def test_a_lake_volume_without_its_lake_and_at_no_lake_are_refused(tmp_path: Path):
+    whole = replace(flow(3), lakes=("L",), lake_volume=np.full((3, 1), 50.0))
+    write_flow(whole, tmp_path / "flow.csv")
+    network = Network(
+        (Node("A", "boundary"), Node("B"), Node("L", "lake")),
+        tuple(Reach(r, a, b, 100.0) for r, a, b in zip(whole.reaches, ("A", "B"), ("B", "L"), strict=True)),
+    )
+    with pytest.raises(InputError, match="lake_volume is given at 'L', which is no lake with a volume_m3"):
+        read_flow(tmp_path / "flow.csv", timezone="UTC", network=network)
+    text = (tmp_path / "flow.csv").read_text().replace(",L,50.0", ",L,-50.0")
+    (tmp_path / "flow.csv").write_text(text)
+    lake = replace(network, nodes=(*network.nodes[:2], Node("L", "lake", volume_m3=50.0)))
+    with pytest.raises(InputError, match=r"lake_volume of 'L' is -50 m3 in row 1; write m3, 0 or more"):
+        balanced(read_flow(tmp_path / "flow.csv", timezone="UTC"), lake)
 
 
 def test_steps_of_unequal_length_survive_a_netcdf(tmp_path: Path):

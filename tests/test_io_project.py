@@ -166,3 +166,23 @@ def test_a_prior_of_nobody_that_is_no_doubt_is_refused(tmp_path: Path, value: st
     (fault,) = refused(tmp_path, told)
     assert "nobody in [trace]" in fault
     assert fault.startswith("suyuan.toml, row 13")
+
+
+def test_flow_members_are_one_file_or_several_and_workers_a_number_or_an_address(tmp_path: Path):
+    several = WHOLE.replace("[trace]", 'flow_members = ["a.csv", "b.csv"]\n[trace]\nworkers = 4')
+    project = read_project(folder_with(tmp_path, several))
+    assert project.files.flow_members == (tmp_path / "a.csv", tmp_path / "b.csv")
+    assert project.trace.workers == "4"
+    one = WHOLE.replace("[trace]", 'flow_members = "flow.nc"\n[trace]\nworkers = "tcp://10.0.0.7:8786"')
+    project = read_project(folder_with(tmp_path, one))
+    assert (project.files.flow_members, project.trace.workers) == (
+        (tmp_path / "flow.nc",),
+        "tcp://10.0.0.7:8786",
+    )
+
+
+@pytest.mark.parametrize("value", ["0", "true", '"many"', "2.5", "-1"])
+def test_workers_that_cannot_be_are_refused_with_their_line(tmp_path: Path, value: str):
+    (said,) = refused(tmp_path, WHOLE.replace("[trace]", f"[trace]\nworkers = {value}"))
+    assert said.startswith("suyuan.toml, row 10: workers is '")
+    assert "write a number of processes from 1 to 256" in said

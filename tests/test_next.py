@@ -19,9 +19,9 @@ from tracing_worlds import history, meeting, rates, read, substances
 from typer.testing import CliRunner, Result
 
 from suyuan.advise import Sampling, advise_project, terms_of, working_hours
+from suyuan.altered_flow import prolonged
 from suyuan.cli import app
 from suyuan.errors import InputError
-from suyuan.flow import prolonged
 from suyuan.io.observations import read_observations
 from suyuan.io.project import read_project
 from suyuan.report.plan import SHEET, expected_words, sheet_name

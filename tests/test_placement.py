@@ -287,9 +287,11 @@ def test_nothing_enters_at_a_boundary_while_nothing_flows_in():
     network, flow = networks.tidal(hours=50)
     ebbs = np.flatnonzero(flow.external[:-12, 0] < 0.0)
     first = int(next(b for b in ebbs if np.all(flow.external[b : b + 4, 0] < 0.0)))
-    part, cut = window_of(network, flow, first=first, hours=12.0)
+    cut = window_of(flow, first=first, hours=12.0)
     source, place = (Source("boundary:A", "boundary", node="A"),), (Station("a", "R", 300.0),)
-    sight = _sight(part, cut, places=place, sources=source, test=TrialRelease(discharge=2.0, horizon_h=12.0))
+    sight = _sight(
+        network, cut, places=place, sources=source, test=TrialRelease(discharge=2.0, horizon_h=12.0)
+    )
     assert sight.hours[0, 0] == 12.0
     assert sight.shows[0, 0] < 1e-6
 
@@ -306,15 +308,15 @@ def test_many_sources_are_followed_in_parts_to_the_same_answer(monkeypatch: pyte
 
 
 def test_a_window_holds_the_flow_of_its_hours_and_lakes_as_full_as_then():
-    network, flow = networks.lake()
-    part, cut = window_of(network, flow, first=12, hours=10.0)
+    _, flow = networks.lake()
+    cut = window_of(flow, first=12, hours=10.0)
     assert len(cut.edges) == 11
     assert cut.start == flow.start + np.timedelta64(12, "h")
     np.testing.assert_array_equal(cut.discharge_start, flow.discharge_start[12:22])
     np.testing.assert_array_equal(cut.volume, flow.volume[12:23])
     # What came in less what went out in twelve hours: 1 m3/s in, 1 + sin/2 out.
     out = 1.0 + 0.5 * np.sin(2.0 * np.pi * np.arange(12) / 24.0)
-    assert part.nodes[1].volume_m3 == pytest.approx(20000.0 + 3600.0 * (12.0 - out.sum()))
+    assert cut.lake_volume[0, 1] == pytest.approx(20000.0 + 3600.0 * (12.0 - out.sum()))
 
 
 def test_release_hours_cover_the_flow_and_leave_room_for_the_horizon():

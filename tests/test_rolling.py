@@ -30,7 +30,7 @@ from suyuan.io.new_project import new_project
 from suyuan.io.row_store import read_rows
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
-from suyuan.rolling import STORE, Rolled, keep, rolled_matrices
+from suyuan.rolling import STORE, Means, Rolled, keep, rolled_matrices
 from suyuan.run import Ask, Done, trace_folder
 from suyuan.tracing.members import FlowMember, flow_members
 
@@ -69,7 +69,9 @@ def rolled(
     network, members = WATERS[name]
     edges = np.append(np.arange(0.0, max(hours) * HOUR, HOUR), max(hours) * HOUR)
     readings = observed(network, hours, durations)
-    return rolled_matrices(network, members, observations=readings, edges=edges, progress=silent, store=store)
+    return rolled_matrices(
+        network, members, observations=readings, edges=edges, progress=silent, by=Means(store=store)
+    )
 
 
 def spoil(store: Path, how: str, at: float) -> None:
@@ -248,7 +250,7 @@ def test_as_hours_of_readings_come_the_answer_is_the_one_without_a_store(
     river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        "suyuan.run.MEMBERS", 4
+        "suyuan.ensemble.DRAWN", 4
     )  # seven traces; that both are the same does not hang on their number
     taken = []
     for hour in ("07-21T10:00", "07-21T11:00", "07-21T12:00"):

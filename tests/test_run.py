@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ import pytest
 import tracing_worlds as worlds
 
 from suyuan.errors import InputError
+from suyuan.io.flow import read_flow
+from suyuan.io.flow_members import write_flow_members
 from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
 from suyuan.observations import FAIL, MISSING
@@ -134,7 +137,7 @@ def test_a_window_that_would_fill_the_memory_is_refused_before_water_is_followed
 def test_the_priors_in_the_settings_are_those_that_are_used_and_printed(
     river: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("suyuan.run.MEMBERS", 1)  # the answer does not matter here
+    monkeypatch.setattr("suyuan.ensemble.DRAWN", 1)  # the answer does not matter here
     settings = river / "suyuan.toml"
     settings.write_text(
         settings.read_text("utf-8").replace("[trace]", "[trace]\nnobody = 0.6\nunlisted = 0.05"), "utf-8"
@@ -147,3 +150,49 @@ def test_the_priors_in_the_settings_are_those_that_are_used_and_printed(
     assert said["prior share of unlisted sources among single ones"] == "0.05"
     assert said["evidence for a second source divided by"] == f"{COUNT_TEMPERATURE:.2f}"
     assert found.prior_nobody >= 0.6
+
+
+def _with_members(river: Path, *, moved_h: int = 0) -> None:
+    """Give the example two more flows, one slower and one quicker, so many hours later than they were."""
+    given = read_flow(river / "flow.csv", timezone="Asia/Shanghai")
+    given = replace(given, start=given.start + np.timedelta64(moved_h, "h"))
+    flows = (replace(given, volume=share * given.volume) for share in (1.15, 0.87))
+    write_flow_members(flows, river / "members.nc", names=["slow", "quick"])
+    settings = river / "suyuan.toml"
+    text = settings.read_text("utf-8")
+    settings.write_text(text.replace("[files]", '[files]\nflow_members = "members.nc"'), "utf-8")
+
+
+def test_a_trace_with_given_members_says_how_many_count_and_where_they_differ(river: Path, tmp_path: Path):
+    _with_members(river)
+    now = datetime(2024, 8, 1, tzinfo=UTC)
+    done = trace_folder(river, Ask(lang="en"), out=tmp_path / "out", now=now, progress=lambda *_: None)
+    said = json.loads((tmp_path / "out" / "trace.json").read_text("utf-8"))
+    (note,) = [text for text in said["notes"] if text.startswith("Flow: ")]
+    assert note.startswith("Flow: 3 flows used, 2 members given; after the readings they count as ")
+    assert sorted(said["flow_members"]) == ["flow", "quick", "slow"]
+    assert sum(said["flow_members"].values()) == pytest.approx(1.0 - said["no_source_probability"])
+    assert said["members"] == 3
+    page = done.files[0].read_text("utf-8")
+    assert "给定 2 个成员，共使用 3 个流场" in page
+
+
+def test_members_of_other_days_than_the_readings_are_refused_before_water_is_followed(
+    river: Path, tmp_path: Path
+):
+    _with_members(river, moved_h=240)
+    match = "member 'slow': its 120 bins run from .*those of the flow 120 bins"
+    assert "following the water back" not in _heard_before_refusal(river, tmp_path / "out", match=match)
+    settings = river / "suyuan.toml"
+    settings.write_text(settings.read_text("utf-8").replace('flow = "flow.csv"', ""), "utf-8")
+    match = "the flow runs from .* and does not cover .* of the .* readings"
+    assert "following the water back" not in _heard_before_refusal(river, tmp_path / "out", match=match)
+    settings.write_text(settings.read_text("utf-8").replace('flow_members = "members.nc"', ""), "utf-8")
+    assert _heard_before_refusal(
+        river, tmp_path / "out", match="no flow is named; write flow = .*flow_members"
+    ) == ["reading the project"]
+
+
+def test_workers_that_cannot_be_are_refused_at_once():
+    with pytest.raises(InputError, match="--workers: workers is 'many'"):
+        Ask(workers="many")

@@ -118,6 +118,8 @@ def test_every_network_agrees_with_a_slow_obvious_oracle(name, dispersion):
         discharge_end=flow.discharge_end[:6],
         volume=flow.volume[:7],
         external=flow.external[:6],
+        lateral=flow.lateral[:6],
+        lake_volume=flow.lake_volume[:7],
     )
     operator = compile_operator(network, short, dispersion=max(dispersion, 1e-30))
     rng = np.random.default_rng(3)

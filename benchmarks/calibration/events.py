@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration.draw import Drawn, draw
+from suyuan.ensemble import DRAWN as MEMBERS
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 from suyuan.network import Network
 from suyuan.observations import pooled
 from suyuan.qc import flag
 from suyuan.rolling import matrices_of
-from suyuan.run import MEMBERS, POOLED_S, release_edges
+from suyuan.run import POOLED_S, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import Event
 from suyuan.tracing.members import flow_members

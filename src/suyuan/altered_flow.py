@@ -1,4 +1,4 @@
-"""Other flows that close as exactly as the given one: more or less let in, and other splits where waters divide."""
+"""Other flows that close as exactly as the given one: more or less let in, other splits where waters divide, or longer ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import splu
 
-from suyuan.flow import BalancedFlow, has_outside, incidence
+from suyuan.flow import BalancedFlow, FlowField, closed_from, has_outside, holds_water, incidence
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
-
-STILL = 1e-4
-"""Discharges below this share of the highest (root mean square of a reach) count as no larger than it when splits change."""
 
 
 @dataclass(frozen=True)
@@ -31,29 +28,37 @@ class Circulations:
 
 
 def altered(
-    flow: BalancedFlow, network: Network, *, external: Array, factor: Array, circulations: Circulations
+    flow: BalancedFlow,
+    network: Network,
+    *,
+    external: Array,
+    wanted: Array,
+    spread: Array,
+    circulations: Circulations,
 ) -> BalancedFlow:
     """Return the flow that closes with other inflows at the boundary nodes and other splits, volumes unchanged.
 
-    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain;
-    it takes the difference up only where no outlet can, or where it holds no volume of its own. As far as continuity then leaves
-    them free, discharges in loops, and on ways to several outlets, come as near as can be to `factor` (arm,) times the given
-    ones: least squares in every bin, each arm in proportion to its own discharge then, so that nothing passes a closed gate. The
-    assumption that hurts most: that splits are wrong by the same share all the time.
+    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain
+    and its rain; it takes the difference up only where no outlet can, or where it holds no volume of its own. As far as
+    continuity then leaves them free, discharges in loops, and on ways to several outlets, come as near as can be to those
+    `wanted` (bin, reach) [m3/s]: least squares in every bin, an arm's departure in units of its `spread` (bin, reach) [m3/s].
+    Next to nothing passes where spread is next to nothing, as at a closed gate.
     """
     change = _through(flow, network, external=external)
     free, arm = circulations.discharge, circulations.arm
     given = 0.5 * (flow.discharge_start + flow.discharge_end)
-    least = STILL * np.sqrt(np.mean(given**2, axis=0).max(initial=0.0)) + 1e-12
-    weight = 1.0 / ((np.abs(given) + least) ** 2 * np.bincount(arm)[arm])
-    missing = weight * ((factor[arm] - 1.0) * given - change)
+    weight = 1.0 / (spread**2 * np.bincount(arm)[arm])
+    missing = weight * (wanted - given - change)
     for b in range(len(given) if free.shape[1] else 0):
         change[b] += free @ np.linalg.solve((free.T * weight[b]) @ free, missing[b] @ free)
     leaving, entering = incidence(network)
     start, end = flow.discharge_start + change, flow.discharge_end + change
-    closed = (leaving @ start.T - entering @ end.T).T
-    closed[:, ~has_outside(network)] = 0.0
-    return replace(flow, discharge_start=start, discharge_end=end, external=closed)
+    needed = (leaving @ start.T - entering @ end.T).T
+    outside = np.where(holds_water(network), flow.external, needed)
+    outside[:, ~has_outside(network)] = 0.0
+    gained = np.cumsum((outside - needed) * np.diff(flow.edges)[:, None], axis=0)
+    held = flow.lake_volume[0] + np.vstack([np.zeros_like(gained[:1]), gained])
+    return replace(flow, discharge_start=start, discharge_end=end, external=outside, lake_volume=held)
 
 
 def _through(flow: BalancedFlow, network: Network, *, external: Array) -> Array:
@@ -111,8 +116,45 @@ def _takes_up(network: Network) -> NDArray[np.bool_]:
     """Return which nodes (node,) take up what more or less is let in: of every connected water its outlets, else its lakes."""
     leaving, entering = incidence(network)
     _, water = connected_components(leaving @ entering.T, directed=False)
-    is_open = np.array(
-        [n.kind == "outlet" or (n.kind == "lake" and n.volume_m3 <= 0.0) for n in network.nodes]
-    )
     is_lake = np.array([n.kind == "lake" for n in network.nodes])
+    is_open = np.array([n.kind == "outlet" for n in network.nodes]) | (is_lake & ~holds_water(network))
     return np.asarray(is_open | (is_lake & ~np.isin(water, water[is_open])))
+
+
+def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
+    """Return the flow run on to `until_s` [s] from its start, its last day repeated; the same flow if it reaches so far.
+
+    What a reach gained or lost in volume over that day is spread out of it, so that tides return and nothing fills up. The
+    balance report stays that of the given flow.
+    """
+    end, bins = float(flow.edges[-1]), len(flow.edges) - 1
+    if until_s <= end:
+        return flow
+    day = np.flatnonzero(flow.edges[:-1] >= end - 86400.0 - 1e-6)
+    span = flow.edges[np.append(day, bins)] - flow.edges[day[0]]
+    held = flow.volume[np.append(day, bins)]
+    change = held - held[0] - (span / span[-1])[:, None] * (held[-1] - held[0])
+    repeats = int(np.ceil((until_s - end) / span[-1]))
+    after = np.concatenate([end + k * span[-1] + span[1:] for k in range(repeats)])
+    kept = slice(0, int(np.searchsorted(after, until_s - 1e-6)) + 1)
+    volume = np.tile(np.maximum(flow.volume[-1] + change[1:], 0.0), (repeats, 1))[kept]
+
+    def repeated(rate: Array) -> Array:
+        return np.concatenate([rate, np.tile(rate[day], (repeats, 1))[kept]])
+
+    start, finish = repeated(flow.discharge_start), repeated(flow.discharge_end)
+    rained = np.flatnonzero(holds_water(network))
+    longer = FlowField(
+        flow.start,
+        np.append(flow.edges, after[kept]),
+        tuple(r.id for r in network.reaches),
+        start,
+        finish,
+        np.concatenate([flow.volume, volume]),
+        tuple(network.nodes[n].id for n in rained),
+        repeated(flow.external[:, rained]),
+        lateral=repeated(flow.lateral),
+    )
+    closed = closed_from(longer, network)
+    filled = closed.lake_volume - closed.lake_volume[0] + flow.lake_volume[0]
+    return replace(closed, balance=flow.balance, lake_volume=filled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -39,6 +40,10 @@ class InputError(ValueError):
     def __init__(self, where: str, what: str, remedy: str, *, row: int = 0) -> None:
         self.faults: tuple[Fault, ...] = (Fault(where, row, what, remedy),)
         super().__init__(str(self.faults[0]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it be handed on by another process: made again from its faults."""
+        return type(self).of, (self.faults,)
 
     @classmethod
     def of(cls, faults: Iterable[Fault]) -> InputError:

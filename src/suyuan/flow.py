@@ -20,6 +20,9 @@ REFUSED_RESIDUAL = 0.20
 LEAST_VOLUME_PER_METRE = 1e-3
 """Water kept in a dry reach, m3 per metre, so that a concentration exists there."""
 
+SHUT_WEIGHT = 1e-9
+"""Variance that closure gives to a structure while the given flow says that nothing passes it, of the usual one."""
+
 
 @dataclass(frozen=True)
 class FlowField:
@@ -29,7 +32,9 @@ class FlowField:
     `discharge_end` (bin, reach) [m3/s] at the from_node and to_node end, positive from from_node to
     to_node, means over the bin. `volume` [m3] has shape (bin, reach) for means over the bin or (bin + 1,
     reach) for values at the edges. `inflow` (bin, boundary) [m3/s] enters from outside; NaN where not
-    known.
+    known. At a lake that holds water `inflow` is rain, wells and what else does not come by a reach, 0 where it is not
+    given; its volume (`lakes`, `lake_volume` of the shape of `volume`) follows from the reaches unless it is given.
+    `lateral` (bin, reach) [m3/s] enters evenly along a reach (negative: is taken out); empty where nothing does.
     """
 
     start: np.datetime64
@@ -41,6 +46,9 @@ class FlowField:
     boundaries: tuple[str, ...] = ()
     inflow: Array = field(default_factory=lambda: np.empty((0, 0)))
     source: str = "flow"
+    lateral: Array = field(default_factory=lambda: np.empty((0, 0)))
+    lakes: tuple[str, ...] = ()
+    lake_volume: Array = field(default_factory=lambda: np.empty((0, 0)))
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit each other."""
@@ -57,7 +65,15 @@ class FlowField:
         if self.boundaries and self.inflow.shape != (bins, len(self.boundaries)):
             what = f"inflow has shape {self.inflow.shape}, expected ({bins}, {len(self.boundaries)})"
             raise InputError(self.source, what, "give one row a bin and one column a boundary")
-        for what, names in (("reach", self.reaches), ("boundary", self.boundaries)):
+        if self.lateral.size and self.lateral.shape != (bins, reaches):
+            what = f"lateral has shape {self.lateral.shape}, expected ({bins}, {reaches})"
+            raise InputError(self.source, what, "give one row a bin and one column a reach")
+        if self.lakes and self.lake_volume.shape not in {(n, len(self.lakes)) for n in (bins, bins + 1)}:
+            shape = f"({bins} or {bins + 1}, {len(self.lakes)})"
+            what = f"lake_volume has shape {self.lake_volume.shape}, expected {shape}"
+            raise InputError(self.source, what, "give bin means or values at the bin edges")
+        columns = (("reach", self.reaches), ("boundary", self.boundaries), ("lake", self.lakes))
+        for what, names in columns:
             twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
             if twice is not None:
                 raise InputError(self.source, f"{what} '{twice}' has two columns", "keep one of them")
@@ -96,9 +112,10 @@ class BalancedFlow:
     """Flow that closes exactly: what transport takes.
 
     As FlowField, in the network's order of reaches, with `volume` (bin + 1, reach) at the edges, volume
-    change = (discharge_start - discharge_end) x bin length, and discharges that sum to zero at every
+    change = (discharge_start - discharge_end + lateral) x bin length, and discharges that sum to zero at every
     junction. `external` (bin, node) [m3/s] is what enters a node from outside (negative: leaves); zero at
-    junctions and manholes.
+    junctions and manholes. A lake that holds water keeps what comes: reaches bring + external = `stored`.
+    `lake_volume` (bin + 1, node) [m3] at the edges is NaN at all other nodes; `lateral` (bin, reach) [m3/s].
     """
 
     start: np.datetime64
@@ -108,6 +125,21 @@ class BalancedFlow:
     volume: Array
     external: Array
     balance: WaterBalance
+    lateral: Array = field(default_factory=lambda: np.empty((0, 0)))
+    lake_volume: Array = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        """Spell out that nothing enters along reaches and that no node holds water, where that is left out."""
+        if not self.lateral.size:
+            object.__setattr__(self, "lateral", np.zeros_like(self.discharge_start))
+        if not self.lake_volume.size:
+            nothing = np.full((len(self.edges), self.external.shape[1]), np.nan)
+            object.__setattr__(self, "lake_volume", nothing)
+
+    @property
+    def stored(self) -> Array:
+        """What each node takes into store, (bin, node) [m3/s]: zero but at lakes that hold water."""
+        return np.nan_to_num(np.diff(self.lake_volume, axis=0)) / np.diff(self.edges)[:, None]
 
 
 def balanced(flow: FlowField, network: Network) -> BalancedFlow:
@@ -119,90 +151,90 @@ def balanced(flow: FlowField, network: Network) -> BalancedFlow:
     by more than REFUSED_RESIDUAL of the through-flow. The assumption that hurts most: errors of discharge in
     proportion to its size, independent between reaches.
     """
-    closed = _closed(flow, network)
+    closed = closed_from(flow, network)
     if max(closed.balance.residual_share, closed.balance.reach_share) > REFUSED_RESIDUAL:
         raise _refusal(flow, closed.balance)
     return closed
 
 
-def _closed(flow: FlowField, network: Network) -> BalancedFlow:
+def closed_from(flow: FlowField, network: Network) -> BalancedFlow:
     """Return the closed flow, however far the given one was from closing."""
     if not has_outside(network).any():
         what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
         raise InputError(network.source, what, "give the node where the network ends the kind outlet")
     flow = _in_network_order(flow, network)
     volume, dry = _edge_volumes(flow, network)
-    storing = np.diff(volume, axis=0) / np.diff(flow.edges)[:, None]
+    losing = np.diff(volume, axis=0) / np.diff(flow.edges)[:, None] - flow.lateral
     leaving, entering = incidence(network)
-    given_external, is_free = _given_external(flow, network)
-    given = np.where(is_free, 0.0, given_external)
-    balance = _balance_report(flow, network, storing=storing, external=given, is_free=is_free)
-    discharge = _closed_discharge(flow, network, storing=storing, given=given_external, is_free=is_free)
-    end = discharge - storing
-    external = (leaving @ discharge.T - entering @ end.T).T
-    external[:, ~has_outside(network)] = 0.0
+    given, gain = _given_external(flow, network), _lake_gain(flow, network)
+    asked = given - gain
+    is_free = np.isnan(asked)
+    balance = _balance_report(
+        flow, network, losing=losing, external=np.where(is_free, 0.0, asked), is_free=is_free
+    )
+    discharge = _closed_discharge(flow, network, losing=losing, given=asked, is_free=is_free)
+    end = discharge - losing
+    needed = (leaving @ discharge.T - entering @ end.T).T
+    external, lake_volume = _split_needed(flow, network, needed=needed, given=given, gain=gain)
     squares = (discharge - flow.discharge_start) ** 2 + (end - flow.discharge_end) ** 2
     change = np.sqrt(np.mean(squares, axis=0) / 2.0)
     report = WaterBalance(**{**vars(balance), "correction": change, "dry": dry})
-    return BalancedFlow(flow.start, flow.edges, discharge, end, volume, external, report)
+    return BalancedFlow(
+        flow.start, flow.edges, discharge, end, volume, external, report, flow.lateral, lake_volume
+    )
+
+
+def _split_needed(
+    flow: FlowField, network: Network, *, needed: Array, given: Array, gain: Array
+) -> tuple[Array, Array]:
+    """Return what enters each node from outside (bin, node) [m3/s], and what lakes hold at the edges (bin + 1, node) [m3].
+
+    `needed` is what reaches take from a node beyond what they bring. Outside gives it, except at lakes that hold water: there
+    the store does, and outside only where what it gives is not known but the store is.
+    """
+    holds = holds_water(network)
+    is_asked = holds & np.isnan(given)
+    external = np.where(is_asked, needed + np.nan_to_num(gain), np.where(holds, given, needed))
+    external[:, ~has_outside(network)] = 0.0
+    first = np.where(holds, [n.volume_m3 for n in network.nodes], np.nan)
+    for k, lake in enumerate(flow.lakes):
+        first[network.node_index(lake)] = _at_edges(flow, flow.lake_volume)[0, k]
+    gained = np.cumsum((external - needed) * np.diff(flow.edges)[:, None], axis=0)
+    return external, first + np.vstack([np.zeros_like(first), gained])
 
 
 def _closed_discharge(
-    flow: FlowField, network: Network, *, storing: Array, given: Array, is_free: NDArray[np.bool_]
+    flow: FlowField, network: Network, *, losing: Array, given: Array, is_free: NDArray[np.bool_]
 ) -> Array:
-    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin."""
-    discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + storing)
+    """Return the discharge at the from_node ends (bin, reach) [m3/s] that closes every node not free in a bin.
+
+    `losing` (bin, reach) [m3/s] is what discharge loses between the ends of a reach. What a structure does not let pass stays
+    where it is, as far as continuity lets it.
+    """
+    discharge: Array = 0.5 * (flow.discharge_start + flow.discharge_end + losing)
     leaving, entering = incidence(network)
     root_mean_square = np.sqrt(np.mean(flow.discharge_start**2 + flow.discharge_end**2, axis=0) / 2.0)
-    variance = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
+    usual = (root_mean_square + 1e-3 * root_mean_square.max() + 1e-9) ** 2
+    is_shut = has_structure(network) & (flow.discharge_start == 0.0) & (flow.discharge_end == 0.0)
     external = np.where(np.isnan(given), 0.0, given)
-    slack = np.where(has_outside(network), np.mean(np.abs(external), axis=0) ** 2 + variance.min(), 0.0)
-    for free in np.unique(is_free, axis=0):
-        keep, bins = ~free, np.flatnonzero((is_free == free).all(axis=1))
+    wide = np.where(holds_water(network), 0.0, np.mean(np.abs(external), axis=0) ** 2)
+    slack = np.where(has_outside(network), wide + usual.min(), 0.0)
+    patterns, pattern = np.unique(np.hstack([is_free, is_shut]), axis=0, return_inverse=True)
+    for p, (free, shut) in enumerate(np.hsplit(row, [len(slack)]) for row in patterns):
+        keep, bins = ~free, np.flatnonzero(pattern.ravel() == p)
         if not keep.any():
             continue
+        variance = np.where(shut, SHUT_WEIGHT, 1.0) * usual
         net = (entering - leaving)[keep]
         matrix = (net @ sparse.diags(variance / 2.0) @ net.T + sparse.diags(slack[keep])).tocsc()
         solve = splu(matrix).solve
         entered = external[np.ix_(bins, keep)]
         for _ in range(3):  # the second and third rounds only remove rounding
-            residual = net @ discharge[bins].T - entering[keep] @ storing[bins].T + entered.T
+            residual = net @ discharge[bins].T - entering[keep] @ losing[bins].T + entered.T
             multiplier = solve(residual)
             discharge[bins] -= (sparse.diags(variance / 2.0) @ net.T @ multiplier).T
             entered -= slack[keep] * multiplier.T
     return discharge
-
-
-def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
-    """Return the flow run on to `until_s` [s] from its start, its last day repeated; the same flow if it reaches so far.
-
-    What a reach gained or lost in volume over that day is spread out of it, so that tides return and nothing fills up. The
-    balance report stays that of the given flow.
-    """
-    end, bins = float(flow.edges[-1]), len(flow.edges) - 1
-    if until_s <= end:
-        return flow
-    day = np.flatnonzero(flow.edges[:-1] >= end - 86400.0 - 1e-6)
-    span = flow.edges[np.append(day, bins)] - flow.edges[day[0]]
-    held = flow.volume[np.append(day, bins)]
-    change = held - held[0] - (span / span[-1])[:, None] * (held[-1] - held[0])
-    repeats = int(np.ceil((until_s - end) / span[-1]))
-    after = np.concatenate([end + k * span[-1] + span[1:] for k in range(repeats)])
-    kept = slice(0, int(np.searchsorted(after, until_s - 1e-6)) + 1)
-    volume = np.tile(np.maximum(flow.volume[-1] + change[1:], 0.0), (repeats, 1))[kept]
-    start, finish = (
-        np.concatenate([q, np.tile(q[day], (repeats, 1))[kept]])
-        for q in (flow.discharge_start, flow.discharge_end)
-    )
-    longer = FlowField(
-        flow.start,
-        np.append(flow.edges, after[kept]),
-        tuple(r.id for r in network.reaches),
-        start,
-        finish,
-        np.concatenate([flow.volume, volume]),
-    )
-    return replace(_closed(longer, network), balance=flow.balance)
 
 
 def _in_network_order(flow: FlowField, network: Network) -> FlowField:
@@ -211,7 +243,7 @@ def _in_network_order(flow: FlowField, network: Network) -> FlowField:
     if missing:
         what = f"no flow for {len(missing)} reaches of the network: {', '.join(missing[:5])}"
         raise InputError(flow.source, what, "give every reach a column, 0 m3/s where it stands still")
-    for name in ("discharge_start", "discharge_end", "volume"):
+    for name in ("discharge_start", "discharge_end", "volume", "lateral"):
         bad = np.argwhere(~np.isfinite(getattr(flow, name)))
         if len(bad):
             row, column = map(int, bad[0])
@@ -221,29 +253,54 @@ def _in_network_order(flow: FlowField, network: Network) -> FlowField:
     order = [position[r.id] for r in network.reaches]
     names = ("discharge_start", "discharge_end", "volume")
     start, end, volume = (getattr(flow, name)[:, order].astype(float) for name in names)
-    ids = tuple(r.id for r in network.reaches)
-    return FlowField(
-        flow.start, flow.edges, ids, start, end, volume, flow.boundaries, flow.inflow, flow.source
+    lateral = flow.lateral[:, order] if flow.lateral.size else np.zeros_like(start)
+    return replace(
+        flow,
+        reaches=tuple(r.id for r in network.reaches),
+        discharge_start=start,
+        discharge_end=end,
+        volume=volume,
+        lateral=lateral,
     )
 
 
 def _edge_volumes(flow: FlowField, network: Network) -> tuple[Array, tuple[str, ...]]:
     """Return volumes at the bin edges (bin + 1, reach) [m3] and the reaches lifted to the least volume."""
-    bins = len(flow.edges) - 1
-    if len(flow.volume) == bins + 1:
-        edge = flow.volume.copy()
-    else:
-        middle = 0.5 * (flow.edges[1:] + flow.edges[:-1])
-        edge = np.empty((bins + 1, len(flow.reaches)))
-        for r in range(len(flow.reaches)):
-            edge[:, r] = np.interp(flow.edges, middle, flow.volume[:, r])
+    edge = _at_edges(flow, flow.volume)
     if edge.min() < 0.0:
         row, column = np.unravel_index(int(np.argmin(edge)), edge.shape)
         what = f"volume of reach '{flow.reaches[column]}' is {edge[row, column]:.4g} m3 at edge {row + 1}"
         raise InputError(flow.source, what, "volumes cannot be negative; check the unit and the export")
     least = LEAST_VOLUME_PER_METRE * np.array([r.length_m for r in network.reaches])
-    dry = tuple(network.reaches[r].id for r in np.flatnonzero((edge < least).any(axis=0)))
-    return np.maximum(edge, least), dry
+    is_dry = (edge < least).any(axis=0) & ~has_structure(network)
+    return np.maximum(edge, least), tuple(network.reaches[r].id for r in np.flatnonzero(is_dry))
+
+
+def _at_edges(flow: FlowField, volume: Array) -> Array:
+    """Return volumes at the bin edges (bin + 1, ...) [m3], from means over the bins where they are such."""
+    if len(volume) == len(flow.edges):
+        return volume.astype(float)
+    middle = 0.5 * (flow.edges[1:] + flow.edges[:-1])
+    return np.stack([np.interp(flow.edges, middle, column) for column in volume.T], axis=1)
+
+
+def _lake_gain(flow: FlowField, network: Network) -> Array:
+    """Return what each node takes into store (bin, node) [m3/s]: 0 but at lakes that hold water, NaN where not given."""
+    gain = np.zeros((len(flow.edges) - 1, len(network.nodes)))
+    holds = holds_water(network)
+    gain[:, holds] = np.nan
+    known = {n.id: i for i, n in enumerate(network.nodes)}
+    for k, name in enumerate(flow.lakes):
+        if name not in known or not holds[known[name]]:
+            what = f"lake_volume is given at '{name}', which is no lake with a volume_m3 in the layer nodes"
+            raise InputError(flow.source, what, "make its kind lake and write its usual volume_m3 there")
+        held = flow.lake_volume[:, k]
+        if not (np.isfinite(held).all() and held.min() >= 0.0):
+            bad = int(np.argmin(np.where(np.isfinite(held), held, -np.inf)))
+            what = f"lake_volume of '{name}' is {held[bad]:.4g} m3 in row {bad + 1}"
+            raise InputError(flow.source, what, "write m3, 0 or more, in every row, or leave the lake out")
+        gain[:, known[name]] = np.diff(_at_edges(flow, flow.lake_volume)[:, k]) / np.diff(flow.edges)
+    return gain
 
 
 def incidence(network: Network) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -261,10 +318,22 @@ def has_outside(network: Network) -> NDArray[np.bool_]:
     return np.array([n.kind in ("boundary", "outlet", "lake") for n in network.nodes])
 
 
-def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the given inflow (bin, node) [m3/s], NaN where free, and where it is, (bin, node)."""
+def holds_water(network: Network) -> NDArray[np.bool_]:
+    """Return which nodes (node,) hold water: lakes with a volume_m3. One without it counts as an outlet."""
+    return np.array([n.kind == "lake" and n.volume_m3 > 0.0 for n in network.nodes])
+
+
+def has_structure(network: Network) -> NDArray[np.bool_]:
+    """Return which reaches (reach,) a gate, pump or weir stands on."""
+    named = {s.reach for s in network.structures}
+    return np.array([r.id in named for r in network.reaches])
+
+
+def _given_external(flow: FlowField, network: Network) -> Array:
+    """Return the given inflow (bin, node) [m3/s], NaN where it is not known."""
     external = np.zeros((len(flow.edges) - 1, len(network.nodes)))
-    external[:, has_outside(network)] = np.nan
+    holds = holds_water(network)
+    external[:, has_outside(network) & ~holds] = np.nan
     known = {n.id: i for i, n in enumerate(network.nodes)}
     for b, name in enumerate(flow.boundaries):
         if name not in known:
@@ -278,12 +347,13 @@ def _given_external(flow: FlowField, network: Network) -> tuple[Array, NDArray[n
             what = f"inflow at node '{name}', which is of kind {kind}"
             raise InputError(flow.source, what, "make its kind boundary in the layer nodes")
         if kind not in ("junction", "manhole"):
-            external[:, known[name]] = given
-    return external, np.isnan(external)
+            is_unknown = holds[known[name]] and name not in flow.lakes
+            external[:, known[name]] = np.nan_to_num(given) if is_unknown else given
+    return external
 
 
 def _balance_report(
-    flow: FlowField, network: Network, *, storing: Array, external: Array, is_free: NDArray[np.bool_]
+    flow: FlowField, network: Network, *, losing: Array, external: Array, is_free: NDArray[np.bool_]
 ) -> WaterBalance:
     leaving, entering = incidence(network)
     start, end = flow.discharge_start.T, flow.discharge_end.T
@@ -291,9 +361,9 @@ def _balance_report(
     outwards = (leaving @ np.maximum(start, 0.0) + entering @ np.maximum(-end, 0.0)).T
     residual = np.where(is_free, 0.0, np.abs(inwards - outwards + external))
     through = np.maximum(inwards + np.maximum(external, 0.0), outwards + np.maximum(-external, 0.0))
-    lost = np.abs(flow.discharge_start - flow.discharge_end - storing)
-    brought = np.maximum(start.T, 0.0) + np.maximum(-end.T, 0.0) + np.maximum(-storing, 0.0)
-    taken = np.maximum(-start.T, 0.0) + np.maximum(end.T, 0.0) + np.maximum(storing, 0.0)
+    lost = np.abs(flow.discharge_start - flow.discharge_end - losing)
+    brought = np.maximum(start.T, 0.0) + np.maximum(-end.T, 0.0) + np.maximum(-losing, 0.0)
+    taken = np.maximum(-start.T, 0.0) + np.maximum(end.T, 0.0) + np.maximum(losing, 0.0)
     return WaterBalance(
         nodes=tuple(n.id for n in network.nodes),
         reaches=flow.reaches,
@@ -314,8 +384,8 @@ def _refusal(flow: FlowField, balance: WaterBalance) -> InputError:
             f"most in reach '{balance.reaches[worst]}' ({balance.reach_residual[worst]:.3g} m3/s)"
         )
         remedy = (
-            f"discharge_start - discharge_end must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can be "
-            "closed: check signs, units, and water that is taken out or let in along the reach"
+            f"discharge_start - discharge_end + lateral must be the change of volume; at most {REFUSED_RESIDUAL:.0%} can "
+            "be closed: check signs and units, and give water that enters or is taken out along the reach as lateral"
         )
         return InputError(flow.source, what, remedy)
     worst = int(np.argmax(balance.node_residual))

@@ -36,7 +36,7 @@ def stamps(folder: Path) -> Stamps:
     except InputError:
         return _stamps((settings,))
     single = (settings, named.network, named.flow, named.fingerprints)
-    return _stamps((*(path for path in single if path), *named.observations))
+    return _stamps((*(path for path in single if path), *named.flow_members, *named.observations))
 
 
 def _stamps(paths: tuple[Path, ...]) -> Stamps:

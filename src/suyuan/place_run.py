@@ -164,8 +164,8 @@ def sights_of(
 
     def sight(look: tuple[FlowMember, int]) -> Sight:
         member, first = look
-        part, flow = window_of(network, member.flow, first=first, hours=test.horizon_h)
-        operator = operator_of(part, replace(member, flow=flow))
+        flow = window_of(member.flow, first=first, hours=test.horizon_h)
+        operator = operator_of(network, replace(member, flow=flow))
         return sight_of(operator, places=places.stations, sources=sources, test=test)
 
     sights = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,17 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import RunInfo
 from suyuan.report.words import Words
+from suyuan.substances import Substance
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
 from suyuan.transport.downstream import carried
 from suyuan.transport.known_rows import Found, KnownRows, matrix_with, rows_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
-from suyuan.transport.operator import TransportOperator, compile_operator, mixing_length_dispersion
+from suyuan.transport.operator import TransportOperator, compile_operator
 from suyuan.transport.sampling import receptors_of
+from suyuan.transport.source_receptor import source_receptor_matrix
+from suyuan.workers import THREADS, Workers, shared_out
 
 Array = NDArray[np.float64]
 
@@ -86,12 +90,24 @@ def matrices_of(
     observations: Observations,
     edges: NDArray[np.float64],
     progress: Callable[[str, float], None],
+    workers: Workers = THREADS,
 ) -> tuple[SourceReceptorMatrix, ...]:
     """Return one matrix a flow member: what a release in each bin of `edges` does to each reading that may be used."""
     rolled = rolled_matrices(
-        network, members, observations=observations, edges=edges, progress=progress, store=None
+        network, members, observations=observations, edges=edges, progress=progress, by=Means(workers)
     )
     return tuple(each.matrix for each in rolled)
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what matrices are found: who computes rows, and the folder in which those of earlier runs lie, if any."""
+
+    workers: Workers = THREADS
+    store: Path | None = None
+
+
+NO_STORE = Means()
 
 
 def rolled_matrices(
@@ -101,38 +117,75 @@ def rolled_matrices(
     observations: Observations,
     edges: NDArray[np.float64],
     progress: Callable[[str, float], None],
-    store: Path | None,
+    by: Means = NO_STORE,
 ) -> tuple[Rolled, ...]:
-    """Return one matrix a flow member, with the rows that are in the folder `store` taken from there.
+    """Return one matrix a flow member, with the rows that are in the folder `by.store` taken from there.
 
     Their values have the shape (usable reading, source, bin) [s/m3]; `edges` (bin + 1,) [s] from the start of the flow bound the
-    bins of release. `progress` is told the share of the whole run. Nothing is written; None for `store` computes all.
+    bins of release. `progress` is told the share of the whole run. Nothing is written; without a store all is computed. They are
+    the same to the last bit whoever the workers are.
     """
-    sources = candidate_sources(network)
     receptors, _ = receptors_of(network, observations.where(observations.is_usable))
-
-    def of(member: FlowMember) -> Rolled:
-        return roll(
-            operator_of(network, member),
-            receptors,
-            sources=sources,
-            edges=edges,
-            store=store,
-            carried=carried(network, member.flow, receptors=receptors, sources=sources),
-        )
-
+    of = partial(_rolled, network, receptors=receptors, edges=edges, store=by.store)
     rolled = []
-    with ThreadPoolExecutor(2) as pool:
-        for found in pool.map(of, members):
-            rolled.append(found)
-            progress("following the water back", 0.06 + 0.6 * len(rolled) / len(members))
+    for found in shared_out(of, members, workers=by.workers):
+        rolled.append(found)
+        progress("following the water back", 0.06 + 0.6 * len(rolled) / len(members))
     return tuple(rolled)
+
+
+def _rolled(
+    network: Network, member: FlowMember, *, receptors: Receptors, edges: Array, store: Path | None
+) -> Rolled:
+    """Return the matrix of one flow member, wherever this runs."""
+    sources = candidate_sources(network)
+    return roll(
+        operator_of(network, member),
+        receptors,
+        sources=sources,
+        edges=edges,
+        store=store,
+        carried=carried(network, member.flow, receptors=receptors, sources=sources),
+    )
+
+
+def with_settled(
+    network: Network,
+    rolled: Sequence[Rolled],
+    *,
+    members: Sequence[FlowMember],
+    substances: Sequence[Substance],
+) -> tuple[Rolled, ...]:
+    """Return the matrices with the values of what settles: one more march for each speed above 0, not kept in a store."""
+    speeds = sorted({each.settling_m_per_s for each in substances} - {0.0})
+    if not speeds:
+        return tuple(rolled)
+
+    def of(each: Rolled, member: FlowMember) -> Rolled:
+        operator, own = operator_of(network, member), each.matrix
+        reached = carried(network, member.flow, receptors=own.receptors, sources=own.sources)
+        settled = []
+        for speed in speeds:
+            found = source_receptor_matrix(
+                operator,
+                own.receptors,
+                sources=own.sources,
+                edges=own.edges,
+                carried=reached,
+                settling_m_per_s=speed,
+            )
+            settled.append((speed, found.values))
+        matrix = replace(own, settled=tuple(settled))
+        return replace(each, found=replace(each.found, matrix=matrix))
+
+    with ThreadPoolExecutor(2) as pool:
+        return tuple(pool.map(of, rolled, members))
 
 
 def operator_of(network: Network, member: FlowMember) -> TransportOperator:
     """Return the transport of one flow member."""
-    mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    return compile_operator(network, member.flow, dispersion=mixing)
+    spread = member.mixing.dispersion_in(network, member.flow) * member.dispersion_factor
+    return compile_operator(network, member.flow, dispersion=spread, storage=member.mixing.storage)
 
 
 def roll(
@@ -168,8 +221,8 @@ def operator_digest(operator: TransportOperator, sources: Sequence[Source]) -> s
 
     code = (code_digest("suyuan.transport"), code_digest("suyuan.io"), np.__version__, numba.__version__)
     network = (operator.network.nodes, operator.network.reaches)
-    water = (operator.geometry, tuple(operator.water), operator.edges)
-    flow = (operator.flow.start, operator.flow.edges, operator.flow.external)
+    water = (operator.geometry, tuple(operator.water), operator.edges, tuple(operator.zones))
+    flow = (operator.flow.start, operator.flow.edges, operator.flow.external, operator.flow.lateral)
     return digest(code, network, water, flow, tuple(sources))
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.altered_flow import prolonged
 from suyuan.clock import iso
+from suyuan.ensemble import Ensemble, Water, ensemble_of, read_water, told
 from suyuan.errors import InputError, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import BalancedFlow, FlowField, balanced, prolonged
+from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import require_writable
 from suyuan.io.fingerprints import read_fingerprints
-from suyuan.io.flow import read_flow
 from suyuan.io.history import append_answer, read_history
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
@@ -31,22 +33,20 @@ from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
 from suyuan.report import Lang, RunInfo, write_results
-from suyuan.rolling import STORE, Kept, Rolled, keep, record_of, rolled_matrices
+from suyuan.rolling import STORE, Kept, Means, Rolled, keep, record_of, rolled_matrices, with_settled
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.history import answer_of, with_answer
-from suyuan.tracing.members import FlowMember, flow_members
+from suyuan.tracing.members import FlowMember
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import Prior, default_prior
 from suyuan.tracing.result import Trace
 from suyuan.tracing.statements import Note
 from suyuan.transport.matrix import SourceReceptorMatrix
+from suyuan.workers import Workers
 
 NO_FINGERPRINTS = Fingerprints((), (), np.empty((0, 0)), np.empty((0, 0)), "no fingerprints")
 
 HOUR_S = 3600.0
-
-MEMBERS = 12
-"""Flow members over which the error of the flow is averaged."""
 
 POOLED_S = 3.0 * HOUR_S
 """Readings of a station closer than this are averaged: faster, and no plume of a river is that short."""
@@ -61,7 +61,7 @@ class Ask:
 
     `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
     offset in the project's zone. `keeps_rows` keeps rows of the matrices beside the results and uses
-    those that earlier runs kept.
+    those that earlier runs kept. `workers` are a number of processes or the address of a scheduler.
     """
 
     stations: tuple[str, ...] = ()
@@ -71,11 +71,19 @@ class Ask:
     seed: int = 1
     lang: Lang = "zh"
     keeps_rows: bool = False
+    workers: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse workers that there cannot be."""
+        Workers.of(self.workers)
 
 
 @dataclass(frozen=True)
 class Traced:
-    """A trace with what it was made from: the means used, of how many readings, and the window [datetime64[s] UTC]."""
+    """A trace with what it was made from: the means used, of how many readings, and the window [datetime64[s] UTC].
+
+    `members` are the names of flow members that were given.
+    """
 
     trace: Trace
     network: Network
@@ -84,6 +92,7 @@ class Traced:
     readings: int
     since: np.datetime64
     until: np.datetime64
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
         ready.substances,
         ready.fingerprints,
         ready.prior,
+        *([ready.members] if ready.ensemble.names else []),
     )
     answer = answer_of(found.trace, record_of(run, *inputs))
     history = read_history(out)
@@ -167,6 +177,7 @@ def _run_info(project: Project, ask: Ask, *, found: Traced, seconds: float, now:
         made=now.astimezone(project.zone),
         lang=ask.lang,
         is_invented=project.is_invented,
+        members=found.members,
     )
 
 
@@ -175,12 +186,10 @@ class Prepared:
     """All that is read and computed before the evidence is weighed; `rng` has drawn the flow members.
 
     `observations` are means of `readings` usable readings, and the unusable ones.
-    `flow_until` is where the given flow ends; `flow` may have been run on beyond it.
     """
 
     network: Network
-    flow: BalancedFlow
-    members: tuple[FlowMember, ...]
+    ensemble: Ensemble
     rolled: tuple[Rolled, ...]
     observations: Observations
     readings: int
@@ -188,10 +197,24 @@ class Prepared:
     fingerprints: Fingerprints
     since: np.datetime64
     until: np.datetime64
-    flow_until: np.datetime64
     rng: np.random.Generator
     prior: Prior
     notes: tuple[Note, ...] = ()
+
+    @property
+    def flow(self) -> BalancedFlow:
+        """The best guess of the flow, maybe run on beyond `flow_until`."""
+        return self.ensemble.flow
+
+    @property
+    def members(self) -> tuple[FlowMember, ...]:
+        """The flow members."""
+        return self.ensemble.members
+
+    @property
+    def flow_until(self) -> np.datetime64:
+        """Where the given flow ends."""
+        return self.ensemble.until
 
     @property
     def matrices(self) -> tuple[SourceReceptorMatrix, ...]:
@@ -215,7 +238,8 @@ def traced(ready: Prepared, *, progress: Progress) -> Traced:
         prior=ready.prior,
         rng=ready.rng,
     )
-    found = replace(found, notes=(*ready.notes, *found.notes))
+    members = told(ready.ensemble, ready.network, weights=found.member_weights)
+    found = replace(found, notes=(*ready.notes, *members, *found.notes))
     return Traced(
         found,
         ready.network,
@@ -224,6 +248,7 @@ def traced(ready: Prepared, *, progress: Progress) -> Traced:
         readings=ready.readings,
         since=ready.since,
         until=ready.until,
+        members=ready.ensemble.names,
     )
 
 
@@ -242,41 +267,47 @@ def prepare(
     window's end, if it does not reach so far. Rows of the matrices that are in the folder `store` are not computed again.
     """
     progress("reading the project", 0.0)
-    network, given = _water(project)
+    network, water = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
     seen, span, substances, notes = _chosen(project, ask, network=network, everything=everything, now=now)
     observations = pooled(seen, every_s=POOLED_S)
     refuse_unweighable(network, observations, substances=substances, window=span)
-    progress("closing the water balance", 0.04)
-    flow = _run_on(balanced(given, network), network, after=span[1] if now is None else now, ahead_h=ahead_h)
-    refuse_uncovered(flow, seen, zone=project.zone)
     rng = np.random.default_rng(ask.seed)
-    members = flow_members(network, flow, count=MEMBERS, rng=rng)
-    edges = release_edges(flow, span)
+    run_on = partial(_run_on, network=network, after=span[1] if now is None else now, ahead_h=ahead_h)
+    ensemble = _mixed(ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress), project)
+    refuse_uncovered(ensemble.flow, seen, zone=project.zone)
+    edges, by = (
+        release_edges(ensemble.flow, span),
+        Means(Workers.of(ask.workers or project.trace.workers), store),
+    )
     rolled = rolled_matrices(
-        network, members, observations=observations, edges=edges, progress=progress, store=store
+        network, ensemble.members, observations=observations, edges=edges, progress=progress, by=by
     )
     return Prepared(
         network=network,
-        flow=flow,
-        members=members,
-        rolled=rolled,
+        ensemble=ensemble,
+        rolled=with_settled(network, rolled, members=ensemble.members, substances=substances),
         observations=observations,
         readings=int(seen.is_usable.sum()),
         substances=substances,
         fingerprints=fingerprints,
         since=span[0],
         until=span[1],
-        flow_until=given.until,
         rng=rng,
         notes=notes,
-        prior=default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted),
+        prior=_prior(project, network, flow=ensemble.flow),
     )
 
 
-def _water(project: Project) -> tuple[Network, FlowField]:
+def _mixed(ensemble: Ensemble, project: Project) -> Ensemble:
+    """Return the members with matter that spreads in them as the project says."""
+    mixing = project.processes.mixing
+    return replace(ensemble, members=tuple(replace(member, mixing=mixing) for member in ensemble.members))
+
+
+def _water(project: Project) -> tuple[Network, Water]:
     network = read_network(project.files.network)
-    return network, read_flow(_named(project.files.flow, "flow"), timezone=project.zone, network=network)
+    return network, read_water(project, network)
 
 
 class _Chosen(NamedTuple):
@@ -306,6 +337,10 @@ def _chosen(
 def _fingerprints(project: Project) -> Fingerprints:
     named = project.files.fingerprints
     return read_fingerprints(named) if named else NO_FINGERPRINTS
+
+
+def _prior(project: Project, network: Network, *, flow: BalancedFlow) -> Prior:
+    return default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted)
 
 
 def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead_h: int) -> BalancedFlow:
@@ -338,9 +373,7 @@ def substances_to_trace(project: Project, ask: Ask, *, observations: Observation
         what = f"there is no reading of '{project.trace.determinand}', which [trace] wants traced"
         raise InputError(observations.source, what, nearest(project.trace.determinand, measured))
     ordered = [first, *(name for name in kept if name != first)]
-    return tuple(
-        Substance(determinand(name), project.decay_per_day.get(name, 0.0) / 86400.0) for name in ordered
-    )
+    return tuple(project.processes.substance(name, project.decay_per_day.get(name, 0.0)) for name in ordered)
 
 
 def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
@@ -364,9 +397,3 @@ def _observations(project: Project, network: Network) -> Observations:
             SETTINGS, "no observations are named", 'write observations = "observations.csv" under [files]'
         )
     return flag(read_observations(project.files.observations, timezone=project.zone, network=network))
-
-
-def _named(path: Path | None, what: str) -> Path:
-    if path is None:
-        raise InputError(SETTINGS, f"no {what} is named", f'write {what} = "file" under [files]')
-    return path

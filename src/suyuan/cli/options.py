@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(help="The project folder: where suyuan.toml is.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        help="Processes for the flow members, or a dask scheduler, tcp://HOST:PORT; else two threads."
+    ),
+]
 Language = Annotated[str, typer.Option(help="Language in which the report opens: zh or en. It holds both.")]
 
 

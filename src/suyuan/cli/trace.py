@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suyuan.cli.options import AsJson, Folder, Language, Seed, language
+from suyuan.cli.options import AsJson, Folder, Language, Seed, Workers, language
 from suyuan.cli.show import console, declare, progress_bar, text_of, this_moment
 from suyuan.cli.verbs import app
 from suyuan.errors import InputError
@@ -22,9 +22,7 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     *,
     folder: Folder = Path(),
     station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
-    determinand: Annotated[
-        list[str] | None, typer.Option(help="Only this determinand; may be repeated.")
-    ] = None,
+    determinand: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     since: Annotated[str, typer.Option(help="First time, ISO 8601; else in the project's zone.")] = "",
     until: Annotated[str, typer.Option(help="Last time; a reading at this time counts.")] = "",
     out: Annotated[Path | None, typer.Option(help="Where results go; FOLDER/results if left out.")] = None,
@@ -35,6 +33,7 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep and use what was computed, for runs with newer readings.")
     ] = False,
+    workers: Workers = "",
     as_json: AsJson = False,
     seed: Seed = 1,
     lang: Language = "",
@@ -43,15 +42,15 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     from suyuan.follow import changes
     from suyuan.run import Ask
 
-    stations, determinands = tuple(station or ()), tuple(determinand or ())
     ask = Ask(
-        stations,
-        determinands,
+        tuple(station or ()),
+        tuple(determinand or ()),
         since=since,
         until=until,
         seed=seed,
         lang=language(lang),
         keeps_rows=keep or follow,
+        workers=workers,
     )
     for count in changes(folder, every_s=every) if follow else (0,):
         _trace(folder, ask, out=out, as_json=as_json, is_first=count == 0)

@@ -20,6 +20,7 @@ from suyuan.io.discharge import read_discharge
 from suyuan.io.fingerprints import COLUMNS as FINGERPRINT_COLUMNS
 from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow, unmatched
+from suyuan.io.flow_members import closed_members, read_flow_members
 from suyuan.io.network import read_network, unused_parts
 from suyuan.io.observations import COLUMNS, joined, readings_in
 from suyuan.io.project import SETTINGS, Project, project_and_faults
@@ -78,11 +79,13 @@ def check(folder: str | Path) -> Check:
     )
     readings = _readings(project, network, faults=faults, unread=unread)
     flow = _flow(project, faults)
+    members = _members(project, network, flow=flow, faults=faults)
     prints = _fingerprints(project, faults)
     _check_discharge(project, faults)
     found = [
         Found(notes=unread),
         _alone(project),
+        members,
         *_side_by_side(project, network, flow=flow, readings=readings, prints=prints),
     ]
     for each in found:
@@ -126,6 +129,29 @@ def _flow(project: Project, faults: list[Fault]) -> FlowField | None:
     return _tried(faults, partial(read_flow, path, timezone=project.zone)) if path else None
 
 
+def _members(
+    project: Project, network: Network | None, *, flow: FlowField | None, faults: list[Fault]
+) -> Found:
+    """Return what an ensemble of flows says of itself and of the window; its faults are added to the others."""
+    paths = project.files.flow_members
+    read = partial(read_flow_members, paths, timezone=project.zone, network=network)
+    members = _tried(faults, read) if paths else None
+    if members is None or network is None:
+        return Found()
+    every = range(len(members))
+    close = partial(closed_members, members, network, like=flow, which=every, progress=lambda _: None)
+    closed = _tried(faults, close)
+    if closed is None:
+        return Found()
+    shares = [each.balance.residual_share for each in closed.values()]
+    text = f"{len(closed)}, which miss continuity by {min(shares):.1%} to {max(shares):.1%} before closure"
+    summary = {"flow members": text}
+    if flow is None:
+        window = cross_checks.window(project, members.member(0), readings=None)
+        return Found(window.faults, window.notes, summary | dict(window.summary))
+    return Found(summary=summary)
+
+
 def _fingerprints(project: Project, faults: list[Fault]) -> Fingerprints | None:
     path = project.files.fingerprints
     return _tried(faults, partial(read_fingerprints, path)) if path else None
@@ -141,7 +167,8 @@ def _check_discharge(project: Project, faults: list[Fault]) -> None:
 def _alone(project: Project) -> Found:
     """Return what suyuan.toml leaves out and what in the other files is not used."""
     notes = []
-    for name, path in (("flow", project.files.flow), ("observations", project.files.observations)):
+    flow = project.files.flow or project.files.flow_members
+    for name, path in (("flow", flow), ("observations", project.files.observations)):
         if not path:
             what = f"[files] names no {name}"
             notes.append(Fault(SETTINGS, 0, what, f"add it: 'suyuan trace' needs {name}"))

@@ -35,7 +35,11 @@ def read_flow(path: str | Path, *, timezone: str | tzinfo, network: Network | No
     if path.suffix.lower() not in _READERS:
         what = f"'{path.suffix}' is not a kind of flow file"
         raise InputError(path.name, what, f"save it as one of: {', '.join(_READERS)}")
-    flow = _READERS[path.suffix.lower()](path, timezone_of(timezone))
+    return usable(_READERS[path.suffix.lower()](path, timezone_of(timezone)), network)
+
+
+def usable(flow: FlowField, network: Network | None) -> FlowField:
+    """Return the flow if no value is missing, no volume negative and, given a network, all of it is there; else InputError."""
     faults = [*_missing_values(flow), *_negative_volumes(flow)]
     if network is not None:
         faults += unmatched(flow, network)
@@ -55,9 +59,9 @@ def write_flow(flow: FlowField, path: str | Path, *, timezone: str | tzinfo = "U
 
 def _missing_values(flow: FlowField) -> list[Fault]:
     faults = []
-    for name in ("discharge_start", "discharge_end", "volume"):
+    for name in ("discharge_start", "discharge_end", "volume", "lateral"):
         missing = ~np.isfinite(getattr(flow, name))
-        for r in np.flatnonzero(missing.any(axis=0))[:20]:
+        for r in np.flatnonzero(missing.any(axis=0))[:20] if missing.size else ():
             count, first = int(missing[:, r].sum()), int(np.argmax(missing[:, r]))
             time = _time(flow, first)
             what = f"{name} of reach '{flow.reaches[r]}' is NaN in {count} bins, first at {time} UTC"
@@ -95,6 +99,10 @@ def unmatched(flow: FlowField, network: Network) -> list[Fault]:
         remedy = "give every reach its discharges and volume, 0 m3/s where the water stands"
         faults.append(Fault(flow.source, 0, what, remedy))
     nodes = [n.id for n in network.nodes]
+    lakes = [n.id for n in network.nodes if n.kind == "lake" and n.volume_m3 > 0.0]
+    for lake in set(flow.lakes) - set(lakes):
+        what = f"lake_volume is given at '{lake}', which is no lake with a volume_m3 in the network"
+        faults.append(Fault(flow.source, 0, what, nearest(lake, lakes) if lakes else "make its kind lake"))
     for boundary in flow.boundaries:
         if boundary not in set(nodes):
             what = f"boundary '{boundary}' is not a node of the network"

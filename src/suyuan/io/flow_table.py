@@ -16,7 +16,7 @@ from suyuan.flow import FlowField
 from suyuan.io.atomic import write_atomically
 from suyuan.io.flow_bins import bin_edges
 from suyuan.io.flow_units import in_si
-from suyuan.io.tables import Column, Table, fitted, read_cells
+from suyuan.io.tables import Column, Table, read_cells
 from suyuan.io.times import times_of
 
 if TYPE_CHECKING:
@@ -32,49 +32,70 @@ COLUMNS = (
     Column("volume", ("水量", "蓄水量")),
     Column("boundary", ("边界",), is_required=False),
     Column("inflow", ("入流",), is_required=False),
+    Column("lateral", ("侧向入流", "旁侧入流"), is_required=False),
+    Column("lake", ("湖库", "湖泊"), is_required=False),
+    Column("lake_volume", ("湖库蓄量", "湖泊水量"), is_required=False),
 )
+
+
+PER_REACH = ("discharge_start", "discharge_end", "volume")
+"""What every reach must have at every time; `lateral` is 0 where a row leaves it empty."""
 
 
 def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
     """Return the flow in a long table; values are means over the bin that begins at `time`, in m3/s and m3 or as headers say."""
     table, factors = in_si(read_cells(path), COLUMNS)
-    table = fitted(table, COLUMNS)
     time, faults = times_of(table, timezone)
     values = {}
-    for name in ("discharge_start", "discharge_end", "volume", "inflow"):
-        numbers, wrong = table.numbers(name)
-        values[name] = numbers * factors.get(name, 1.0)
+    for name in (*PER_REACH, "inflow", "lateral", "lake_volume"):
+        values[name], wrong = _numbers(table, name, factor=factors.get(name, 1.0))
         faults += wrong
     if faults:
         raise InputError.of(faults)
     reach, boundary = table.text("reach"), table.text("boundary")
-    of_reach, of_boundary = _is_filled(reach), _is_filled(boundary)
+    of_reach = _is_filled(reach)
     if not of_reach.any():
         raise InputError(table.source, "there is no row with a reach", "give every reach a row at every time")
-    faults = _repeated(table, time, name="reach") + _repeated(table, time, name="boundary")
+    faults = [fault for name in ("reach", "boundary", "lake") for fault in _repeated(table, time, name=name)]
     faults += _out_of_order(table, time, rows=of_reach, owner=reach)
     starts = np.unique(time[of_reach])
-    stray = of_boundary & ~np.isin(time, starts)
-    remedy = "give inflow at the times of the reaches"
-    faults += table.faults(
-        stray, boundary, say=lambda b: (f"inflow at '{b}' has a time that no reach has", remedy)
-    )
+    for name, of in (("inflow", "boundary"), ("lake_volume", "lake")):
+        faults += _stray(table, ~np.isin(time, starts), name=name, of=of)
     if faults:
         raise InputError.of(faults)
     start, edges = bin_edges(starts, table.source)
-    reaches = _Grid.over(starts, time, rows=of_reach, owner=reach)
-    boundaries = _Grid.over(starts, time, rows=of_boundary, owner=boundary)
-    given = {name: reaches.filled(values[name]) for name in ("discharge_start", "discharge_end", "volume")}
-    inflow = boundaries.filled(values["inflow"]) if boundaries.owners else np.empty((0, 0))
+    reaches, boundaries, lakes = (
+        _Grid.over(starts, time, rows=_is_filled(owner), owner=owner)
+        for owner in (reach, boundary, table.text("lake"))
+    )
+    lateral = reaches.filled(values["lateral"])
     return FlowField(
         start,
         edges,
         reaches.owners,
-        **given,
+        reaches.filled(values["discharge_start"]),
+        reaches.filled(values["discharge_end"]),
+        reaches.filled(values["volume"]),
         boundaries=boundaries.owners,
-        inflow=inflow,
+        inflow=boundaries.filled(values["inflow"]),
         source=table.source,
+        lateral=np.nan_to_num(lateral) if np.isfinite(lateral).any() else np.empty((0, 0)),
+        lakes=lakes.owners,
+        lake_volume=lakes.filled(values["lake_volume"]),
     )
+
+
+def _numbers(table: Table, name: str, *, factor: float) -> tuple[Array, list[Fault]]:
+    """Return a column in SI units, and what is wrong in it."""
+    numbers, wrong = table.numbers(name)
+    return numbers * factor, wrong
+
+
+def _stray(table: Table, is_other: NDArray[np.bool_], *, name: str, of: str) -> list[Fault]:
+    """Return a fault for every value of a boundary or lake at a time that no reach has."""
+    remedy, owner = f"give {name} at the times of the reaches", table.text(of)
+    say = f"{name} at '{{}}' has a time that no reach has"
+    return table.faults(_is_filled(owner) & is_other, owner, say=lambda o: (say.format(o), remedy))
 
 
 @dataclass(frozen=True)
@@ -106,6 +127,8 @@ class _Grid:
 
     def filled(self, values: Array) -> Array:
         """Return a column of the table as matrix (bin, owner), NaN where it has no row."""
+        if not self.owners:
+            return np.empty((0, 0))
         grid = np.full((self.bins, len(self.owners)), np.nan)
         grid[self.bin, self.column] = values[self.row]
         return grid
@@ -113,19 +136,22 @@ class _Grid:
 
 def write_flow_table(flow: FlowField, path: Path, *, zone: tzinfo) -> None:
     """Write flow as a long table, times in `zone`; volumes must be means over the bins."""
-    if len(flow.volume) == len(flow.edges):
+    if len(flow.edges) in {len(flow.volume), len(flow.lake_volume)}:
         what = "volumes at the edges of bins do not fit into a table of bins"
         raise InputError(path.name, what, "write NetCDF (.nc)")
     times = stamped(flow.start + np.round(flow.edges[:-1]).astype("timedelta64[s]"), zone)
     frame = _long(times, flow.reaches, name="reach")
-    for name in ("discharge_start", "discharge_end", "volume"):
-        frame[name] = getattr(flow, name).ravel()
-    if flow.boundaries:
-        import pandas as pd
+    for name in (*PER_REACH, "lateral"):
+        if getattr(flow, name).size:
+            frame[name] = getattr(flow, name).ravel()
+    parts = [(flow.boundaries, "boundary", "inflow"), (flow.lakes, "lake", "lake_volume")]
+    for owners, of, name in parts:
+        if owners:
+            import pandas as pd
 
-        entering = _long(times, flow.boundaries, name="boundary")
-        entering["inflow"] = flow.inflow.ravel()
-        frame = pd.concat([frame, entering], ignore_index=True)
+            more = _long(times, owners, name=of)
+            more[name] = getattr(flow, name).ravel()
+            frame = pd.concat([frame, more], ignore_index=True)
     with write_atomically(path) as partial:
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(partial, index=False)

@@ -15,6 +15,8 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError, nearest
 from suyuan.io.files import read_text
+from suyuan.io.processes import KEYS as PROCESS_KEYS
+from suyuan.io.processes import Processes, processes_in
 from suyuan.io.schemes import read_scheme
 from suyuan.io.sections import sections_in
 from suyuan.io.times import instant_of, timezone_of
@@ -22,20 +24,22 @@ from suyuan.standards.scheme import Scheme
 from suyuan.standards.scheme import scheme as shipped_scheme
 from suyuan.standards.section import Section
 from suyuan.substances import determinand
+from suyuan.workers import Workers
 
 SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "observations", "fingerprints", "discharge"),
-    "trace": ("determinand", "since", "until", "nobody", "unlisted"),
+    "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge"),
+    "trace": ("determinand", "since", "until", "nobody", "unlisted", "workers"),
+    **PROCESS_KEYS,
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
 
 MOST_UNLISTED = 0.8
 """Something must be left for outfalls and boundaries."""
 
-_TABLES = (*KEYS, "decay_per_day", "sections")
+_TABLES = (*KEYS, "decay_per_day", "settling_m_per_day", "sections")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Files:
     observations: tuple[Path, ...] = ()
     fingerprints: Path | None = None
     discharge: Path | None = None
+    flow_members: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
     `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
-    source is not on the list of outfalls.
+    source is not on the list of outfalls. `workers` are a number of processes or the address of a scheduler, '' for threads.
     """
 
     determinand: str = ""
@@ -62,6 +67,7 @@ class TraceSettings:
     until: np.datetime64 | None = None
     nobody: float = 0.10
     unlisted: float = 0.25
+    workers: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Project:
     files: Files
     trace: TraceSettings = field(default_factory=TraceSettings)
     decay_per_day: Mapping[str, float] = field(default_factory=dict)
+    processes: Processes = field(default_factory=Processes)
     is_invented: bool = False
     sections: tuple[Section, ...] = ()
     scheme: Scheme = field(default_factory=shipped_scheme)
@@ -126,6 +133,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
         trace=found.trace(tables.get("trace", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
+        processes=processes_in(tables, found.fault, folder=folder, zone=zone),
         is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
         sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
         scheme=rules,
@@ -217,7 +225,7 @@ class _Finder:
                 self.fault(
                     key,
                     f"{key} names {len(named[key])} files",
-                    remedy="name one; only observations may be a list",
+                    remedy="name one; only observations and flow_members may be a list",
                 )
         return _files(named["network"][0], named)
 
@@ -250,7 +258,17 @@ class _Finder:
         determinand = self._determinand("determinand", named) if named else ""
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
-        return TraceSettings(determinand, since, until, nobody, unlisted)
+        return TraceSettings(determinand, since, until, nobody, unlisted, self._workers(table))
+
+    def _workers(self, table: dict[str, Any]) -> str:
+        """Return who works, '' where it is not said; noted where it cannot be."""
+        value = table.get("workers", "")
+        try:
+            Workers.of("true" if isinstance(value, bool) else str(value), where=SETTINGS)
+        except InputError as error:
+            self.fault("workers", error.faults[0].what, remedy=error.faults[0].remedy)
+            return ""
+        return str(value)
 
     def _probability(self, table: dict[str, Any], key: str, *, usual: float, most: float = 1.0) -> float:
         value = table.get(key, usual)
@@ -301,4 +319,6 @@ def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
     flow, prints, discharge = (
         next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge")
     )
-    return Files(network, flow, named.get("observations", ()), prints, discharge)
+    return Files(
+        network, flow, named.get("observations", ()), prints, discharge, named.get("flow_members", ())
+    )

@@ -48,6 +48,7 @@ class RunInfo:
 
     `since` and `until` are datetime64[s] in UTC; `zone` is the project's, in which all times are written. `readings` were
     used, averaged to `means`. `made` is the time of the run with its offset. `is_invented` puts a warning on top of the page.
+    `members` are the names of the flow members, where they were given.
     """
 
     project: str
@@ -64,6 +65,7 @@ class RunInfo:
     made: datetime
     lang: Lang = "zh"
     is_invented: bool = False
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

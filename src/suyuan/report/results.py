@@ -83,6 +83,8 @@ def draw(
 def trace_dict(trace: Trace, run: RunInfo) -> dict[str, Any]:
     """Return what trace.json holds: the trace with local times, and what was run."""
     whole = trace.to_dict()
+    if run.members:
+        whole["flow_members"] = dict(zip(run.members, trace.member_weights, strict=True))
     for entry, finding in zip(whole["candidates"], trace.findings, strict=True):
         if finding.start:
             entry["start"] = {q: iso(getattr(finding.start, q), run.zone) for q in ("q05", "q50", "q95")}

@@ -37,6 +37,8 @@ NOTES_ZH = {
     "too low for its kind": "指纹不符：{candidate} 的水与类别 {kind} 不像，偏低的是 {determinands}（超过 {spreads} 倍标准差）。",
     "few members": "流场集合成员少于四个：几乎没有考虑传播时间的误差。",
     "members disagree": "各流场集合成员对读数的解释相差很大；证据已被减弱，直到有三个成员起作用。",
+    "given members": "流场：给定 {given} 个成员，共使用 {used} 个流场；读数之后相当于 {effective} 个，权重最大的是 {leading}。"
+    "流量相差最大的河段（离散程度，读数之前 -> 之后）：{reaches}。",
     "no fingerprints": "没有水质指纹：未用水质特征判断是哪一类污水。",
     "moved": "以下变化视为河水自身的变动（降雨、闸泵、另一股水或仪器故障），不视为排放"
     "（+h 为首个读数之后的小时数，* 为所有监测点）：{events}。",

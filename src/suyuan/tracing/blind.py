@@ -29,12 +29,13 @@ def blind_spots(problem: Problem, claimed: Claim) -> tuple[BlindSpot, ...]:
     """
     matrix, block = problem.matrices[0], problem.blocks[0]
     mass_g = _one_figure(math.exp(problem.grid.strength.log_rate) * 3600.0 * TEST_HOURS)
-    lag = np.maximum(matrix.lag_s(), 0.0)
-    rate = mass_g / np.diff(matrix.edges) * np.exp(-block.substance.decay_per_s * lag)
+    age = matrix.age_s(block.substance)
+    rate = mass_g / np.diff(matrix.edges) * np.exp(-block.substance.decay_per_s * age)
+    values = matrix.values_of(block.substance)
     factor = np.asarray(np.linalg.cholesky(claimed.backgrounds[0].covariance), dtype=float)
     unseen: dict[str, list[NDArray[np.bool_]]] = {}
     for s, source in enumerate(matrix.sources):
-        ratio = signal_to_noise(block.means.of(matrix.values[:, s, :] * rate), factor)
+        ratio = signal_to_noise(block.means.of(values[:, s, :] * rate), factor)
         unseen.setdefault(source.candidate, []).append(ratio < SHOWS_AT)
     shares = {name: np.mean(points, axis=0) for name, points in unseen.items()}
     return tuple(BlindSpot(name, mass_g / 1000.0, share) for name, share in shares.items() if share.any())

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from suyuan.altered_flow import Circulations, altered, circulations_of
-from suyuan.flow import BalancedFlow
+from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
+from suyuan.transport.operator import Mixing
 
 Array = NDArray[np.float64]
+
+STILL = 1e-4
+"""Discharges below this share of the highest (root mean square of a reach) count as no larger than it when splits change."""
+
+LEAST_SPLIT = 0.01
+"""Where splits are held to be known, arms still give way in proportion to their discharge when inflows change."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +30,26 @@ class FlowErrors:
     boundary. `split`: the discharge of each arm between the places where waters divide, as far as continuity leaves it free
     (decision 017). `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of
     known width and depth show (Jobson, 1996, gives the scatter of such relations); in loops more, as splits change them too.
+
+    `loop` is no log but a share: what goes round where splits are free, of what an arm would carry at the speed of the waters it
+    joins. It turns slow arms between quick ones round, which no factor does (decision 032).
     """
 
     travel_common: float = 0.10
     travel_reach: float = 0.12
     inflow: float = 0.12
     split: float = 0.3
+    loop: float = 0.15
     dispersion: float = 0.5
 
 
 @dataclass(frozen=True)
 class FlowMember:
-    """One possible flow, closed exactly, and the factor on the dispersion coefficient that goes with it."""
+    """One possible flow, closed exactly, how matter spreads in it, and the factor on dispersion that goes with it."""
 
     flow: BalancedFlow
     dispersion_factor: float
+    mixing: Mixing = field(default_factory=Mixing)
 
 
 def flow_members(
@@ -70,9 +83,48 @@ def _drawn(
     travel = np.exp(common + errors.travel_reach * rng.standard_normal(len(network.reaches)))
     factor = np.exp(errors.inflow * rng.standard_normal(len(network.nodes)))
     dispersion = float(np.exp(errors.dispersion * rng.standard_normal()))
-    split = np.exp(errors.split * rng.standard_normal(int(free.arm.max()) + 1))
+    wanted, spread = _splits(network, flow, errors=errors, free=free, rng=rng)
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
     external = flow.external * np.where(is_boundary, factor, 1.0)
-    changed = altered(flow, network, external=external, factor=split, circulations=free)
-    more = np.maximum((travel - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
-    return FlowMember(replace(changed, volume=flow.volume + more), dispersion)
+    changed = altered(flow, network, external=external, wanted=wanted, spread=spread, circulations=free)
+    return FlowMember(replace(changed, volume=slowed(flow, travel)), dispersion)
+
+
+def slowed(flow: BalancedFlow, factor: Array) -> Array:
+    """Return the volumes (bin + 1, reach) [m3] with which water travels `factor` (reach,) times as long, on average."""
+    more = np.maximum((factor - 1.0) * flow.volume.mean(axis=0), -0.7 * flow.volume.min(axis=0))
+    return np.asarray(flow.volume + more)
+
+
+def _splits(
+    network: Network, flow: BalancedFlow, *, errors: FlowErrors, free: Circulations, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return the discharges drawn for each arm by itself and their standard deviations, (bin, reach) [m3/s] each."""
+    arms = int(free.arm.max()) + 1
+    given = 0.5 * (flow.discharge_start + flow.discharge_end)
+    factor = np.exp(errors.split * rng.standard_normal(arms))[free.arm]
+    still = STILL * float(np.sqrt(np.mean(given**2, axis=0).max(initial=0.0))) + 1e-12
+    round_ = np.where(
+        np.abs(given) > still, errors.loop * _carried_at_speed(network, flow, arm=free.arm), 0.0
+    )
+    wanted = factor * given + rng.standard_normal(arms)[free.arm] * round_
+    return wanted, np.hypot(max(errors.split, LEAST_SPLIT) * (np.abs(given) + still), round_)
+
+
+def _carried_at_speed(network: Network, flow: BalancedFlow, *, arm: NDArray[np.int64]) -> Array:
+    """Return what each reach would carry at the speed of the reaches that meet at the nodes of its arm, (reach,) [m3/s].
+
+    The speed is the root mean square over time and over those reaches, each weighted by its cross-section; none is left to an
+    arm with a structure on it, which works by rules and not by levels.
+    """
+    leaving, entering = incidence(network)
+    length = np.array([reach.length_m for reach in network.reaches])
+    section = flow.volume.mean(axis=0) / length
+    square = np.mean((0.5 * (flow.discharge_start + flow.discharge_end)) ** 2, axis=0) / section**2
+    ends = leaving + entering
+    of_arm = sparse.csr_matrix((np.ones(len(arm)), (np.arange(len(arm)), arm)))
+    meets = ((of_arm.T @ ends.T @ ends) > 0).astype(float)
+    speed = np.sqrt((meets @ (section * square)) / (meets @ section))
+    ruled = [network.reach_index(structure.reach) for structure in network.structures]
+    speed[arm[np.array(ruled, int)]] = 0.0
+    return np.asarray(speed[arm] * section)

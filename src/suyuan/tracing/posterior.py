@@ -104,6 +104,7 @@ def _trace(
         outside=outside,
         prior_nobody=verdict.prior_nobody,
         why=why_of(problem, verdict),
+        member_weights=tuple(verdict.member_shares(len(problem.matrices)).tolist()),
     )
 
 

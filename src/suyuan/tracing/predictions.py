@@ -12,7 +12,7 @@ from suyuan.errors import InputError
 from suyuan.substances import Substance
 from suyuan.tracing.places import Place
 from suyuan.tracing.scenarios import Release, Scenario
-from suyuan.transport.batches import overlaps
+from suyuan.transport.batches import Losses, overlaps
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import TransportOperator
 from suyuan.transport.runs import Releases, forward
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 COLUMNS_AT_ONCE = 256
 
-Key = tuple[int, float, bytes]
+Key = tuple[int, Substance, bytes]
 """What makes one column of a forward run: source, decay, history."""
 
 
@@ -75,13 +75,14 @@ def rises(
     """
     shape = (len(scenarios), len(places), len(horizon.time_s), len(substances))
     found = np.zeros(shape, np.float32)
+    alike = [next(other for other in substances if other.loss == each.loss) for each in substances]
     for member in sorted({s.member for s in scenarios if s.releases}):
         own = [i for i, s in enumerate(scenarios) if s.member == member and s.releases]
-        columns = _columns([scenarios[i] for i in own], substances)
+        columns = _columns([scenarios[i] for i in own], alike)
         unit = _unit_rises(operator_of(member), columns, sources=sources, places=places, horizon=horizon)
         for i in own:
             for release in scenarios[i].releases:
-                for d, substance in enumerate(substances):
+                for d, substance in enumerate(alike):
                     peak = float(release.rate.max())
                     column = columns[_key(release, substance)]
                     found[i, ..., d] += (peak * release.ratio[d]) * unit[..., column]
@@ -102,7 +103,7 @@ def is_on(scenarios: Sequence[Scenario], outfall: str, *, horizon: Horizon) -> N
 
 
 def _key(release: Release, substance: Substance) -> Key:
-    return release.source, substance.decay_per_s, (release.rate / release.rate.max()).tobytes()
+    return release.source, substance, (release.rate / release.rate.max()).tobytes()
 
 
 def _columns(scenarios: Sequence[Scenario], substances: Sequence[Substance]) -> dict[Key, int]:
@@ -134,7 +135,10 @@ def _unit_rises(
             operator,
             _releases(some, used, sources=sources, edges=horizon.edges),
             boundary=_boundaries(operator, some, sources=sources, edges=horizon.edges),
-            decay_per_s=np.array([decay for _, decay, _ in some]),
+            decay_per_s=Losses(
+                np.stack([each.rate_in(operator.flow.start, operator.edges) for _, each, _ in some], axis=1),
+                np.array([each.settling_m_per_s for _, each, _ in some]),
+            ),
             receptors=receptors,
         )
         parts.append(run.readings.astype(np.float32))
@@ -157,8 +161,7 @@ def _boundaries(
 ) -> Array:
     """Return the concentration of what enters at boundaries, (flow bin, boundary, column) [g/m3]."""
     flow = operator.flow
-    ids = [operator.network.nodes[n].id for n in operator.geometry.boundaries]
-    inflow = np.stack([flow.external[:, n] for n in operator.geometry.boundaries], axis=1)
+    ids, inflow = operator.entries, operator.entering
     seconds = overlaps(flow.edges, edges)
     found = np.zeros((len(flow.edges) - 1, len(ids), len(keys)))
     for column, (source, _, history) in enumerate(keys):

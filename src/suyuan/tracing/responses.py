@@ -61,11 +61,13 @@ def responses(problem: Problem, member: int, *, source: Index) -> Responses:
     lag = np.maximum(matrix.lag_s(), 0.0)
     total = np.zeros((len(some), len(problem.blocks), len(lag), lag.shape[1] + 1))
     aged = np.zeros((len(some), 3, len(lag), lag.shape[1] + 1))
-    left = [np.exp(-block.substance.decay_per_s * lag) for block in problem.blocks]
+    substances = [block.substance for block in problem.blocks]
+    left = [np.exp(-each.decay_per_s * matrix.age_s(each)) for each in substances]
+    sunk = [matrix.values_of(each) for each in substances]
     for i, s in enumerate(some):
         values = np.asarray(matrix.values[:, s], dtype=float)
         for d, share in enumerate(left):
-            np.cumsum(values * share, axis=1, out=total[i, d, :, 1:])
+            np.cumsum(sunk[d][:, s].astype(float) * share, axis=1, out=total[i, d, :, 1:])
         positive = np.maximum(values, 0.0)  # beside sharp fronts transport rings below zero
         for power in range(3):
             np.cumsum(positive, axis=1, out=aged[i, power, :, 1:])

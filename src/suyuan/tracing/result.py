@@ -156,6 +156,7 @@ class Trace:
     prior_nobody: float = 0.10
     outside: tuple[tuple[str, float], ...] = ()
     why: tuple[Contest, ...] = ()
+    member_weights: tuple[float, ...] = ()
 
     @property
     def bayes_factor(self) -> float:

@@ -142,10 +142,10 @@ def _products(
     bins = matrix.values.shape[2]
     gram = np.zeros((len(claimed.blocks), len(sources), bins + 1, bins + 1))
     match = np.zeros((len(residuals), len(claimed.blocks), len(sources), bins + 1))
-    lag = np.maximum(matrix.lag_s(), 0.0).astype(np.float32)
     for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
-        decay = np.exp(np.float32(-block.substance.decay_per_s) * lag)
-        response = block.means.of(matrix.values[:, sources] * decay[:, None, :])
+        age = matrix.age_s(block.substance).astype(np.float32)
+        decay = np.exp(np.float32(-block.substance.decay_per_s) * age)
+        response = block.means.of(matrix.values_of(block.substance)[:, sources] * decay[:, None, :])
         response[response < 1e-6 * response.max()] = 0.0  # denormal numbers are slow
         flat = _whitened(factor, response.reshape(len(response), -1)).reshape(response.shape)
         for s in range(len(sources)):

@@ -56,6 +56,8 @@ NOTES = {
     "few members": "Fewer than four flow members: travel time errors are hardly accounted for.",
     "members disagree": "Flow members disagree strongly about the readings; the evidence was weakened until three of them "
     "carry weight.",
+    "given members": "Flow: {used} flows used, {given} members given; after the readings they count as {effective}, "
+    "most of all {leading}. They differ most in the discharge of (reach, spread before -> after the readings): {reaches}.",
     "no fingerprints": "No fingerprints: which water it was played no part.",
     "moved": "Taken for the river's own movement (rain, sluices, another water, a fault), not for a release: {events} after "
     "the first reading (* means at all stations).",

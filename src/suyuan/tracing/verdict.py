@@ -53,12 +53,17 @@ class Verdict:
         """By how much evidence for a second source was weakened."""
         return count_temperature(self.single.temperature)
 
-    def effective_members(self, members: int) -> float:
-        """Return how many of the flow members carry weight if somebody released; 0 where no source explains anything."""
+    def member_shares(self, members: int) -> Array:
+        """Return how likely each flow member is if somebody released, (member,); 0 where no source explains anything."""
         one, two = (self.one, self.two) if self.nobody < 1.0 else (1.0, 0.0)
         parts = ((one, self.single), (two, self.first))
         share = sum(p * np.bincount(t.member, weights=t.weight, minlength=members) for p, t in parts)
-        return effective_size(np.asarray(share, dtype=np.float64)) if np.any(share) else 0.0
+        return np.asarray(share, dtype=np.float64)
+
+    def effective_members(self, members: int) -> float:
+        """Return how many of the flow members carry weight if somebody released; 0 where no source explains anything."""
+        share = self.member_shares(members)
+        return effective_size(share) if np.any(share) else 0.0
 
     @property
     def scene_shares(self) -> Array:

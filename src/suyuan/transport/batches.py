@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from suyuan.transport.lanes import LANES
+from suyuan.transport.laterals import laterals_in
 from suyuan.transport.march import Sweep
 from suyuan.transport.matrix import Source
 from suyuan.transport.operator import TransportOperator
 from suyuan.transport.sampling import Samples
+from suyuan.transport.storage import exchange_in
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -22,10 +24,27 @@ WIDTH = 2 * LANES
 """Most columns (scenarios or readings) that are marched together."""
 
 
+@dataclass(frozen=True)
+class Losses:
+    """What is lost on the way: `decay_per_s` (column,) or (step, column) [1/s], `settling_m_per_s` (column,) to the bed [m/s]."""
+
+    decay_per_s: Array
+    settling_m_per_s: Array
+
+    @classmethod
+    def of(cls, given: Array | Losses | None, columns: int) -> Losses:
+        """Return losses from decay alone, or none."""
+        if isinstance(given, Losses):
+            return given
+        none = np.zeros(columns)
+        return cls(none if given is None else np.asarray(given, float), none)
+
+
 @dataclass
 class Batch:
     """Up to WIDTH columns on their march: their `state` and what they still have to see.
 
+    `rate` (column,) or (step, column) [1/s] is decay, `sinking` (column,) [m/s] settling, empty where nothing settles.
     `latest` is the last edge that any column sees, `earliest` (column,) the first edge that each sees.
     """
 
@@ -35,6 +54,7 @@ class Batch:
     readings: Array
     rate: Array
     latest: int = 0
+    sinking: Array = field(default_factory=lambda: np.zeros(0))
     earliest: Index = field(default_factory=lambda: np.zeros(0, np.int64))
     is_spent: bool = False
     crossed: Array = field(default_factory=lambda: np.zeros((2, 0, 0)))
@@ -88,9 +108,14 @@ def sweep_of(
     """Return what the kernels read for a batch in these steps; if they are the `is_last` ones, with the edge at their end."""
     edge_first, cell, receptor, weight = batch.samples.between(steps.start, steps.stop, with_last=is_last)
     counts = places.weight.ravel() != 0.0
+    sinks = bool(batch.sinking.any())
+    count = steps.stop - steps.start
+    rate = (
+        batch.rate[steps] if batch.rate.ndim == 2 else np.broadcast_to(batch.rate, (count, len(batch.rate)))
+    )
     return Sweep(
         seconds=operator.water.length[steps],
-        rate=batch.rate,
+        rate=np.ascontiguousarray(rate),
         is_dispersive=bool(operator.water.dispersion.any()),
         place=np.repeat(np.arange(len(places.cell)), 2)[counts],
         place_cell=places.cell.ravel()[counts],
@@ -99,6 +124,10 @@ def sweep_of(
         cell=cell,
         receptor=receptor,
         weight=weight,
+        laterals=laterals_in(operator.geometry, operator.water, steps=steps),
+        sinking=batch.sinking,
+        per_depth=operator.per_depth(steps) if sinks else np.zeros((0, 0)),
+        exchange=exchange_in(operator.zones, operator.geometry, water=operator.water, steps=steps),
     )
 
 

@@ -178,9 +178,9 @@ def node_peclet(mesh: Mesh, volume: Array, spread: Array, flux: Array, peclet: A
         c = mesh.path_cells[path] if side == 0 else mesh.path_cells[path + 1] - 1
         length = mesh.cell_length[c]
         moved = abs(flux[end]) * length / volume[c]
-        if moved > 0.0:
-            node, mixed = mesh.path_node[path, side], spread[mesh.cell_reach[c]]
-            number = 2.0 * moved * max(length, 2.0 * moved) / mixed if mixed > 0.0 else np.inf
+        node, mixed = mesh.path_node[path, side], spread[mesh.cell_reach[c]]
+        if moved > 0.0 and mixed > 0.0:
+            number = 2.0 * moved * max(length, 2.0 * moved) / mixed
             peclet[node] = max(peclet[node], number)
 
 

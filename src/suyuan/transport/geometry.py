@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.flow import LEAST_VOLUME_PER_METRE, BalancedFlow, has_structure, holds_water
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
@@ -14,6 +15,9 @@ Index = NDArray[np.int64]
 
 WITH_OUTSIDE = ("boundary", "outlet", "lake")
 """Kinds of node that exchange water with the world outside the network."""
+
+LINK_VOLUME_PER_METRE = 10.0 * LEAST_VOLUME_PER_METRE
+"""Water up to which a reach with a structure counts as a link that holds none, m3 per metre."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,9 @@ class Geometry:
     + 1]` and begins and ends at the nodes `path_nodes[p]`. End 2p of path p is its start, end 2p + 1 its end;
     node n gathers the ends `node_ends[node_first[n]:node_first[n + 1]]`. Per cell: `cell_reach`, `cell_share`
     (of the reach's volume) and `cell_length` [m]. Per end: `end_reach` and whether that reach is drawn along
-    the path (`end_along`). `lakes` and `boundaries` are node indices; `node_lake` and `node_boundary` (node,)
-    are positions there or -1. Per reach: `reach_path`, `reach_first` (its first cell along the path),
-    `reach_cells`, `reach_along`.
+    the path (`end_along`). `lakes` and `boundaries` are node indices, `laterals` reaches along which water enters or is taken
+    out; a lake with water from outside is both. `node_lake` and `node_boundary` (node,) are positions there or -1. Per reach:
+    `reach_path`, `reach_first` (its first cell along the path), `reach_cells`, `reach_along`.
     """
 
     path_cells: Index
@@ -45,6 +49,7 @@ class Geometry:
     reach_along: NDArray[np.bool_]
     lakes: Index
     boundaries: Index
+    laterals: Index
     node_lake: Index
     node_boundary: Index
 
@@ -52,6 +57,11 @@ class Geometry:
     def cells(self) -> int:
         """How many cells there are."""
         return len(self.cell_reach)
+
+    @property
+    def entries(self) -> int:
+        """In how many ways water comes from outside: boundaries, then laterals."""
+        return len(self.boundaries) + len(self.laterals)
 
     @property
     def paths(self) -> int:
@@ -86,12 +96,12 @@ class Geometry:
         return self.weights_at(reach, chainage_m if self.reach_along[reach] else length - chainage_m)
 
 
-def cut(network: Network, dx_m: float) -> Geometry:
-    """Return the network cut into cells of about `dx_m` metres."""
+def cut(network: Network, dx_m: float, *, flow: BalancedFlow) -> Geometry:
+    """Return the network cut into cells of about `dx_m` metres, and where the flow has water from outside."""
     ends = np.array(
         [[network.node_index(r.from_node), network.node_index(r.to_node)] for r in network.reaches]
     )
-    chains = _chains(network, ends)
+    chains = _chains(network, ends, is_link=is_link(network, flow))
     count = np.array([max(1, round(r.length_m / dx_m)) for r in network.reaches])
     for chain in chains:
         if len(chain) == 1:
@@ -111,6 +121,7 @@ def cut(network: Network, dx_m: float) -> Geometry:
         network,
         [(chain[0], chain[-1]) for chain in chains],
         ends=ends,
+        flow=flow,
         cells={
             "path_cells": path_cells.astype(np.int64),
             "cell_reach": cell_reach.astype(np.int64),
@@ -129,6 +140,7 @@ def _assembled(
     tips: list[tuple[tuple[int, bool], tuple[int, bool]]],
     *,
     ends: Index,
+    flow: BalancedFlow,
     cells: dict[str, NDArray[np.generic]],
 ) -> Geometry:
     """Return the geometry once it is known with which reaches each path begins and ends."""
@@ -137,8 +149,9 @@ def _assembled(
     )
     flat = path_nodes.ravel()
     nodes = len(network.nodes)
-    holds = np.array([n.kind == "lake" and n.volume_m3 > 0.0 for n in network.nodes])
+    holds = holds_water(network)
     outside = np.array([n.kind in WITH_OUTSIDE for n in network.nodes]) & ~holds
+    outside |= holds & (flow.external != 0.0).any(axis=0)
     return Geometry(
         **cells,  # type: ignore[arg-type]
         path_nodes=path_nodes,
@@ -148,15 +161,26 @@ def _assembled(
         end_along=np.array([is_along for tip in tips for _, is_along in tip], bool),
         lakes=np.flatnonzero(holds).astype(np.int64),
         boundaries=np.flatnonzero(outside).astype(np.int64),
+        laterals=np.flatnonzero((flow.lateral != 0.0).any(axis=0)).astype(np.int64),
         node_lake=np.where(holds, np.cumsum(holds) - 1, -1).astype(np.int64),
         node_boundary=np.where(outside, np.cumsum(outside) - 1, -1).astype(np.int64),
     )
 
 
-def _chains(network: Network, ends: Index) -> list[list[tuple[int, bool]]]:
-    """Return the paths, each a list of (reach, whether the path runs along its drawn direction)."""
+def is_link(network: Network, flow: BalancedFlow) -> NDArray[np.bool_]:
+    """Return which reaches (reach,) are structures that hold next to no water: no more than LINK_VOLUME_PER_METRE."""
+    most = LINK_VOLUME_PER_METRE * np.array([r.length_m for r in network.reaches])
+    return np.asarray(has_structure(network) & (flow.volume.max(axis=0) <= most))
+
+
+def _chains(network: Network, ends: Index, *, is_link: NDArray[np.bool_]) -> list[list[tuple[int, bool]]]:
+    """Return the paths, each a list of (reach, whether the path runs along its drawn direction).
+
+    A link is a path by itself: interpolation through cells of a litre next to cells of a thousand m3 would ring.
+    """
     degree = np.bincount(ends.ravel(), minlength=len(network.nodes))
     passes = np.array([n.kind not in WITH_OUTSIDE for n in network.nodes]) & (degree == 2)
+    passes[ends[is_link]] = False
     touching: list[list[int]] = [[] for _ in network.nodes]
     for reach, pair in enumerate(ends):
         for node in pair:

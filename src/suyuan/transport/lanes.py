@@ -9,6 +9,7 @@ itself.
 # ruff: noqa: ARG005  (an intrinsic is given the types of all its arguments)
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,12 @@ cgutils: Any = _cgutils
 
 LANES = 16
 """Columns in one value."""
+
+KNOWS_MXCSR = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+"""Whether the processor takes its rounding and its way with denormal numbers from the register MXCSR."""
+
+DENORMALS_ARE_ZERO = 0x8040
+"""Bits 15 (FTZ) and 6 (DAZ) of MXCSR (Intel, Software Developer's Manual, volume 1, section 10.2.3)."""
 
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
@@ -82,6 +89,34 @@ def _plus_times(*given: Any) -> Any:
     return builder.call(function, [_splat(builder, values[1]), values[2], values[0]])
 
 
+def _mode(builder: Any, name: str, *, place: Any) -> None:
+    """Store MXCSR at a place, or load it from there."""
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}mxcsr")
+    builder.call(function, [builder.bitcast(place, ir.IntType(8).as_pointer())])
+
+
+def _denormals_as_zero(*given: Any) -> Any:
+    _, builder, _, _ = given
+    if not KNOWS_MXCSR:
+        return ir.Constant(ir.IntType(32), 0)
+    place = cgutils.alloca_once(builder, ir.IntType(32))
+    _mode(builder, "st", place=place)
+    before = builder.load(place)
+    builder.store(builder.or_(before, ir.Constant(ir.IntType(32), DENORMALS_ARE_ZERO)), place)
+    _mode(builder, "ld", place=place)
+    return before
+
+
+def _denormals_as_before(*given: Any) -> Any:
+    context, builder, _, values = given
+    if KNOWS_MXCSR:
+        place = cgutils.alloca_once(builder, ir.IntType(32))
+        builder.store(values[0], place)
+        _mode(builder, "ld", place=place)
+    return context.get_dummy_value()
+
+
 def _named(name: str, meaning: str, *, types_of: Callable[..., Any]) -> Any:
     """Return an intrinsic that can be called from compiled code."""
     types_of.__name__ = types_of.__qualname__ = name
@@ -108,4 +143,14 @@ plus_times: Any = _named(
     "plus_times",
     "plus_times(value, scalar, other): `value` plus `scalar` times `other`, rounded once if the machine can.",
     types_of=lambda _, value, scalar, other: (lanes(value, types.float64, other), _plus_times),
+)
+denormals_as_zero: Any = _named(
+    "denormals_as_zero",
+    "denormals_as_zero(): from now on numbers below 2e-308 count as 0 in this thread; returns the mode before.",
+    types_of=lambda _: (types.uint32(), _denormals_as_zero),
+)
+denormals_as_before: Any = _named(
+    "denormals_as_before",
+    "denormals_as_before(mode): give the thread back the mode that `denormals_as_zero` returned.",
+    types_of=lambda _, mode: (types.void(mode), _denormals_as_before),
 )

@@ -16,18 +16,29 @@ from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.transport.advection import POINTS
 from suyuan.transport.dispersion import Factors, Mesh
 from suyuan.transport.elimination import NodeSystem
-from suyuan.transport.lanes import LANES, load, plus_times, store, times
+from suyuan.transport.lanes import (
+    LANES,
+    denormals_as_before,
+    denormals_as_zero,
+    load,
+    plus_times,
+    store,
+    times,
+)
+from suyuan.transport.laterals import Laterals, enter_early, enter_late, owe_early, owe_late
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
+from suyuan.transport.storage import Exchange, exchanged, exchanged_back
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
 class Sweep(NamedTuple):
-    """What one march reads besides the matrices.
+    """What one march reads besides the matrices; `laterals` say what enters along reaches, `exchange` what storage zones do.
 
-    `seconds` (step,) and `rate` (column,) [1/s] of decay, `is_dispersive`. Mass let in at `place` goes to the
+    `seconds` (step,) and `rate` (step, column) [1/s] of decay, `sinking` (column,) [m/s] and `per_depth` (step, cell or lake)
+    [1/m] of settling, `is_dispersive`. Mass let in at `place` goes to the
     cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
     are the entries `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
@@ -42,6 +53,10 @@ class Sweep(NamedTuple):
     cell: Index
     receptor: Index
     weight: Array
+    laterals: Laterals
+    sinking: Array
+    per_depth: Array
+    exchange: Exchange
 
 
 @uncounted_kernel
@@ -140,6 +155,19 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
             value[r, k] *= left[k]
 
 
+@kernel
+def lose(sweep: Sweep, s: int, value: Array, zone: Array) -> None:
+    """Let decay and settling work for half of step s on cells and lakes, `value`, and decay on the storage zones."""
+    decay(0.5 * sweep.seconds[s], sweep.rate[s], value)
+    if len(zone):
+        decay(0.5 * sweep.seconds[s], sweep.rate[s], zone)
+    if not sweep.sinking.any():
+        return
+    for r in range(len(value)):
+        for k in range(value.shape[1]):
+            value[r, k] *= np.exp(-0.5 * sweep.seconds[s] * sweep.per_depth[s, r] * sweep.sinking[k])
+
+
 @uncounted_kernel
 def copy_rows(source: Array, at: int, target: Array, to: int, rows: int) -> None:
     """Copy so many rows of `source`, from row `at` on, to `target`, from row `to` on."""
@@ -164,6 +192,40 @@ def add_at(to: Index, of: Index, weight: Array, source: Array, target: Array) ->
             store(target, to[e], k, plus_times(load(target, to[e], k), weight[e], load(source, of[e], k)))
 
 
+@uncounted_kernel
+def count_inlets(factors: Factors, s: int, outside: Array, owed: Array, crossed: Array) -> None:
+    """Add to `crossed` (entry, column) [g] what dispersion let in at boundaries, less what they were `owed`."""
+    add_rows(-1.0, owed, 0, crossed[: len(owed)])
+    for i in range(len(owed)):
+        share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
+        add_rows(share, outside, i, crossed[i : i + 1])
+
+
+@uncounted_kernel
+def read(sweep: Sweep, s: int, value: Array, readings: Array) -> None:
+    """Add to `readings` (reading, column) what is seen of the masses `value` at the edge where step s begins."""
+    a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+    add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], value, readings)
+
+
+@uncounted_kernel
+def read_back(sweep: Sweep, s: int, readings: Array, value: Array) -> None:
+    """Add to the sensitivities `value` to masses what `readings` (reading, column) owe to the edge where step s begins."""
+    a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
+    add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, value)
+
+
+@uncounted_kernel
+def gather_gain(sweep: Sweep, bins: tuple[Index, Index, Array], s: int, value: Array, gain: Array) -> None:
+    """Add to `gain` (bin, place, column) what half of the release in step s is owed by the sensitivities `value`.
+
+    `bins` says in which bins the step lies, for how many seconds, as in `march_back`.
+    """
+    for i in range(bins[0][s], bins[0][s + 1]):
+        weight = 0.5 * sweep.place_weight * bins[2][i]
+        add_at(sweep.place, sweep.place_cell, weight, value, gain[bins[1][i]])
+
+
 @kernel
 def march_forward(
     mesh: Mesh,
@@ -177,39 +239,40 @@ def march_forward(
     readings: Array,
     crossed: Array,
 ) -> None:
-    """March `state` (cells and lakes, column) [g] through the steps, in place.
+    """March `state` (cells, lakes and storage zones, column) [g] through the steps, in place.
 
     `mass` (step, place, column) [g] is let in, half of it as a step begins and half as it ends; `outside`
-    (step, boundary, column) [g/m3] stands at the boundaries. Adds to `readings` (reading, column) and to
-    `crossed` (2, boundary, column) [g]: what dispersion let in, and what flowed out.
+    (step, entry, column) [g/m3] stands at the boundaries and in what enters along reaches. Adds to `readings` (reading, column)
+    and to `crossed` (2, entry, column) [g]: what dispersion let in, and what flowed out.
     """
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
+    stores, width, half = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1], 0.5 * sweep.place_weight
+    boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, after, 0, stores)
     for s in range(len(sweep.seconds)):
         before, after = after, before
-        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
-        add_at(sweep.receptor[a:b], sweep.cell[a:b], sweep.weight[a:b], before, readings)
+        read(sweep, s, before, readings)
         add_at(sweep.place_cell, sweep.place, half, mass[s], before)
-        decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
+        lose(sweep, s, before[:stores], zone)
+        exchanged(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
         if sweep.is_dispersive:
             disperse(mesh, system, factors, s, before, outside[s], owed, nodes)
-            add_rows(-1.0, owed, 0, crossed[0])
-            for i in range(boundaries):
-                share = 2.0 * factors.inlet[s, i] + factors.inlet_explicit[s, i]
-                add_rows(share, outside[s], i, crossed[0, i : i + 1])
+            count_inlets(factors, s, outside[s], owed, crossed[0])
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         copy_rows(outside[s], 0, before, stores, boundaries)
+        enter_early(sweep.laterals, s, boundaries, outside[s], before, crossed[1])
         advect(rows.first[s], rows.base[s], rows.column, rows.weight, before, after)
-        add_rows(1.0, after, stores, crossed[1])
-        decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
+        add_rows(1.0, after, stores, crossed[1, :boundaries])
+        enter_late(sweep.laterals, s, boundaries, outside[s], after, crossed[1])
+        exchanged(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
+        lose(sweep, s, after[:stores], zone)
         add_at(sweep.place_cell, sweep.place, half, mass[s], after)
-    a = sweep.edge_first[len(sweep.seconds)]
-    add_at(sweep.receptor[a:], sweep.cell[a:], sweep.weight[a:], after, readings)
+    read(sweep, len(sweep.seconds), after, readings)
     copy_rows(after, 0, state, 0, stores)
+    denormals_as_before(mode)
 
 
 @kernel
@@ -225,35 +288,37 @@ def march_back(
     gain: Array,
     outside: Array,
 ) -> None:
-    """March sensitivities `state` (cells and lakes, column) [1/m3] back through the steps, in place.
+    """March sensitivities `state` (cells, lakes and storage zones, column) [1/m3] back through the steps, in place.
 
     `readings` (reading, column) weighs what the entries see. Adds to `gain` (bin, place, column) the
     sensitivity to a steady release through each bin; step s lies in the bins `bins[1][i]` for `bins[2][i]`
-    seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, boundary, column), the
-    sensitivity to the concentration at each boundary.
+    seconds, i from `bins[0][s]` to `bins[0][s + 1]`. Fills `outside` (step, entry, column), the
+    sensitivity to the concentration at each boundary and in what enters along each reach.
     """
-    stores, boundaries, width = len(state), outside.shape[1], state.shape[1]
+    mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
+    stores, width = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1]
+    boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
-    half = 0.5 * sweep.place_weight
     copy_rows(state, 0, before, 0, stores)
-    a = sweep.edge_first[len(sweep.seconds)]
-    add_at(sweep.cell[a:], sweep.receptor[a:], sweep.weight[a:], readings, before)
+    read_back(sweep, len(sweep.seconds), readings, before)
     for s in range(len(sweep.seconds) - 1, -1, -1):
         before, after = after, before
-        for i in range(bins[0][s], bins[0][s + 1]):
-            add_at(sweep.place, sweep.place_cell, half * bins[2][i], after, gain[bins[1][i]])
-        decay(0.5 * sweep.seconds[s], sweep.rate, after[:stores])
+        gather_gain(sweep, bins, s, after, gain)
+        lose(sweep, s, after[:stores], zone)
+        exchanged_back(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
+        outside[s] = 0.0
+        owe_late(sweep.laterals, s, boundaries, after, outside[s])
         advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
+        owe_early(sweep.laterals, s, boundaries, before, outside[s])
         if sweep.is_dispersive:
-            disperse(mesh, system, factors, s, before, none, outside[s], nodes)
+            disperse(mesh, system, factors, s, before, none, outside[s, :boundaries], nodes)
         else:
             dilute(factors.volume[s], factors.lake[s], before)
-            outside[s] = 0.0
-        add_rows(1.0, before, stores, outside[s])
-        decay(0.5 * sweep.seconds[s], sweep.rate, before[:stores])
-        for i in range(bins[0][s], bins[0][s + 1]):
-            add_at(sweep.place, sweep.place_cell, half * bins[2][i], before, gain[bins[1][i]])
-        a, b = sweep.edge_first[s], sweep.edge_first[s + 1]
-        add_at(sweep.cell[a:b], sweep.receptor[a:b], sweep.weight[a:b], readings, before)
+        add_rows(1.0, before, stores, outside[s, :boundaries])
+        exchanged_back(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
+        lose(sweep, s, before[:stores], zone)
+        gather_gain(sweep, bins, s, before, gain)
+        read_back(sweep, s, readings, before)
     copy_rows(before, 0, state, 0, stores)
+    denormals_as_before(mode)

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from suyuan.errors import InputError
+from suyuan.substances import Substance
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Precision = TypeVar("Precision", bound=np.floating)
@@ -106,9 +109,9 @@ class SourceReceptorMatrix:
     `values` (receptor, source, bin) [s/m3]: concentration at the receptor per g/s released through the bin.
     `edges` (bin + 1,) seconds from `start` (datetime64[s] UTC) are the release bins. `fraction` (receptor,
     boundary, flow bin) is the share of the receptor's water that entered at each boundary in each bin of
-    `flow_edges`; `boundaries` names the nodes, outlets that flow back included, and `inflow` (boundary, flow bin)
-    [m3/s] is what enters there, 0 where it leaves. `initial` (receptor,) is the share that was in the network at
-    the start; fractions and `initial` sum to 1.
+    `flow_edges`; `boundaries` names the nodes, outlets that flow back and lakes with rain included, and 'lateral:R7' for what
+    enters along reach R7; `inflow` (boundary, flow bin) [m3/s] is what enters there, 0 where it leaves. `initial` (receptor,)
+    is the share that was in the network at the start; fractions and `initial` sum to 1.
     """
 
     receptors: Receptors
@@ -121,6 +124,34 @@ class SourceReceptorMatrix:
     inflow: Array
     fraction: Array
     initial: Array
+    settled: tuple[tuple[float, NDArray[np.floating]], ...] = ()
+
+    def values_of(self, substance: Substance) -> NDArray[np.floating]:
+        """Return `values` of a substance before decay: of one that settles, less what sank on the way.
+
+        `settled` holds a pair of settling [m/s] and values for each speed at which anything traced settles.
+        """
+        if substance.settling_m_per_s == 0.0:
+            return self.values
+        found = dict(self.settled)
+        if substance.settling_m_per_s not in found:
+            what = f"the matrix does not hold a settling of {substance.settling_m_per_s:.3g} m/s"
+            raise InputError(
+                substance.determinand.id, what, "compute it with source_receptor_matrix(settling=...)"
+            )
+        return found[substance.settling_m_per_s]
+
+    def age_s(self, substance: Substance) -> Array:
+        """Return how long a substance decays between the middle of each bin and of each reading, (receptor, bin) [s].
+
+        It is `lag_s`, 0 before the release; where decay hangs on the temperature, as long as it would take at 20 C.
+        """
+        if substance.temperature is None:
+            return np.maximum(self.lag_s(), 0.0)
+        read = (self.receptors.time - self.start) / np.timedelta64(1, "s") - 0.5 * self.receptors.duration_s
+        middle = 0.5 * (self.edges[1:] + self.edges[:-1])
+        read, middle = substance.aged_s(self.start, read), substance.aged_s(self.start, middle)
+        return np.maximum(read[:, None] - middle[None, :], 0.0)
 
     def lag_s(self) -> Array:
         """Return the time from the middle of each bin to the middle of each reading, (receptor, bin) [s]; negative before

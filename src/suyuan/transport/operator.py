@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.flow import BalancedFlow
+from suyuan.flow import BalancedFlow, has_structure
 from suyuan.network import Network
 from suyuan.transport.advection import POINTS, Step, step_for
 from suyuan.transport.dispersion import Factors, Mesh, assemble_factors, factors_for, mesh_of
 from suyuan.transport.elimination import NodeSystem, node_system
-from suyuan.transport.geometry import Geometry, cut
+from suyuan.transport.geometry import Geometry, cut, is_link
+from suyuan.transport.mixing import LEAST_DISPERSION, dispersion_by_formula, widths_of
 from suyuan.transport.remap import Rows, assemble_rows
+from suyuan.transport.storage import TransientStorage, Zones, zones_of
 from suyuan.transport.water import Water, step_edges, water_of
 
 Array = NDArray[np.float64]
@@ -28,8 +30,8 @@ BYTES_PER_CELL = 160
 STRETCH_STEPS = 150
 """Nor has a stretch more steps than these: columns whose water is spent are dropped between stretches."""
 
-LEAST_DISPERSION = 0.05
-"""Dispersion that even standing water has, m2/s."""
+SHUT = 1e-4
+"""Share of the most that a structure lets pass below which it is shut and nothing disperses through it."""
 
 MIXING_LENGTH = 50.0
 """Dispersion over velocity where nothing better is known, m: half the 100 m cells of most river models."""
@@ -50,6 +52,7 @@ class TransportOperator:
     water: Water
     system: NodeSystem
     edges: Array
+    zones: Zones
 
     @property
     def steps(self) -> int:
@@ -57,18 +60,50 @@ class TransportOperator:
         return len(self.edges) - 1
 
     @property
+    def entries(self) -> tuple[str, ...]:
+        """Where water comes from outside: ids of boundary nodes, then 'lateral:R7' for what enters along reach R7."""
+        along = (f"lateral:{self.network.reaches[r].id}" for r in self.geometry.laterals)
+        return (*(self.network.nodes[n].id for n in self.geometry.boundaries), *along)
+
+    @property
+    def entering(self) -> Array:
+        """What comes from outside at each of `entries` as the flow has it, (flow bin, entry) [m3/s]; negative where it leaves."""
+        flow, geometry = self.flow, self.geometry
+        return np.hstack([flow.external[:, geometry.boundaries], flow.lateral[:, geometry.laterals]])
+
+    @property
     def stores(self) -> int:
-        """How many rows a state has: cells, then lakes."""
-        return self.geometry.cells + len(self.geometry.lakes)
+        """How many rows a state has: cells, then lakes, then storage zones."""
+        return self.geometry.cells + len(self.geometry.lakes) + len(self.zones.cell)
+
+    @property
+    def rows(self) -> int:
+        """How many rows an advection matrix has: cells, then lakes, then boundaries."""
+        return self.geometry.cells + len(self.geometry.lakes) + len(self.geometry.boundaries)
+
+    def per_depth(self, steps: slice) -> Array:
+        """Return one over the depth of cells and lakes as these steps begin, (step, cell + lake) [1/m]; 0 where not known."""
+        volume = np.stack([self.volume_at(n) for n in range(steps.start, steps.stop)])
+        area = np.concatenate(
+            [
+                (widths_of(self.network, needed_by="settling") * [r.length_m for r in self.network.reaches])[
+                    self.geometry.cell_reach
+                ]
+                * self.geometry.cell_share,
+                [self.network.nodes[n].area_m2 for n in self.geometry.lakes],
+            ]
+        )
+        return np.asarray(area / volume[:, : len(area)])
 
     def volume_at(self, edge: int) -> Array:
-        """Return the volume of cells and lakes at an edge of the steps, (cell + lake,) [m3]."""
+        """Return the volume of cells, lakes and storage zones at an edge of the steps, (store,) [m3]."""
         step = min(edge, self.steps - 1)
         share = self.water.begin[step] if edge < self.steps else 1.0
         b = self.water.bin[step]
         reach = self.water.volume[b] + (self.water.volume[b + 1] - self.water.volume[b]) * share
         lake = self.water.lake[b] + (self.water.lake[b + 1] - self.water.lake[b]) * share
-        return np.concatenate([reach[self.geometry.cell_reach] * self.geometry.cell_share, lake])
+        cells = reach[self.geometry.cell_reach] * self.geometry.cell_share
+        return np.concatenate([cells, lake, self.zones.held])
 
 
 @dataclass(frozen=True)
@@ -88,12 +123,14 @@ def compile_operator(
     dx_m: float = 100.0,
     dt_s: float = 600.0,
     dispersion: float | Array | None = None,
+    storage: TransientStorage | None = None,
 ) -> TransportOperator:
     """Return the operator that moves dissolved matter with this flow.
 
     Reaches are cut into cells of about `dx_m`, bins of the flow into steps of at most `dt_s`. `dispersion`
-    [m2/s] is one number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH. Water in a
-    lake of known volume is mixed; a lake without one counts as an outlet.
+    [m2/s] is one number, or (bin, reach), or None for `mixing_length_dispersion` of MIXING_LENGTH; nothing disperses through
+    a shut structure, nor through one that holds next to no water. Water in a lake of known volume is mixed; a lake without one
+    counts as an outlet. `storage` is still water beside the channel.
     """
     if not (dx_m > 0.0 and dt_s > 0.0):
         raise InputError(
@@ -107,9 +144,10 @@ def compile_operator(
         raise InputError(
             "transport", f"dispersion {np.min(spread)} m2/s is below 0", "give 0 or more everywhere"
         )
-    geometry = cut(network, dx_m)
+    geometry = cut(network, dx_m, flow=flow)
     system = node_system(geometry)
-    water = water_of(geometry, network, flow=flow, dt_s=dt_s, dispersion=np.asarray(spread, float))
+    spread = np.where(is_shut(network, flow) | is_link(network, flow), 0.0, spread)
+    water = water_of(geometry, network, flow=flow, dt_s=dt_s, dispersion=spread)
     return TransportOperator(
         network=network,
         flow=flow,
@@ -118,6 +156,7 @@ def compile_operator(
         water=water,
         system=system,
         edges=step_edges(water, flow),
+        zones=zones_of(geometry, network, flow=flow, storage=storage),
     )
 
 
@@ -126,13 +165,43 @@ def mixing_length_dispersion(
 ) -> Array:
     """Return dispersion in proportion to velocity, (bin, reach) [m2/s].
 
-    It is |u| times `length_m`, at least LEAST_DISPERSION.     Velocity is the mean of both ends' discharge
-    over the mean cross-section, volume / length_m of the reach.
+    It is |u| times `length_m`, at least LEAST_DISPERSION. Velocity is the mean of both ends' discharge over the mean
+    cross-section, volume / length_m of the reach.
     """
     length = np.array([reach.length_m for reach in network.reaches])
     volume = 0.5 * (flow.volume[1:] + flow.volume[:-1])
     velocity = 0.5 * (flow.discharge_start + flow.discharge_end) * length / volume
     return np.asarray(np.maximum(np.abs(velocity) * length_m, LEAST_DISPERSION))
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How a project says that matter spreads.
+
+    `dispersion` is '' for `mixing_length_dispersion`, the name of a formula (see `mixing.FORMULAS`), one number [m2/s], or pairs
+    of reach id and number, the other reaches being as for ''. `storage` is still water beside the channel.
+    """
+
+    dispersion: str | float | tuple[tuple[str, float], ...] = ""
+    storage: TransientStorage | None = None
+
+    def dispersion_in(self, network: Network, flow: BalancedFlow) -> Array:
+        """Return dispersion (bin, reach) [m2/s]."""
+        if isinstance(self.dispersion, str) and self.dispersion:
+            return dispersion_by_formula(network, flow, formula=self.dispersion)
+        found = mixing_length_dispersion(network, flow)
+        if isinstance(self.dispersion, tuple):
+            for reach, value in self.dispersion:
+                found[:, network.reach_index(reach)] = value
+        elif not isinstance(self.dispersion, str):
+            found[:] = self.dispersion
+        return found
+
+
+def is_shut(network: Network, flow: BalancedFlow) -> NDArray[np.bool_]:
+    """Return where a structure lets nothing pass, (bin, reach): less than SHUT of the most it ever does."""
+    passes = np.maximum(np.abs(flow.discharge_start), np.abs(flow.discharge_end))
+    return np.asarray(has_structure(network) & (passes <= SHUT * passes.max(axis=0)))
 
 
 def stretches(operator: TransportOperator, span: range, *, is_backward: bool = False) -> Iterator[Stretch]:
@@ -141,7 +210,7 @@ def stretches(operator: TransportOperator, span: range, *, is_backward: bool = F
     They come stretch by stretch, and all in the same memory: a stretch is gone when the next one comes.
     """
     first, last = span.start, span.stop
-    columns = operator.stores + len(operator.geometry.boundaries)
+    columns = operator.rows
     size = max(1, min(last - first, STRETCH_STEPS, STRETCH_BYTES // (BYTES_PER_CELL * columns)))
     starts = range(first, last, size)
     bench = Bench.of(operator, size)
@@ -161,7 +230,7 @@ class Bench:
     @classmethod
     def of(cls, operator: TransportOperator, steps: int) -> Bench:
         """Return room for so many steps, with the number of entries that most networks need."""
-        columns = operator.stores + len(operator.geometry.boundaries)
+        columns = operator.rows
         entries = (POINTS + 2) * (steps + 2) * columns
         rows = Rows(
             first=np.zeros((steps, columns + 1), np.int64),

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from suyuan.transport.batches import (
     Batch,
+    Losses,
     Places,
     batch_columns,
     overlaps,
@@ -36,8 +37,8 @@ class Sensitivity:
     """What readings owe to everything that was let in.
 
     Per unit of weighted reading: `release` (bin, place, column) to a rate [s/m3], `boundary` (flow bin,
-    boundary, column) to the concentration at a boundary, `initial` (cell + lake, column) [1/m3] to the mass
-    held at first.
+    entry, column) to the concentration at a boundary or in what enters along a reach (as `operator.entries`), `initial` (cell
+    + lake, column) [1/m3] to the mass held at first.
     """
 
     release: Array
@@ -52,7 +53,7 @@ def adjoint(
     weights: Array | None = None,
     places: Sequence[Source] = (),
     edges: Array | None = None,
-    decay_per_s: Array | None = None,
+    decay_per_s: Array | Losses | None = None,
 ) -> Sensitivity:
     """Return the exact transpose of `forward`, one column for each column of `weights` (receptor, column).
 
@@ -62,16 +63,16 @@ def adjoint(
     edges = operator.flow.edges if edges is None else edges
     weights = np.eye(len(receptors)) if weights is None else weights
     columns = weights.shape[1]
-    rate = np.zeros(columns) if decay_per_s is None else np.asarray(decay_per_s, float)
+    losses = Losses.of(decay_per_s, columns)
     found = places_of(operator, places)
     samples = samples_of(operator, receptors)
     out = Sensitivity(
         np.zeros((len(edges) - 1, len(places), columns)),
-        np.zeros((len(operator.flow.edges) - 1, len(operator.geometry.boundaries), columns)),
+        np.zeros((len(operator.flow.edges) - 1, operator.geometry.entries, columns)),
         np.zeros((operator.stores, columns)),
     )
     batches = [
-        backward_batch(operator, samples, weights=weights, rate=rate, columns=part)
+        backward_batch(operator, samples, weights=weights, losses=losses, columns=part)
         for part in batch_columns(columns)
     ]
     overlap = overlaps(operator.edges, edges)
@@ -85,11 +86,16 @@ def adjoint(
 
 
 def backward_batch(
-    operator: TransportOperator, samples: Samples, *, weights: Array, rate: Array, columns: slice
+    operator: TransportOperator,
+    samples: Samples,
+    *,
+    weights: Array,
+    losses: Losses,
+    columns: slice,
 ) -> Batch:
     """Return a batch that will march back from its latest reading, with only the readings that it weighs.
 
-    `weights` (receptor, column) says by how much each reading counts, `rate` (column,) [1/s] is first-order decay;
+    `weights` (receptor, column) says by how much each reading counts, `losses` are decay and settling;
     `columns` are those of this batch.
     """
     used = np.flatnonzero(np.any(weights[:, columns] != 0.0, axis=1))
@@ -101,7 +107,8 @@ def backward_batch(
         columns=columns,
         samples=own,
         readings=readings,
-        rate=padded(rate, columns),
+        rate=padded(losses.decay_per_s, columns),
+        sinking=padded(losses.settling_m_per_s, columns),
         latest=int(own.latest.max(initial=1)),  # a march has a step
         earliest=np.where(readings != 0.0, first[:, None], operator.steps).min(
             axis=0, initial=operator.steps
@@ -114,7 +121,7 @@ class Leg:
     """What one batch has found on its way back through one stretch.
 
     `gain` (bin, place, column) is the sensitivity to a steady release through each of `bins`, `outside`
-    (step, boundary, column) that to the concentration at the boundaries in each of `steps`.
+    (step, entry, column) that to the concentration at boundaries and along reaches in each of `steps`.
     """
 
     batch: Batch
@@ -171,7 +178,7 @@ def _leg(
     own = overlap[steps]
     bins, width = touched(own), wide(batch.columns)
     gain = np.zeros((bins.stop - bins.start, len(places.cell), width))
-    outside = np.empty((steps.stop - steps.start, len(operator.geometry.boundaries), width))
+    outside = np.empty((steps.stop - steps.start, operator.geometry.entries, width))
     sweep = sweep_of(operator, steps, places=places, batch=batch, is_last=is_last)
     at = (own.indptr.astype(np.int64), own.indices.astype(np.int64) - bins.start, own.data)
     matrices = (operator.mesh, operator.system, stretch.rows, stretch.factors)

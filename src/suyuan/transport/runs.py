@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from suyuan.errors import InputError
-from suyuan.transport.batches import Batch, Places, batch_columns, overlaps, padded, places_of, sweep_of, wide
+from suyuan.transport.batches import (
+    Batch,
+    Losses,
+    Places,
+    batch_columns,
+    overlaps,
+    padded,
+    places_of,
+    sweep_of,
+    wide,
+)
 from suyuan.transport.march import march_forward
 from suyuan.transport.matrix import Receptors, Source
 from suyuan.transport.operator import Stretch, TransportOperator, stretches
@@ -75,25 +85,27 @@ def forward(
     *,
     boundary: Array | None = None,
     initial: Array | None = None,
-    decay_per_s: Array | None = None,
+    decay_per_s: Array | Losses | None = None,
     receptors: Receptors | None = None,
 ) -> Run:
     """Return what would be read, and where the mass went, for columns of scenarios.
 
-    `boundary` (flow bin, boundary, column) [g/m3] is the concentration of water that enters at each boundary
-    or outlet, in the order of `operator.geometry.boundaries`; `initial` (cell + lake, column) [g/m3];
-    `decay_per_s` (column,) [1/s] first order. What is left out is zero. Negative concentrations can occur
-    beside sharp fronts: the scheme is linear.
+    `boundary` (flow bin, entry, column) [g/m3] is the concentration of water that enters at each boundary
+    or outlet and along reaches, in the order of `operator.entries`; `initial` (cell + lake, column) [g/m3];
+    `decay_per_s` (column,) or (step, column) [1/s] first order; or `Losses`, settling included. What is left out is zero.
+    Negative concentrations can occur beside sharp fronts: the scheme is linear.
     """
-    columns = _columns(releases, boundary, initial, decay_per_s)
+    rate = decay_per_s.decay_per_s if isinstance(decay_per_s, Losses) else decay_per_s
+    columns = _columns(releases, boundary, initial, rate)
     given = _Given.of(operator, releases, boundary=boundary, columns=columns)
     samples = samples_of(operator, receptors) if receptors is not None else no_samples()
     held = (
         np.zeros((operator.stores, columns)) if initial is None else initial * operator.volume_at(0)[:, None]
     )
-    rate = np.zeros(columns) if decay_per_s is None else np.asarray(decay_per_s, float)
+    losses = Losses.of(decay_per_s, columns)
     batches = [
-        _batch(operator, held, samples=samples, rate=rate, columns=part) for part in batch_columns(columns)
+        _batch(operator, held, samples=samples, losses=losses, columns=part)
+        for part in batch_columns(columns)
     ]
     for stretch in stretches(operator, range(operator.steps)):
         for batch in batches:
@@ -117,7 +129,7 @@ class _Given:
         if releases is None:
             releases = Releases((), np.array([0.0, 1.0]), np.zeros((1, 0, columns)))
         if boundary is None:
-            boundary = np.zeros((len(operator.flow.edges) - 1, len(operator.geometry.boundaries), columns))
+            boundary = np.zeros((len(operator.flow.edges) - 1, operator.geometry.entries, columns))
         return cls(
             places_of(operator, releases.places),
             overlaps(operator.edges, releases.edges),
@@ -137,15 +149,16 @@ def _columns(*parts: Releases | Array | None) -> int:
 
 
 def _batch(
-    operator: TransportOperator, held: Array, *, samples: Samples, rate: Array, columns: slice
+    operator: TransportOperator, held: Array, *, samples: Samples, losses: Losses, columns: slice
 ) -> Batch:
     return Batch(
         state=padded(held, columns),
         columns=columns,
         samples=samples,
         readings=np.zeros((len(samples.latest), wide(columns))),
-        rate=padded(rate, columns),
-        crossed=np.zeros((2, len(operator.geometry.boundaries), wide(columns))),
+        rate=padded(losses.decay_per_s, columns),
+        sinking=padded(losses.settling_m_per_s, columns),
+        crossed=np.zeros((2, operator.geometry.entries, wide(columns))),
         entered=np.zeros(wide(columns)),
         decayed=np.zeros(wide(columns)),
     )
@@ -190,7 +203,7 @@ def _run(batches: list[Batch], held: Array, *, given: _Given, columns: int) -> R
     def joined(parts: list[Array]) -> Array:
         return np.concatenate(parts, axis=-1)[..., :columns]
 
-    has_decay = np.concatenate([b.rate for b in batches])[:columns] != 0.0
+    has_decay = joined([np.atleast_2d(b.rate).any(axis=0) | (b.sinking != 0.0) for b in batches])
     mass = joined([b.state for b in batches])
     seconds = given.overlap.sum(axis=0)
     ledger = Ledger(

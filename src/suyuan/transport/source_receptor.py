@@ -11,7 +11,7 @@ from scipy import sparse
 
 from suyuan.compiled import uncounted_kernel
 from suyuan.errors import InputError, nearest
-from suyuan.transport.batches import Batch, batch_columns, overlaps, places_of
+from suyuan.transport.batches import Batch, Losses, batch_columns, overlaps, places_of
 from suyuan.transport.matrix import Receptors, Source, SourceReceptorMatrix
 from suyuan.transport.operator import TransportOperator
 from suyuan.transport.reverse import Leg, backward_batch, march_batches, water_held
@@ -28,6 +28,7 @@ def source_receptor_matrix(
     sources: Sequence[Source],
     edges: Array | None = None,
     carried: NDArray[np.bool_] | None = None,
+    settling_m_per_s: float = 0.0,
 ) -> SourceReceptorMatrix:
     """Return what a release at each source and in each bin does to each reading.
 
@@ -36,23 +37,24 @@ def source_receptor_matrix(
     `edges` (bin + 1,) [s] from the start of the flow bound the release bins; by default those of the flow. A
     release enters evenly through its bin. At a boundary it comes dissolved in the inflow; where there is none
     it cannot come, and its values are 0. `values` are single precision. The row of a receptor is the same to
-    the last bit whichever others are asked for with it. The assumption that hurts most: the flow is right.
+    the last bit whichever others are asked for with it. What settles, with `settling_m_per_s` over the depth, is gone: then
+    fractions are what is left of the water's load, and do not sum to 1. The assumption that hurts most: the flow is right.
     """
     edges = operator.flow.edges if edges is None else np.asarray(edges, float)
     order = np.argsort(-receptors.time.astype("datetime64[s]").astype(np.int64), kind="stable")
     samples = samples_of(operator, receptors).of(order)
-    inflow = np.maximum(operator.flow.external[:, operator.geometry.boundaries].T, 0.0)
     found = _Found(
         values=np.zeros((len(receptors), len(sources), len(edges) - 1), np.float32),
-        fraction=np.zeros((len(receptors), *inflow.shape)),
+        fraction=np.zeros((len(receptors), *operator.entering.T.shape)),
         order=order,
         overlap=overlaps(operator.edges, edges),
         entry=_boundary_entries(operator, sources),
         carried=np.ones((len(receptors), len(sources)), bool) if carried is None else carried,
     )
-    weights, rate = np.eye(len(receptors)), np.zeros(len(receptors))
+    weights, none = np.eye(len(receptors)), np.zeros(len(receptors))
+    losses = Losses(none, none + settling_m_per_s)
     batches = [
-        backward_batch(operator, samples, weights=weights, rate=rate, columns=part)
+        backward_batch(operator, samples, weights=weights, losses=losses, columns=part)
         for part in batch_columns(len(receptors))
     ]
     for leg in march_batches(operator, batches, places=places_of(operator, sources), overlap=found.overlap):
@@ -63,9 +65,9 @@ def source_receptor_matrix(
         start=operator.flow.start,
         edges=edges,
         values=found.values,
-        boundaries=tuple(operator.network.nodes[n].id for n in operator.geometry.boundaries),
+        boundaries=operator.entries,
         flow_edges=operator.flow.edges,
-        inflow=inflow,
+        inflow=np.maximum(operator.entering.T, 0.0),
         fraction=found.fraction,
         initial=_held_first(operator, batches, order=order),
     )

@@ -16,8 +16,11 @@ from suyuan.transport.geometry import Geometry
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-LEAST_LAKE_SHARE = 0.01
-"""Share of its first volume below which a lake counts as run dry."""
+LEAST_LAKE_SHARE = 1e-3
+"""Share of its largest volume that a lake keeps: one that would hold less gets so much more, all the time."""
+
+MOST_LAKE_LACK = 0.01
+"""Share of its largest volume by which a lake may fall below empty, in a flow that is a little wrong, and still be lifted."""
 
 
 class Water(NamedTuple):
@@ -25,8 +28,8 @@ class Water(NamedTuple):
 
     Per step: `bin` it lies in, `begin` and `end` as shares of that bin, `length` [s]. `into` (bin, end)
     [m3/s] flows from a path's end into the node there (negative: out of it), `outside` (bin, boundary) [m3/s]
-    enters from outside, `volume` (bin + 1, reach) and `lake` (bin + 1, lake) [m3] at the edges, `dispersion`
-    (bin, reach) [m2/s].
+    enters from outside, then (bin, lateral) along reaches, `volume` (bin + 1, reach) and `lake` (bin + 1, lake) [m3] at the
+    edges, `dispersion` (bin, reach) [m2/s]. `lateral` (bin, reach) [m3/s] has no bins where nothing enters along reaches.
     """
 
     bin: Index
@@ -38,6 +41,7 @@ class Water(NamedTuple):
     volume: Array
     lake: Array
     dispersion: Array
+    lateral: Array
 
 
 def water_of(
@@ -46,9 +50,8 @@ def water_of(
     """Return the flow cut into steps of about `dt_s` that never cross the edge of a bin.
 
     A ring in which water would go round more than `circulation.TURNS` times in a step is slowed to that.
-    A lake stores what its reaches bring and take; what the flow calls external there is its change of volume.
-    `dispersion` (bin, reach) [m2/s] is carried along. Raises InputError where a lake would run dry, that is hold less than
-    LEAST_LAKE_SHARE of its first volume.
+    A lake stores what its reaches bring and take, and what comes from outside. `dispersion` (bin, reach) [m2/s] is carried
+    along. Raises InputError where a lake would be more than empty, by MOST_LAKE_LACK of its largest volume.
     """
     lengths = np.diff(flow.edges)
     count = np.maximum(1, np.ceil(lengths / dt_s - 1e-9)).astype(np.int64)
@@ -56,10 +59,10 @@ def water_of(
     nodes = len(network.nodes)
     arrives = np.zeros((len(into), nodes))
     np.add.at(arrives.T, geometry.path_nodes.ravel(), into.T)
-    first = np.array([network.nodes[n].volume_m3 for n in geometry.lakes])
-    gained = np.cumsum(arrives[:, geometry.lakes] * lengths[:, None], axis=0)
-    lake = np.vstack([first, first + gained]) if len(first) else np.zeros((len(flow.edges), 0))
-    _refuse_dry_lake(network, geometry, lake=lake)
+    outside = -arrives[:, geometry.boundaries]
+    has_lake = geometry.node_lake[geometry.boundaries] >= 0
+    outside[:, has_lake] = flow.external[:, geometry.boundaries[has_lake]]
+    lake = _lakes(network, geometry, flow=flow, arrives=arrives)
     bins = np.repeat(np.arange(len(lengths)), count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     return Water(
@@ -68,10 +71,11 @@ def water_of(
         end=(within + 1) / count[bins],
         length=lengths[bins] / count[bins],
         into=into,
-        outside=np.ascontiguousarray(-arrives[:, geometry.boundaries]),
+        outside=np.hstack([outside, flow.lateral[:, geometry.laterals]]),
         volume=np.ascontiguousarray(flow.volume, dtype=float),
         lake=np.ascontiguousarray(lake, dtype=float),
         dispersion=np.ascontiguousarray(dispersion, dtype=float),
+        lateral=np.ascontiguousarray(flow.lateral[: len(into) if len(geometry.laterals) else 0], dtype=float),
     )
 
 
@@ -94,13 +98,24 @@ def _into(geometry: Geometry, flow: BalancedFlow) -> Array:
     return np.ascontiguousarray(into)
 
 
-def _refuse_dry_lake(network: Network, geometry: Geometry, *, lake: Array) -> None:
-    for column, node in enumerate(geometry.lakes):
-        low = np.flatnonzero(lake[:, column] < LEAST_LAKE_SHARE * lake[0, column])
-        if len(low):
-            what = (
-                f"lake '{network.nodes[node].id}' of {lake[0, column]:.4g} m3 would hold "
-                f"{lake[low[0], column]:.4g} m3 at edge {low[0] + 1} of the flow"
-            )
-            remedy = "correct its volume_m3, or make it an outlet so that it exchanges water with outside"
-            raise InputError(network.source, what, remedy)
+def _lakes(network: Network, geometry: Geometry, *, flow: BalancedFlow, arrives: Array) -> Array:
+    """Return what lakes hold at the edges of the bins, (bin + 1, lake) [m3].
+
+    `arrives` (bin, node) [m3/s] is what reaches bring less what they take.
+    """
+    usual = np.array([network.nodes[n].volume_m3 for n in geometry.lakes])
+    given = flow.lake_volume[0, geometry.lakes]
+    rate = (arrives + flow.external)[:, geometry.lakes]
+    gained = np.cumsum(rate * np.diff(flow.edges)[:, None], axis=0)
+    lake = np.where(np.isnan(given), usual, given) + np.vstack([np.zeros((1, len(usual))), gained])
+    largest, lowest = np.maximum(lake.max(axis=0), usual), lake.min(axis=0)
+    lacking = np.flatnonzero(lowest < -MOST_LAKE_LACK * largest)
+    if len(lacking):
+        k, low = int(lacking[0]), int(np.argmin(lake[:, lacking[0]]))
+        what = (
+            f"lake '{network.nodes[geometry.lakes[k]].id}' of {lake[0, k]:.4g} m3 would hold "
+            f"{lake[low, k]:.4g} m3 at edge {low + 1} of the flow"
+        )
+        remedy = "correct its volume_m3, or make it an outlet so that it exchanges water with outside"
+        raise InputError(network.source, what, remedy)
+    return np.ascontiguousarray(lake + np.maximum(LEAST_LAKE_SHARE * largest - lowest, 0.0))

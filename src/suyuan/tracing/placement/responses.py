@@ -128,19 +128,12 @@ def release_bins(
     return tuple(np.maximum(bins, 0).tolist())
 
 
-def window_of(
-    network: Network, flow: BalancedFlow, *, first: int, hours: float
-) -> tuple[Network, BalancedFlow]:
-    """Return the flow from bin `first` on, for `hours` or a little more, and the network with its lakes as full as then."""
+def window_of(flow: BalancedFlow, *, first: int, hours: float) -> BalancedFlow:
+    """Return the flow from bin `first` on, for `hours` or a little more, lakes as full as then."""
     until = flow.edges[first] + hours * HOUR_S
     last = min(int(np.searchsorted(flow.edges, until - 1e-6)), len(flow.edges) - 1)
     bins, at_edges = slice(first, last), slice(first, last + 1)
-    gained = -(flow.external[:first] * np.diff(flow.edges)[:first, None]).sum(axis=0)
-    nodes = tuple(
-        replace(node, volume_m3=node.volume_m3 + float(gained[n])) if node.volume_m3 > 0.0 else node
-        for n, node in enumerate(network.nodes)
-    )
-    cut = replace(
+    return replace(
         flow,
         start=flow.start + np.timedelta64(round(float(flow.edges[first])), "s"),
         edges=flow.edges[at_edges] - flow.edges[first],
@@ -148,8 +141,9 @@ def window_of(
         discharge_end=flow.discharge_end[bins],
         volume=flow.volume[at_edges],
         external=flow.external[bins],
+        lateral=flow.lateral[bins],
+        lake_volume=flow.lake_volume[at_edges],
     )
-    return replace(network, nodes=nodes), cut
 
 
 def sight_of(
@@ -206,7 +200,7 @@ def _through_boundaries(
 
     A release at a boundary is dissolved in the inflow while it lasts; where nothing flows in it cannot come.
     """
-    ids = [operator.network.nodes[n].id for n in operator.geometry.boundaries]
+    ids = operator.entries
     edges = operator.flow.edges
     share = overlaps(edges, np.array([0.0, test.hours * HOUR_S])).toarray()[:, 0] / np.diff(edges)
     inflow = operator.water.outside
