@@ -48,7 +48,7 @@ _WITH_UNIT = re.compile(r"^(?P<name>.+?)\s*[\[(（【](?P<unit>[^\])）】]*)[\]
 
 
 def in_si(table: Table, columns: tuple[Column, ...]) -> tuple[Table, dict[str, float]]:
-    """Return a table fitted to `columns`, the units taken off its headers, and by column name what its numbers are times to be SI.
+    """Return a table fitted to `columns`, units taken off its headers, and what its numbers are times to be SI, by column.
 
     A header without a unit is in m3/s or m3. Raises InputError for a unit that is not known.
     """
