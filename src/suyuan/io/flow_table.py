@@ -16,7 +16,7 @@ from suyuan.flow import FlowField
 from suyuan.io.atomic import write_atomically
 from suyuan.io.flow_bins import bin_edges
 from suyuan.io.flow_units import in_si
-from suyuan.io.tables import Column, Table, fitted, read_cells
+from suyuan.io.tables import Column, Table, read_cells
 from suyuan.io.times import times_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ PER_REACH = ("discharge_start", "discharge_end", "volume")
 def read_flow_table(path: Path, timezone: tzinfo) -> FlowField:
     """Return the flow in a long table; values are means over the bin that begins at `time`, in m3/s and m3 or as headers say."""
     table, factors = in_si(read_cells(path), COLUMNS)
-    table = fitted(table, COLUMNS)
     time, values = _measured(table, timezone, factors=factors)
     reach, boundary = table.text("reach"), table.text("boundary")
     of_reach = _is_filled(reach)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from suyuan.errors import Fault, InputError
 from suyuan.io.models.model import M3_S
-from suyuan.io.tables import Column, Table
+from suyuan.io.tables import Column, Table, fitted
 
 _FOOT = 0.3048
 
@@ -41,11 +41,14 @@ _VOLUME: Mapping[str, float] = {
 }
 """In m3/s and m3, lower case; the foot is 0.3048 m, the US gallon 231 cubic inches (NIST Special Publication 811, 2008)."""
 
+_CARRIED, _HELD = ("discharge_start", "discharge_end", "inflow", "lateral"), ("volume", "lake_volume")
+"""Columns in m3/s and in m3."""
+
 _WITH_UNIT = re.compile(r"^(?P<name>.+?)\s*[\[(（【](?P<unit>[^\])）】]*)[\])）】]$")
 
 
 def in_si(table: Table, columns: tuple[Column, ...]) -> tuple[Table, dict[str, float]]:
-    """Return a table with the units taken off its headers, and by column name what its numbers are times to be SI.
+    """Return a table fitted to `columns`, units taken off its headers, and what its numbers are times to be SI, by column.
 
     A header without a unit is in m3/s or m3. Raises InputError for a unit that is not known.
     """
@@ -54,8 +57,8 @@ def in_si(table: Table, columns: tuple[Column, ...]) -> tuple[Table, dict[str, f
     for header, values in table.columns.items():
         plain, unit = _split(header, names)
         name = names.get(plain.lower().strip("\ufeff "), "")
-        known = _VOLUME if name.endswith("volume") else _FLOW
-        measured = name in ("discharge_start", "discharge_end", "volume", "inflow", "lateral", "lake_volume")
+        known = _VOLUME if name in _HELD else _FLOW
+        measured = name in (*_CARRIED, *_HELD)
         if not unit or not measured:
             cells[header] = values
             continue
@@ -71,7 +74,7 @@ def in_si(table: Table, columns: tuple[Column, ...]) -> tuple[Table, dict[str, f
         factors[name] = known[unit.lower()]
     if faults:
         raise InputError.of(faults)
-    return replace(table, columns=cells), factors
+    return fitted(replace(table, columns=cells), columns), factors
 
 
 def _split(header: str, names: Mapping[str, str]) -> tuple[str, str]:
