@@ -116,6 +116,7 @@ def test_a_single_member_says_nothing_of_how_sure_it_is(tmp_path: Path):
 
 def test_a_missing_value_is_told_with_its_member(tmp_path: Path):
     flows = three()
+    flows[1] = replace(flows[1], discharge_end=flows[1].discharge_end.copy())
     flows[1].discharge_end[2, 1] = np.nan
     said = refused(written(tmp_path, flows))
     assert "flow_members.nc, member 'middle': discharge_end of reach 'R2' is NaN in 1 bins, first at" in said
