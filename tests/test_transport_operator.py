@@ -16,7 +16,7 @@ from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Node, Reach
 from suyuan.transport.matrix import Source
-from suyuan.transport.operator import compile_operator
+from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 from suyuan.transport.runs import Releases, forward
 
 HOURS_10 = 36000.0
@@ -246,3 +246,22 @@ def test_any_network_of_trees_and_loops_keeps_mass_and_evenness(waters, dispersi
     run = forward(operator, boundary=boundary, initial=initial)
     assert np.abs(run.ledger.error).max() < 1e-12
     np.testing.assert_allclose(run.mass[:, 0] / operator.volume_at(operator.steps), 1.0, rtol=1e-10)
+
+
+def test_between_narrow_and_wide_reaches_nothing_grows():
+    """Pipes of 0.05 m2 and chambers of 50 m2 in turn, water back and forth for three days: a polynomial through cells so unequal
+    swings, and what swings would grow from step to step."""
+    lengths = [400.0, 30.0, 300.0, 20.0, 500.0, 40.0, 350.0]
+    nodes = (Node("N0", "boundary"), *(Node(f"N{i}") for i in range(1, 7)), Node("N7", "outlet"))
+    reaches = tuple(Reach(f"R{i}", f"N{i}", f"N{i + 1}", length) for i, length in enumerate(lengths))
+    section = np.where(np.arange(7) % 2 == 0, 0.05, 50.0)
+    through = 0.05 * np.sin(2.0 * np.pi * np.arange(72) / 9.0)
+    network = Network(nodes, reaches)
+    flow = networks.flow_of(network, np.tile(through[:, None], (1, 7)), np.tile(section * lengths, (73, 1)))
+    for share in (1.0, 0.0):
+        spread = share * mixing_length_dispersion(network, flow)
+        operator = compile_operator(network, flow, dispersion=spread)
+        rough = np.random.default_rng(1).uniform(0.0, 1.0, (operator.stores, 4))
+        run = forward(operator, boundary=np.full((72, operator.geometry.entries, 4), 0.5), initial=rough)
+        left = run.mass / operator.volume_at(operator.steps)[:, None]
+        assert 0.0 < left.min() <= left.max() < 1.0

@@ -25,6 +25,9 @@ Index = NDArray[np.int64]
 POINTS = 6
 """Faces through which cumulative mass is interpolated: 6 is a quintic."""
 
+UNEVEN = 3.0
+"""How many times larger than the smallest the largest cell of a stencil may be: beyond, polynomials of high order swing."""
+
 STACK = 100_000
 """Parts of one cell's water that may wait to be followed upstream."""
 
@@ -116,13 +119,23 @@ def step_for(geometry: Geometry) -> Step:
 
 
 @uncounted_kernel
+def is_even(face: Array, first: int, last: int) -> bool:
+    """Return whether the cells `first` to `last` (not included) of a path are of much the same size."""
+    least = most = face[first + 1] - face[first]
+    for c in range(first + 1, last):
+        size = face[c + 1] - face[c]
+        least, most = min(least, size), max(most, size)
+    return bool(most <= UNEVEN * least)
+
+
+@uncounted_kernel
 def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
     """Return the cell of a path that holds x, and the first cell of its stencil, counted from the start.
 
     `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell.
     `weight` is filled so that the mass between that cell's lower face and x is the sum of weight times mass
     over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere
-    Lagrange's formula gives them.
+    Lagrange's formula gives them, through fewer faces where cells are too UNEVEN: at last the two of the cell itself.
     """
     cells = len(reach)
     while i > 0 and x < face[i]:
@@ -139,19 +152,21 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
             for c in range(POINTS - 1):
                 weight[c] = weight[c] * place + table[power, c]
         return i, start
-    points = min(POINTS, cells + 1)
     start = max(start, 0)
-    for c in range(points - 1):
+    first, last = start, min(start + POINTS - 1, cells)
+    for c in range(last - first):
         weight[c] = 0.0
-    for k in range(points):
+    while not is_even(face, first, last):
+        first, last = max(first, min(first + 1, i)), min(last, max(last - 1, i + 1))
+    for k in range(first, last + 1):
         basis = 1.0
-        for j in range(points):
+        for j in range(first, last + 1):
             if j != k:
-                basis *= (x - face[start + j]) / (face[start + k] - face[start + j])
-        for c in range(i - start, k):
-            weight[c] += basis
-        for c in range(k, i - start):
-            weight[c] -= basis
+                basis *= (x - face[j]) / (face[k] - face[j])
+        for c in range(i, k):
+            weight[c - start] += basis
+        for c in range(k, i):
+            weight[c - start] -= basis
     return i, start
 
 
