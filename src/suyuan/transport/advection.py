@@ -129,6 +129,26 @@ def is_even(face: Array, first: int, last: int) -> bool:
 
 
 @uncounted_kernel
+def lagrange(face: Array, x: float, cells: tuple[int, int, int], start: int, weight: Array) -> None:
+    """Fill `weight` as `stencil` does, from the polynomial through the faces of the cells (first, that of x, last not included).
+
+    The weight of the cell `start` comes first; cells outside have none.
+    """
+    first, i, last = cells
+    for c in range(POINTS - 1):
+        weight[c] = 0.0
+    for k in range(first, last + 1):
+        basis = 1.0
+        for j in range(first, last + 1):
+            if j != k:
+                basis *= (x - face[j]) / (face[k] - face[j])
+        for c in range(i, k):
+            weight[c - start] += basis
+        for c in range(k, i):
+            weight[c - start] -= basis
+
+
+@uncounted_kernel
 def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple[int, int]:
     """Return the cell of a path that holds x, and the first cell of its stencil, counted from the start.
 
@@ -154,19 +174,9 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
         return i, start
     start = max(start, 0)
     first, last = start, min(start + POINTS - 1, cells)
-    for c in range(last - first):
-        weight[c] = 0.0
     while not is_even(face, first, last):
         first, last = max(first, min(first + 1, i)), min(last, max(last - 1, i + 1))
-    for k in range(first, last + 1):
-        basis = 1.0
-        for j in range(first, last + 1):
-            if j != k:
-                basis *= (x - face[j]) / (face[k] - face[j])
-        for c in range(i, k):
-            weight[c - start] += basis
-        for c in range(k, i):
-            weight[c - start] -= basis
+    lagrange(face, x, (first, i, last), start, weight)
     return i, start
 
 
