@@ -1,6 +1,6 @@
 """Bars of the flows: what users already have becomes a flow that closes, and is fast enough to be used.
 
-`uv run --group worlds python -m benchmarks.flows --json` prints one object a bar: `value`, `must`, `stretch`, `met` (which
+`uv run python -m benchmarks.flows --json` prints one object a bar: `value`, `must`, `stretch`, `met` (which
 of the two the value meets, null where neither) and `on`, what it was measured on. Each module in MODULES gives its bars by a
 function `bars(*only)`: those of its ids that are asked for, all where none is. A module that is not there is named on stderr.
 `--only F1a F2` (or `F1a,F2`) measures some. The exit code is 0 whatever was measured.

@@ -27,7 +27,7 @@ PAIR = Path(__file__).parents[2] / "shared" / "data" / "mike1d_res"
 
 needs_swmm = pytest.mark.skipif(
     not any(Path(folder, "swmm", "toolkit").is_dir() for folder in sys.path),
-    reason="swmm-toolkit is not installed (uv sync --group worlds)",
+    reason="swmm-toolkit is not installed (uv sync)",
 )
 
 PIPE = """[OPTIONS]
