@@ -114,14 +114,21 @@ def _figure(found: Reconciled, sd: Array, *, draws: Sequence[FlowField], project
 
 
 def _hydrographs(found: Reconciled, draws: Sequence[FlowField]) -> Iterator[Hydrograph]:
-    """Yield hydrographs of the gauges of discharge and of the reaches that carry most, 90 % bands from the draws."""
-    ids = [r.id for r in found.network.reaches]
-    gauged = {ids.index(g.reach): g.value for g in found.gauges.readings if g.kind == "discharge"}
+    """Yield hydrographs at the gauges of discharge and halfway along the reaches that carry most, 90 % bands from the draws."""
+    reaches = found.network.reaches
+    gauged = {found.network.reach_index(g.reach): g for g in found.gauges.readings if g.kind == "discharge"}
     free = [int(r) for r in np.argsort(-usual_size(found), kind="stable") if int(r) not in gauged]
     shown = [*list(gauged)[: SHOWN // 2], *free]
     nothing = np.full(len(found.gauges.edges) - 1, np.nan)
     for r in shown[:SHOWN]:
-        drawn = np.stack([0.5 * (f.discharge_start[:, r] + f.discharge_end[:, r]) for f in draws])
-        low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
-        mean = 0.5 * (found.flow.discharge_start[:, r] + found.flow.discharge_end[:, r])
-        yield Hydrograph(ids[r], mean, low, high, gauged.get(r, nothing))
+        gauge = gauged.get(r)
+        share = gauge.chainage_m / reaches[r].length_m if gauge else 0.5
+        low, high = np.quantile(np.stack([_at(f, r, share) for f in draws]), [0.05, 0.95], axis=0)
+        place = f"{reaches[r].id}+{gauge.chainage_m:.0f}" if gauge else reaches[r].id
+        yield Hydrograph(place, _at(found.flow, r, share), low, high, gauge.value if gauge else nothing)
+
+
+def _at(flow: FlowField, reach: int, share: float) -> Array:
+    """Return the discharge (bin,) [m3/s] at a `share` of a reach's length, which stores evenly along it."""
+    start, end = flow.discharge_start[:, reach], flow.discharge_end[:, reach]
+    return np.asarray(start + share * (end - start))

@@ -29,7 +29,7 @@ def flow_reconcile(
     folder: Folder = Path(),
     *,
     members: Annotated[
-        int | None, typer.Option(min=2, help="Flows to draw; what [flow] says, else 50, if left out.")
+        int | None, typer.Option(min=2, help="Flows to draw; left out: what suyuan.toml says, else 50.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where results go; FOLDER/results if left out.")] = None,
     as_json: AsJson = False,

@@ -325,9 +325,24 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
+def _metres_a_unit(network: Network) -> float:
+    """Return 1 where a CRS in metres is named; else what most lengths say: models are drawn in feet, or in nothing at all."""
+    if network.crs:
+        return 1.0
+    points = {node.id: node.point for node in network.nodes}
+    shares = []
+    for reach in network.reaches:
+        ends = [points[reach.from_node], points[reach.to_node]]
+        line = np.array(reach.line if len(reach.line) > 1 else [end for end in ends if end is not None])
+        drawn = float(np.hypot(*np.diff(line, axis=0).T).sum()) if len(line) > 1 else 0.0
+        if drawn > 0.0:
+            shares.append(reach.length_m / drawn)
+    return float(np.median(shares)) if shares else 1.0
+
+
 def _draw_scale(axes: Axes, network: Network, *, stretch: float) -> None:
     """Draw a scale bar of a round length, about a sixth of the width."""
-    metres = 111_320.0 / stretch if network.is_geographic else 1.0
+    metres = 111_320.0 / stretch if network.is_geographic else _metres_a_unit(network)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     wanted = (right - left) * metres / 6.0
     tens = 10.0 ** np.floor(np.log10(wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,9 @@ def _draw_map(axes: Axes, network: Network, *, share: Array) -> None:
     ]
     for colour, word in zip(colours, words, strict=True):
         axes.plot([], [], color=colour, linewidth=2.2, label=word)
-    axes.legend(loc="lower left", frameon=False, fontsize=8, ncols=len(words), bbox_to_anchor=(0.0, -0.08))
+    title = "standard deviation as a share of the usual discharge"
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, -0.12), "alignment": "left"}
+    axes.legend(title=title, frameon=False, fontsize=8, title_fontsize=8, ncols=len(words), **place)
 
 
 def _draw_hydrograph(axes: Axes, graph: Hydrograph, *, time: NDArray[np.datetime64]) -> None:
