@@ -259,6 +259,12 @@ def test_no_gauge_at_all_is_refused():
         found(one_reach(), opening)
 
 
+def test_stage_alone_is_refused():
+    level = Gauge("S", "stage", np.full(7, 2.0), np.full(7, 0.01), "R1", 500.0, offset=3.0)
+    with pytest.raises(InputError, match="all 1 gauges read stage, none discharge or inflow"):
+        reconcile(one_reach(), Gauges(START, np.arange(7) * HOUR, (level,)), rng=np.random.default_rng(1))
+
+
 def test_gauges_that_contradict_each_other_are_named():
     nodes = (Node("A", "boundary"), Node("J"), Node("K"), Node("B", "outlet"))
     network = canal(nodes=nodes, ends="A-J J-K K-B")

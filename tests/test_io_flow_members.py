@@ -168,3 +168,24 @@ def test_members_of_one_name_and_ensembles_of_one_are_not_written_or_read(tmp_pa
         path.parent.mkdir()
         write_flow(flow(), path)
     assert "two members are named 'flow.nc'; give every member its own name" in refused(paths)
+
+
+def test_what_enters_along_reaches_goes_with_its_reach(tmp_path: Path):
+    first = replace(flow(), lateral=np.zeros_like(flow().discharge_start))
+    first.lateral[:, 0] = 1.0
+    order = [1, 0]
+    turned = replace(
+        first,
+        reaches=tuple(first.reaches[r] for r in order),
+        **{
+            name: getattr(first, name)[:, order]
+            for name in ("discharge_start", "discharge_end", "volume", "lateral")
+        },
+    )
+    found = read_flow_members(
+        written(tmp_path, [first, turned], names=("a", "b")), timezone="UTC", network=network()
+    )
+    for member in found:
+        np.testing.assert_array_equal(member.lateral, first.lateral)
+    with pytest.raises(InputError, match=r"member 'b'.*no water entering along reaches"):
+        written(tmp_path, [first, flow()], names=("a", "b"))

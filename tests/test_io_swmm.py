@@ -112,6 +112,15 @@ def test_a_link_that_runs_dry_holds_a_litre_a_metre_more_all_the_time(tmp_path: 
     assert "1 links run almost dry" in " ".join(model.notes)
 
 
+def test_a_link_that_holds_less_than_no_water_is_refused(tmp_path: Path):
+    node, link = still(3)
+    link[1, 0, 3] = -500.0
+    with pytest.raises(
+        InputError, match=r"the volume of link 'R' is -500 m3 in report 2; a volume cannot be negative"
+    ):
+        read_swmm(pair(tmp_path, node=node, link=link))
+
+
 def test_a_pulse_between_the_edges_of_a_bin_counts_by_what_it_carries(tmp_path: Path):
     node, link = still(5)
     link[:, 0, 0] = node[:, 0, 3] = (1.0, 1.0, 5.0, 1.0, 1.0)

@@ -151,6 +151,23 @@ def test_errors_and_switches_are_read_with_the_units_of_their_row(folder: Path):
     assert gate.value == pytest.approx([0.5, 0.25, 0.0])
 
 
+def test_the_error_of_a_pump_that_is_on_or_off_is_a_share_of_what_it_lifts(folder: Path):
+    header = "time,station,determinand,value,unit,error,capacity_m3_s\n"
+    rows = ["2024-07-01 00:00,C3+500,pump_on,on,1,0.02,5", "2024-07-01 03:00,C3+500,pump_on,off,1,0.02,5"]
+    (pump,) = gauges(folder, header + "\n".join(rows) + "\n")().gauges  # type: ignore[attr-defined]
+    assert (pump.value[0], pump.sd[0]) == pytest.approx((5.0, 0.1))
+
+
+def test_a_gauge_under_two_names_is_one_gauge(folder: Path):
+    rows = [
+        f"2024-07-01 0{h}:00,{place},discharge,{h},m3/s"
+        for h in range(4)
+        for place in ("C3+500", "C3+500.0")[h % 2 :][:1]
+    ]
+    (one,) = gauges(folder, HEADER + "\n".join(rows) + "\n")().gauges  # type: ignore[attr-defined]
+    assert one.value == pytest.approx([0.5, 1.5, 2.5])
+
+
 def test_a_gap_in_a_record_stays_a_gap(folder: Path):
     rows = [f"2024-07-01 {h:02d}:00,C3+500,discharge,1,m3/s" for h in range(24) if not 8 < h < 16]
     (gauge,) = gauges(folder, HEADER + "\n".join(rows) + "\n")().gauges  # type: ignore[attr-defined]

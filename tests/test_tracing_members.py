@@ -75,3 +75,17 @@ def test_an_arm_with_a_pump_on_it_never_runs_the_other_way():
 def test_nothing_goes_round_through_an_arm_that_stands_still():
     network, _ = networks.loop()
     assert np.abs(_slow_arm(0.0, FlowErrors(), network)).max() < 1e-3
+
+
+def test_what_rushes_through_a_gate_does_not_move_the_canals_beside_it():
+    network, flow = networks.loop()
+    start = np.tile([2.0, 0.8, 0.8, 1.2, 2.0], (len(flow.discharge_start), 1))
+    gate = replace(network, structures=(Structure("G", network.reaches[4].id, "gate"),))
+    spread = []
+    for section in (20.0, 0.001):
+        volume = flow.volume.copy()
+        volume[:, 4] = section * network.reaches[4].length_m
+        given = replace(flow, discharge_start=start, discharge_end=start, volume=volume)
+        members = flow_members(gate, given, count=40, rng=np.random.default_rng(3))
+        spread.append(np.std([m.flow.discharge_start[:, 1].mean() for m in members]))
+    assert spread[1] == np.float64(spread[0])

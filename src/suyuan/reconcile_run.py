@@ -123,12 +123,12 @@ def _hydrographs(found: Reconciled, draws: Sequence[FlowField]) -> Iterator[Hydr
     for r in shown[:SHOWN]:
         gauge = gauged.get(r)
         share = gauge.chainage_m / reaches[r].length_m if gauge else 0.5
-        low, high = np.quantile(np.stack([_at(f, r, share) for f in draws]), [0.05, 0.95], axis=0)
+        low, high = np.quantile(np.stack([_at(f, r, share=share) for f in draws]), [0.05, 0.95], axis=0)
         place = f"{reaches[r].id}+{gauge.chainage_m:.0f}" if gauge else reaches[r].id
-        yield Hydrograph(place, _at(found.flow, r, share), low, high, gauge.value if gauge else nothing)
+        yield Hydrograph(place, _at(found.flow, r, share=share), low, high, gauge.value if gauge else nothing)
 
 
-def _at(flow: FlowField, reach: int, share: float) -> Array:
+def _at(flow: FlowField, reach: int, *, share: float) -> Array:
     """Return the discharge (bin,) [m3/s] at a `share` of a reach's length, which stores evenly along it."""
     start, end = flow.discharge_start[:, reach], flow.discharge_end[:, reach]
     return np.asarray(start + share * (end - start))

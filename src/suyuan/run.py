@@ -147,7 +147,7 @@ def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, pro
         ready.substances,
         ready.fingerprints,
         ready.prior,
-        *([ready.members] if ready.ensemble.names else []),
+        ready.members,
     )
     answer = answer_of(found.trace, record_of(run, *inputs))
     history = read_history(out)

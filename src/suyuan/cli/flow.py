@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,10 +46,10 @@ def flow_reconcile(
     if as_json:
         typer.echo(text_of(done.files, "reconciled.json"))
     else:
-        _show(done, speaks)
+        _show(done, speaks, folder=folder)
 
 
-def _show(done: ReconciledRun, lang: Lang) -> None:
+def _show(done: ReconciledRun, lang: Lang, *, folder: Path) -> None:
     """Print the headline, the gauges, what is not sure, and what to write into suyuan.toml."""
     from suyuan.report.reconciled import gauges_table, reconciled_headline, reconciled_notes
 
@@ -59,5 +60,6 @@ def _show(done: ReconciledRun, lang: Lang) -> None:
         typer.echo(f"- {words._asdict()[lang]}")
     for path in done.files:
         typer.echo(f"open {path}")
-    flow, flow_members = done.files[:2]
-    typer.echo(f'[files] flow = "{flow.as_posix()}", flow_members = "{flow_members.as_posix()}"')
+    typer.echo("[files]")
+    for key, path in zip(("flow", "flow_members"), done.files, strict=False):
+        typer.echo(f'{key} = "{Path(os.path.relpath(path, folder)).as_posix()}"')

@@ -103,6 +103,11 @@ def require_placed(gauges: Gauges, network: Network) -> None:
         raise InputError(
             gauges.source, what, "give at least one discharge or inflow; without any nothing is known"
         )
+    if all(gauge.kind == "stage" for gauge in gauges.readings):
+        what = f"all {len(gauges.readings)} gauges read stage, none discharge or inflow"
+        raise InputError(
+            gauges.source, what, "give at least one discharge or inflow; levels alone do not tell"
+        )
     faults = []
     reaches, nodes = {r.id: r for r in network.reaches}, {n.id: n for n in network.nodes}
     for gauge in gauges.gauges:

@@ -63,7 +63,7 @@ def _open_part(frame: Frame, gauges: Gauges, *, closed: Flags, ground: Flags) ->
     """Return discharges (reach, free) round the network, or from ground to ground, that no gauge sees."""
     free = ways(frame.ends, ground).round
     seen = [seen_of(frame, g)[0] for g in gauges.readings if g.kind != "stage"]
-    rows = np.vstack([np.array(seen).reshape(len(seen), -1) @ free, free[closed]])
+    rows = np.vstack([np.array(seen).reshape(len(seen), len(frame.network.reaches)) @ free, free[closed]])
     return np.asarray(free @ null_space(rows, size=free.shape[1]))
 
 

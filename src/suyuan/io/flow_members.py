@@ -139,13 +139,18 @@ def unlike(flow: FlowField, first: FlowField, *, of: str = "the first") -> list[
     faults = []
     is_member = of == "the first"
     boundaries = (flow.boundaries, first.boundaries) if is_member else ((), ())
-    for what, own, others in (("reach", flow.reaches, first.reaches), ("boundary", *boundaries)):
+    lakes = (flow.lakes, first.lakes) if is_member else ((), ())
+    named = (("reach", flow.reaches, first.reaches), ("boundary", *boundaries), ("lake", *lakes))
+    for what, own, others in named:
         only = sorted(set(own) ^ set(others))
         if only:
             has = f"which {of} does not have" if only[0] in own else f"which {of} has, is missing"
             faults.append(
                 Fault(flow.source, 0, f"{what} '{only[0]}', {has}", "give all members the same columns")
             )
+    if is_member and bool(flow.lateral.size) != bool(first.lateral.size):
+        what = f"it has {'' if flow.lateral.size else 'no '}water entering along reaches (lateral), unlike the first"
+        faults.append(Fault(flow.source, 0, what, "give all members the same columns"))
     if flow.start != first.start or not np.array_equal(flow.edges, first.edges):
         what = f"its {_bins(flow)}, those of {of} {_bins(first)}"
         faults.append(Fault(flow.source, 0, what, "export all of them for the same bins of time"))
@@ -182,6 +187,7 @@ def _alike(flows: Iterable[FlowField], names: Sequence[str], *, source: str) -> 
 def _in_order_of(flow: FlowField, first: FlowField) -> FlowField:
     reach = [flow.reaches.index(name) for name in first.reaches]
     boundary = [flow.boundaries.index(name) for name in first.boundaries]
+    lake = [flow.lakes.index(name) for name in first.lakes]
     return replace(
         flow,
         reaches=first.reaches,
@@ -190,6 +196,9 @@ def _in_order_of(flow: FlowField, first: FlowField) -> FlowField:
         volume=flow.volume[:, reach],
         boundaries=first.boundaries,
         inflow=flow.inflow[:, boundary] if boundary else flow.inflow,
+        lateral=flow.lateral[:, reach] if flow.lateral.size else flow.lateral,
+        lakes=first.lakes,
+        lake_volume=flow.lake_volume[:, lake] if lake else flow.lake_volume,
     )
 
 

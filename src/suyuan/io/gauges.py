@@ -117,15 +117,32 @@ def read_gauges(path: str | Path, network: Network, *, zone: tzinfo, settings: F
     start, edges = bins_of(time[good], settings, source=table.source)
     capacity = np.where(kind == "pump_on", extra["capacity_m3_s"][0], 1.0)
     found = []
-    for name, which in sorted({(str(p), str(k)) for p, k in zip(place, kind, strict=True)}):
-        rows = np.flatnonzero(good & (place == name) & (kind == which))
+    for (_, which), names in _by_gauge(place, kind, network=network).items():
+        rows = np.flatnonzero(good & np.isin(place, names) & (kind == which))
         rows = rows[np.argsort(time[rows], kind="stable")]
         numbers = {key: _median(given[rows]) for key, (given, _) in extra.items()}
         series = value[rows] * (factor * capacity)[rows]
         seconds = (time[rows] - start) / np.timedelta64(1, "s")
-        own = _Record(name, which, seconds, series, numbers | {"factor": _median(factor[rows])})
+        own = _Record(
+            names[0], which, seconds, series, numbers | {"factor": _median((factor * capacity)[rows])}
+        )
         found.append(_gauge(own, network, edges=edges, settings=settings))
     return Gauges(start, edges, tuple(found), source=table.source)
+
+
+def _by_gauge(
+    place: NDArray[np.str_], kind: NDArray[np.str_], *, network: Network
+) -> dict[tuple[tuple[str, float, str], str], list[str]]:
+    """Return the names of each gauge by where it stands and what it reads: a station's id and its name are one gauge.
+
+    Structures are gauges of their own, however many stand on one reach.
+    """
+    built = {structure.id for structure in network.structures}
+    found: dict[tuple[tuple[str, float, str], str], list[str]] = {}
+    for name, which in sorted({(str(p), str(k)) for p, k in zip(place, kind, strict=True)}):
+        where = ("", 0.0, name) if name in built else _where(name, network, kind=KINDS[which].kind)
+        found.setdefault((where, which), []).append(name)
+    return found
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,10 @@ def _carried_at_speed(network: Network, flow: BalancedFlow, *, arm: NDArray[np.i
     square = np.mean((0.5 * (flow.discharge_start + flow.discharge_end)) ** 2, axis=0) / section**2
     ends = leaving + entering
     of_arm = sparse.csr_matrix((np.ones(len(arm)), (np.arange(len(arm)), arm)))
+    ruled = np.array([network.reach_index(structure.reach) for structure in network.structures], int)
     meets = ((of_arm.T @ ends.T @ ends) > 0).astype(float)
-    speed = np.sqrt((meets @ (section * square)) / (meets @ section))
-    ruled = [network.reach_index(structure.reach) for structure in network.structures]
-    speed[arm[np.array(ruled, int)]] = 0.0
+    wide = section.copy()
+    wide[ruled] = 0.0  # what rushes through a gate says nothing of the canals beside it
+    speed = np.sqrt((meets @ (wide * square)) / np.maximum(meets @ wide, 1e-300))
+    speed[arm[ruled]] = 0.0
     return np.asarray(speed[arm] * section)

@@ -74,6 +74,7 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
     first = towards_begin + at_begin * in_nodes[:, ends.begin]
     last = steps.volume - towards_begin + at_end * in_nodes[:, ends.end]
     least = LEAST_VOLUME_PER_METRE * np.array([reach.length_m for reach in sewers.reaches])
+    _refuse_negative(steps.volume, sewers, source=inp.source)
     never_dry = np.maximum(least - (first + last).min(axis=0), 0.0)
     return Water(
         steps,
@@ -84,6 +85,15 @@ def water_of(inp: Inp, sewers: Sewers, *, results: Results, steps: Binned) -> Wa
         is_lake,
         int((ends.is_conduit & (never_dry > 0.0)).sum()),
     )
+
+
+def _refuse_negative(volume: Array, sewers: Sewers, *, source: str) -> None:
+    """Raise InputError where a link holds less than no water, `volume` (instant, link) [m3], beyond rounding of float32."""
+    wrong = np.argwhere(volume < -1e-6 * max(float(np.abs(volume).max(initial=0.0)), 1e-3))
+    if len(wrong):
+        instant, link = map(int, wrong[0])
+        what = f"the volume of link '{sewers.reaches[link].id}' is {volume[instant, link]:.4g} m3 in report {instant + 1}"
+        raise InputError(source, what, "a volume cannot be negative; run the model again")
 
 
 def taken_part(sewers: Sewers, water: Water, *, part: str) -> Mask:

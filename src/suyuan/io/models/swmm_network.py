@@ -83,7 +83,8 @@ def _require_whole(inp: Inp, kinds: dict[str, str], *, links: list[Row]) -> None
     if not kinds or not links:
         missing = "no node" if not kinds else "no link"
         meant = [f"[{header}] may mean [{likely(header)}]" for header in inp.unknown if likely(header)]
-        remedy = "; ".join(meant) or "sections JUNCTIONS, OUTFALLS and CONDUITS list them"
+        unread = f"; not read were [{'], ['.join(inp.unknown)}]" if inp.unknown else ""
+        remedy = "; ".join(meant) or f"sections JUNCTIONS, OUTFALLS and CONDUITS list them{unread}"
         raise InputError(inp.source, f"has {missing}, so there is no network in it", remedy)
     faults = []
     for row in links:
