@@ -104,7 +104,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path, number: in
         children = [int(process.stdout.readline()) for _ in range(2)]
         assert all(_lives(child) for child in children)
         process.send_signal(number)
-        assert process.wait(60.0) == code
+        assert process.wait(20.0) == code
     until = time.monotonic() + 10.0
     while any(_lives(child) for child in children) and time.monotonic() < until:
         time.sleep(0.05)
@@ -168,10 +168,8 @@ def test_a_cluster_without_workers_or_that_loses_its_last_one_is_told_of():
         ) as worker:
             try:
                 _wait_for_worker(there.scheduler)
-                with pytest.raises(
-                    InputError, match=r"(ended before their work was done|are gone).*fewer workers"
-                ):
-                    list(shared_out(dying, range(5), workers=there))
+                with pytest.raises(InputError, match=r"ended before their work was done.*fewer workers"):
+                    list(shared_out(dying, [2], workers=there))
             finally:
                 worker.kill()
 

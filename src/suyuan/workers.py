@@ -167,7 +167,7 @@ def _on_cluster(work: Callable[[T], R], jobs: Sequence[T], *, address: str) -> I
     distributed = _distributed()
     with _connected(distributed, address) as client:
         _require_same(client, address)
-        _compile_once(client, work, job=jobs[:1])
+        _compile_once(distributed, client, work=work, job=jobs[:1], address=address)
         futures = [client.submit(work, job, pure=False) for job in jobs]
         futures.reverse()
         try:
@@ -219,12 +219,15 @@ def _require_same(client: Any, address: str) -> None:
                 raise InputError("workers", what, "install the same versions everywhere")
 
 
-def _compile_once(client: Any, work: Callable[[T], R], *, job: Sequence[T]) -> None:
+def _compile_once(
+    distributed: Any, client: Any, *, work: Callable[[T], R], job: Sequence[T], address: str
+) -> None:
     """Let one worker of every machine on which kernels are not kept yet do a job, so that the others find them."""
     kept = client.run(are_kept, KERNELS)
     hosts = {worker.rpartition(":")[0] for worker, is_kept in kept.items() if not is_kept}
     firsts = [min(w for w in kept if w.rpartition(":")[0] == host) for host in sorted(hosts)]
-    client.gather([client.submit(work, one, pure=False, workers=[w]) for w in firsts for one in job])
+    for future in [client.submit(work, one, pure=False, workers=[w]) for w in firsts for one in job]:
+        _result(distributed, client, future=future, address=address)
 
 
 def _result(distributed: Any, client: Any, *, future: Any, address: str) -> Any:

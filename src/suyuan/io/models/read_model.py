@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import struct
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from suyuan.errors import Fault, InputError, nearest
 from suyuan.flow import FlowField
 from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow
+from suyuan.io.models.hdf5 import opened_hdf5, text_of
 from suyuan.io.models.model import Model
 from suyuan.io.times import timezone_of
 from suyuan.network import Network
@@ -159,12 +160,9 @@ def _listed(names: list[str]) -> str:
 
 
 def _read(path: Path, form: Form, *, zone: dict[str, tzinfo], progress: Progress | None) -> Model:
-    name = f"suyuan.io.models.{form.module}"
-    if importlib.util.find_spec(name) is None:
-        remedy = "write its flow as a table, docs/tables/flow.md"
-        raise InputError(path.name, f"{form.name} cannot be read by this version", remedy)
     try:
-        read: Callable[..., Model] = getattr(importlib.import_module(name), form.reader)
+        module = importlib.import_module(f"suyuan.io.models.{form.module}")
+        read: Callable[..., Model] = getattr(module, form.reader)
         return read(_main_file(path, form), progress=progress, **zone)
     except ImportError as error:  # the message names what to install
         raise InputError(
@@ -198,10 +196,7 @@ def _out(path: Path) -> Form | None:
 
 def _netcdf(path: Path) -> Form | None:
     """Return the form of a NetCDF file: a table of flow by its variables, UGRID by a mesh that says so."""
-    import netCDF4
-
     with closing(_dataset(path)) as data:
-        assert isinstance(data, netCDF4.Dataset)
         if "discharge_start" in data.variables or "discharge_end" in data.variables:
             return TABLE
         roles = {str(getattr(v, "cf_role", "")) for v in data.variables.values()}
@@ -209,13 +204,16 @@ def _netcdf(path: Path) -> Form | None:
 
 
 def _hdf(path: Path) -> Form | None:
-    with closing(_dataset(path)) as data:
-        if str(getattr(data, "File Type", "")).startswith("HEC-RAS"):
-            return HECRAS
-        return DSM2 if "hydro" in data.groups else None
+    try:
+        with opened_hdf5(path, made_by="HEC-RAS or DSM2") as data:  # netCDF4 misreads some of theirs
+            if text_of(data.attrs.get("File Type", "")).startswith("HEC-RAS"):
+                return HECRAS
+            return DSM2 if "hydro" in data else None
+    except ImportError as error:
+        raise InputError(path.name, "HDF5 needs a package that is not installed", str(error)) from error
 
 
-def _dataset(path: Path):  # type: ignore[no-untyped-def]  # netCDF4 has no types
+def _dataset(path: Path) -> Any:
     import netCDF4
 
     try:
