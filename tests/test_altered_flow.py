@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from suyuan.altered_flow import altered, circulations_of
-from suyuan.flow import BalancedFlow, incidence
-from suyuan.network import Network
+from suyuan.altered_flow import altered, circulations_of, prolonged
+from suyuan.flow import BalancedFlow, FlowField, balanced, incidence
+from suyuan.network import Network, Node, Reach
 
 EVERY = [
     networks.single_reach,
@@ -113,3 +113,16 @@ def test_nothing_passes_a_closed_gate_whatever_flows_in(more):
     assert np.abs(changed.discharge_start[1::2, 3]).max() < 1e-6
     assert np.abs(residual(changed, network)).max() < 1e-12
     np.testing.assert_allclose(changed.discharge_start[:, 0], 2.0 * more)
+
+
+def test_a_lake_that_fell_on_the_last_day_stands_still_while_the_flow_is_run_on():
+    """200,000 m3 that lose 1 m3/s would be gone in 2.3 days."""
+    nodes = (Node("A", "boundary"), Node("L", "lake", volume_m3=2e5), Node("B", "outlet"))
+    network = Network(nodes, (Reach("R", "A", "L", 1000.0), Reach("S", "L", "B", 1000.0)))
+    through, held = np.tile([1.0, 2.0], (24, 1)), np.full((25, 2), 2e4)
+    edges = np.arange(25) * 3600.0
+    given_flow = FlowField(np.datetime64("2024-07-01"), edges, ("R", "S"), through, through, held)
+    longer = prolonged(balanced(given_flow, network), network, until_s=4 * 86400.0)
+    np.testing.assert_allclose(longer.lake_volume[24:, 1], 2e5 - 86400.0)
+    np.testing.assert_allclose(longer.discharge_start[24:], np.tile([1.0, 2.0], (72, 1)))
+    assert np.abs(residual(longer, network)[24:, [0, 2]]).max() < 1e-9

@@ -259,6 +259,18 @@ def test_no_gauge_at_all_is_refused():
         found(one_reach(), opening)
 
 
+@pytest.mark.parametrize("datum", [0.01, 3.0])
+def test_how_much_water_there_is_hangs_on_the_depth_that_is_given_and_not_on_a_gauges_datum(datum: float):
+    """Stage counts by how it moves: volumes scatter as the depth's error of 0.15 says, whatever the datum's error."""
+    bins, wave = 24, np.arange(25) / 4.0
+    level = Gauge("H", "stage", 2.0 + 0.1 * np.sin(wave), np.full(25, 0.01), "R2", 500.0, offset=datum)
+    network = canal(nodes=(Node("A", "boundary"), Node("M"), Node("B", "outlet")), ends="A-M M-B")
+    flow = gauge("R1", 4.0 + 0.5 * np.sin(wave[:-1]), bins=bins, share=0.05)
+    drawn = found(network, flow, level).sampled(60, np.random.default_rng(2))
+    volume = np.log([each.volume.mean(axis=0) for each in drawn])
+    assert np.all((volume.std(axis=0) > 0.1) & (volume.std(axis=0) < 0.2))
+
+
 def test_stage_alone_is_refused():
     level = Gauge("S", "stage", np.full(7, 2.0), np.full(7, 0.01), "R1", 500.0, offset=3.0)
     with pytest.raises(InputError, match="all 1 gauges read stage, none discharge or inflow"):
@@ -274,6 +286,25 @@ def test_gauges_that_contradict_each_other_are_named():
         match=r"discharge at 'R\d' \(mean .*\) and discharge at 'R\d' \(mean .*\) contradict each other",
     ):
         found(network, gauge("R1", 4.0, share=0.05, bins=bins), gauge("R3", 6.0, share=0.05, bins=bins))
+
+
+def test_a_spot_gauging_beside_them_does_not_hide_a_contradiction():
+    once = np.where(np.arange(6) == 3, 3.4, np.nan)
+    network = canal(nodes=(Node("A", "boundary"), Node("M"), Node("B", "outlet")), ends="A-M M-B")
+    with pytest.raises(InputError, match=r"'R1' \(mean 5 m3/s\) and .*'R2' \(mean 2 m3/s\) contradict"):
+        found(network, gauge("R1", 5.0), gauge("R2", 2.0), gauge("R2", once, at=10.0, name="spot"))
+
+
+def test_gauges_around_a_lake_that_fills_do_not_contradict_each_other():
+    """2 and 3 m3/s in, 1 m3/s out: 1 km2 rises by 0.35 m in a day."""
+    nodes = (Node("A", "boundary"), Node("L", "lake", area_m2=1e6), Node("B", "outlet"))
+    network = canal(nodes=nodes, ends="A-L L-B")
+    into = Gauge("I", "inflow", np.full(24, 3.0), np.full(24, 0.1), node="L", share=0.05)
+    flow = found(
+        network, gauge("R1", 2.0, bins=24, share=0.05), gauge("R2", 1.0, bins=24, share=0.05), into
+    ).flow
+    assert flow.discharge_end[:, 0].mean() == pytest.approx(2.0, rel=0.1)
+    assert flow.discharge_start[:, 1].mean() == pytest.approx(1.0, rel=0.1)
 
 
 def test_gauges_contradict_each_other_no_more_often_than_stated():

@@ -124,8 +124,8 @@ def _takes_up(network: Network) -> NDArray[np.bool_]:
 def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> BalancedFlow:
     """Return the flow run on to `until_s` [s] from its start, its last day repeated; the same flow if it reaches so far.
 
-    What a reach gained or lost in volume over that day is spread out of it, so that tides return and nothing fills up. The
-    balance report stays that of the given flow.
+    What a reach or a lake gained or lost in volume over that day is spread out of it, so that tides return and nothing fills up
+    or runs dry; a lake gets or gives the difference as water from outside. The balance report stays that of the given flow.
     """
     end, bins = float(flow.edges[-1]), len(flow.edges) - 1
     if until_s <= end:
@@ -139,11 +139,12 @@ def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> Balanc
     kept = slice(0, int(np.searchsorted(after, until_s - 1e-6)) + 1)
     volume = np.tile(np.maximum(flow.volume[-1] + change[1:], 0.0), (repeats, 1))[kept]
 
-    def repeated(rate: Array) -> Array:
-        return np.concatenate([rate, np.tile(rate[day], (repeats, 1))[kept]])
+    def repeated(rate: Array, less: Array | float = 0.0) -> Array:
+        return np.concatenate([rate, np.tile(rate[day] - less, (repeats, 1))[kept]])
 
     start, finish = repeated(flow.discharge_start), repeated(flow.discharge_end)
     rained = np.flatnonzero(holds_water(network))
+    gained = flow.lake_volume[-1] - flow.lake_volume[day[0]]
     longer = FlowField(
         flow.start,
         np.append(flow.edges, after[kept]),
@@ -152,7 +153,7 @@ def prolonged(flow: BalancedFlow, network: Network, *, until_s: float) -> Balanc
         finish,
         np.concatenate([flow.volume, volume]),
         tuple(network.nodes[n].id for n in rained),
-        repeated(flow.external[:, rained]),
+        repeated(flow.external[:, rained], (gained / span[-1])[rained]),
         lateral=repeated(flow.lateral),
     )
     closed = closed_from(longer, network)

@@ -46,7 +46,7 @@ class Bound:
         discharge += self.fit.more.widened[:, self.pumps] @ factor + self.fit.more.swollen[:, self.pumps]
         discharge = np.where(problem.closed[:, self.pumps], np.inf, discharge - INSIDE * self.fit.guess.scale)
         least = LEAST_VOLUME_PER_METRE * frame.shape.length * 1.001 + INSIDE * frame.shape.held
-        volume = frame.shape.held + self.fit.above(unknown, factor) - self.fit.usual - least
+        volume = frame.shape.held + self.fit.above(unknown, factor) - least
         volume[:, ~frame.shape.is_channel] = np.inf
         ends = np.vstack([np.full((1, len(self.pumps)), np.inf), discharge])
         return np.hstack([ends, volume])
@@ -62,8 +62,10 @@ class Bound:
             on_still[problem.doubts.width] = self.fit.more.widened[b - 1, r]
         else:
             r = column - len(self.pumps)
-            on[b, frame.stage] = frame.stored[r]
-            gained = self.fit.guess.rise(frame)[b, r] * frame.shape.area[r]
+            on[:, frame.stage] = -frame.stored[r] / len(on)
+            on[b, frame.stage] += frame.stored[r]
+            rise = self.fit.guess.rise(frame)[:, r]
+            gained = (rise[b] - rise.mean()) * frame.shape.area[r]
             on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained
         return on, on_still
 

@@ -39,11 +39,11 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
 
     Generalised least squares of the means under continuity, water stored by chance included; the gauge whose standardised
     adjustment is largest and the one most redundant with it are the pair (the measurement test of Mah and Tamhane, 1982,
-    Detection of gross errors in process data). Only bins in which all of them say something count.
+    Detection of gross errors in process data). Only bins in which all of them say something count; gauges with too few values
+    for that, and inflows of lakes, which store what does not leave, are not asked.
     """
-    seen = [g for g in gauges.readings if g.kind in ("discharge", "inflow")]
-    known = np.all([np.isfinite(g.value) for g in seen], axis=0) if seen else np.zeros(1, bool)
-    if len(seen) < 2 or known.sum() < 2:
+    seen, known = _together(frame, gauges)
+    if len(seen) < 2:
         return MeanBalance(0.0, 0, 1.0)
     rows, storing = _rows(frame, seen)
     mean = np.array([g.value[known].mean() for g in seen])
@@ -65,6 +65,24 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
     other = int(np.argmax(kin))
     pair, means = (seen[worst], seen[other]), (float(mean[worst]), float(mean[other]))
     return MeanBalance(misfit, freedom, float(chi2.sf(misfit, freedom)), pair, means)
+
+
+def _together(frame: Frame, gauges: Gauges) -> tuple[list[Gauge], NDArray[np.bool_]]:
+    """Return gauges of discharge and inflow that speak together in at least two bins, and in which, (bin,).
+
+    While there are fewer bins, the gauge that speaks least is left out.
+    """
+    lakes = {node.id for node in frame.network.nodes if node.kind == "lake"}
+    seen = [
+        g for g in gauges.readings if g.kind == "discharge" or (g.kind == "inflow" and g.node not in lakes)
+    ]
+    seen.sort(key=lambda g: -int(np.isfinite(g.value).sum()))
+    while seen:
+        known = np.all([np.isfinite(g.value) for g in seen], axis=0)
+        if known.sum() >= 2:
+            return seen, np.asarray(known)
+        seen.pop()
+    return [], np.zeros(len(gauges.edges) - 1, bool)
 
 
 def require_agreement(frame: Frame, gauges: Gauges) -> MeanBalance:

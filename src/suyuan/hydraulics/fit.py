@@ -101,24 +101,20 @@ class Fit:
         middle[problem.closed] = 0.0
         above = self.above(unknown, factor)
         rate = np.diff(above, axis=0) / frame.step
-        return Water(middle + 0.5 * rate, middle - 0.5 * rate, frame.shape.held + above - self.usual, unknown)
+        return Water(middle + 0.5 * rate, middle - 0.5 * rate, frame.shape.held + above, unknown)
 
     def above(self, unknown: Array, factor: Array) -> Array:
-        """Return the storage (bin + 1, reach) [m3] above that at stage zero."""
+        """Return the storage (bin + 1, reach) [m3] above its own mean: depth is the usual one on average, whatever the datum."""
         wide, swollen = self.beyond
         bend = wide * factor[self.problem.doubts.group] + swollen
-        return np.asarray(unknown[:, self.problem.frame.stage] @ self.problem.frame.stored.T + bend)
+        stored = unknown[:, self.problem.frame.stage] @ self.problem.frame.stored.T + bend
+        return np.asarray(stored - stored.mean(axis=0))
 
     @cached_property
     def beyond(self) -> tuple[Array, Array]:
         """What a unit of width factor and what sloping banks add to the storage, each (bin + 1, reach) [m3]."""
         rise = self.guess.rise(self.problem.frame)
         return rise * self.problem.frame.shape.area, swelling(self.problem, rise)
-
-    @cached_property
-    def usual(self) -> Array:
-        """The mean storage (reach,) of the fit above that at stage zero: where depth is the usual one."""
-        return np.asarray(np.mean(self.above(self.unknown, self.still[self.problem.doubts.width]), axis=0))
 
 
 def sealed(problem: Problem, unknown: Array, *, bend: Array) -> Array:
