@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -155,31 +154,36 @@ def with_settled(
     *,
     members: Sequence[FlowMember],
     substances: Sequence[Substance],
+    workers: Workers = THREADS,
 ) -> tuple[Rolled, ...]:
     """Return the matrices with the values of what settles: one more march for each speed above 0, not kept in a store."""
     speeds = sorted({each.settling_m_per_s for each in substances} - {0.0})
     if not speeds:
         return tuple(rolled)
+    of = partial(_settled, network, speeds=speeds)
+    jobs = [
+        (member, replace(each.matrix, values=_NONE)) for each, member in zip(rolled, members, strict=True)
+    ]
+    found = zip(rolled, shared_out(of, jobs, workers=workers), strict=True)
+    return tuple(
+        replace(each, found=replace(each.found, matrix=replace(each.matrix, settled=settled)))
+        for each, settled in found
+    )
 
-    def of(each: Rolled, member: FlowMember) -> Rolled:
-        operator, own = operator_of(network, member), each.matrix
-        reached = carried(network, member.flow, receptors=own.receptors, sources=own.sources)
-        settled = []
-        for speed in speeds:
-            found = source_receptor_matrix(
-                operator,
-                own.receptors,
-                sources=own.sources,
-                edges=own.edges,
-                carried=reached,
-                settling_m_per_s=speed,
-            )
-            settled.append((speed, found.values))
-        matrix = replace(own, settled=tuple(settled))
-        return replace(each, found=replace(each.found, matrix=matrix))
 
-    with ThreadPoolExecutor(2) as pool:
-        return tuple(pool.map(of, rolled, members))
+_NONE = np.empty((0, 0, 0))
+"""In place of the values of a matrix that is sent to a worker, who does not look at them."""
+
+
+def _settled(
+    network: Network, job: tuple[FlowMember, SourceReceptorMatrix], *, speeds: Sequence[float]
+) -> tuple[tuple[float, NDArray[np.floating]], ...]:
+    """Return the values for each speed of settling [m/s] in one flow member, wherever this runs."""
+    member, own = job
+    operator = operator_of(network, member)
+    reached = carried(network, member.flow, receptors=own.receptors, sources=own.sources)
+    of = partial(source_receptor_matrix, operator, own.receptors, sources=own.sources, edges=own.edges)
+    return tuple((speed, of(carried=reached, settling_m_per_s=speed).values) for speed in speeds)
 
 
 def operator_of(network: Network, member: FlowMember) -> TransportOperator:

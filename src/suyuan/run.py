@@ -286,7 +286,9 @@ def prepare(
     return Prepared(
         network=network,
         ensemble=ensemble,
-        rolled=with_settled(network, rolled, members=ensemble.members, substances=substances),
+        rolled=with_settled(
+            network, rolled, members=ensemble.members, substances=substances, workers=by.workers
+        ),
         observations=observations,
         readings=int(seen.is_usable.sum()),
         substances=substances,
