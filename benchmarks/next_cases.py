@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from suyuan.asked import Ask, substances_to_trace
 from suyuan.ensemble import DRAWN as MEMBERS
 from suyuan.flow import BalancedFlow, balanced
 from suyuan.io.fingerprints import read_fingerprints
@@ -32,7 +33,7 @@ from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.qc import flag
 from suyuan.rolling import matrices_of, operator_of
-from suyuan.run import HOUR_S, Ask, release_edges, substances_to_trace
+from suyuan.run import HOUR_S, release_edges
 from suyuan.substances import Substance
 from suyuan.tracing.crews import Terms
 from suyuan.tracing.members import FlowMember, flow_members

@@ -27,13 +27,14 @@ import numpy as np
 if __package__ in {None, ""}:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from suyuan.asked import Ask
 from suyuan.flow import FlowField, balanced
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.project import read_project
 from suyuan.io.synthetic_project import write_event
 from suyuan.rolling import STORE, rolled_matrices
-from suyuan.run import Ask, Done, Traced, release_edges, trace_folder
+from suyuan.run import Done, Traced, release_edges, trace_folder
 from suyuan.synthetic import demo_event
 from suyuan.tracing.members import flow_members
 

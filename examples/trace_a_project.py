@@ -8,8 +8,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from suyuan.asked import Ask
 from suyuan.io.new_project import new_project
-from suyuan.run import Ask, trace_folder
+from suyuan.run import trace_folder
 
 
 def main(folder: Path, out: Path) -> None:

@@ -31,6 +31,7 @@ STOREYS = (
     ("ingest",),
     ("report",),
     ("rolling", "limits", "given", "ensemble"),
+    ("asked",),
     ("run",),
     (
         "import_run",
@@ -62,6 +63,7 @@ EDGES = {
     "limits",
     "given",
     "ensemble",
+    "asked",
     "run",
     "import_run",
     "place_run",

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from suyuan import demo
+from suyuan.asked import Ask
 from suyuan.errors import InputError
-from suyuan.run import Ask
 from suyuan.synthetic import Event, demo_event
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from networks import single_reach
 from typer.testing import CliRunner, Result
 
+from suyuan.asked import instant
 from suyuan.cli import app
 from suyuan.episodes import FEWEST, Watched, find_episodes
 from suyuan.errors import InputError
@@ -21,7 +22,6 @@ from suyuan.flow import FlowField
 from suyuan.io.flow import write_flow
 from suyuan.io.network_writer import write_network
 from suyuan.io.times import timezone_of
-from suyuan.run import instant
 
 START = np.datetime64("2024-01-01T00:00:00")
 HOUR = np.timedelta64(3600, "s")

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from suyuan.asked import Ask
 from suyuan.errors import InputError
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
-from suyuan.run import Ask, prepare
+from suyuan.run import prepare
 from suyuan.transport.storage import TransientStorage
 
 

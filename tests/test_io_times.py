@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from suyuan.advise import working_hours
+from suyuan.asked import instant
 from suyuan.errors import InputError
 from suyuan.io.times import instant_of, timezone_of
-from suyuan.run import instant
 
 ZONE = timezone_of("Asia/Shanghai")
 

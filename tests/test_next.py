@@ -20,12 +20,12 @@ from typer.testing import CliRunner, Result
 
 from suyuan.advise import Sampling, advise_project, terms_of, working_hours
 from suyuan.altered_flow import prolonged
+from suyuan.asked import Ask, window
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.io.observations import read_observations
 from suyuan.io.project import read_project
 from suyuan.report.plan import SHEET, expected_words, sheet_name
-from suyuan.run import Ask, window
 from suyuan.tracing.advice import Stop
 from suyuan.tracing.lawful import lawful_waters
 from suyuan.tracing.methods import Kit, Methods

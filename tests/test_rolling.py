@@ -23,6 +23,7 @@ from test_transport_known_rows import assert_same
 from typer.testing import CliRunner
 
 from suyuan import rolling
+from suyuan.asked import Ask
 from suyuan.cli import app
 from suyuan.follow import changes
 from suyuan.io.digest import digest
@@ -31,7 +32,7 @@ from suyuan.io.row_store import read_rows
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.rolling import STORE, Means, Rolled, keep, rolled_matrices
-from suyuan.run import Ask, Done, trace_folder
+from suyuan.run import Done, trace_folder
 from suyuan.tracing.members import FlowMember, flow_members
 
 HOUR = 3600.0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tracing_worlds as worlds
 
+from suyuan.asked import Ask
 from suyuan.errors import InputError
 from suyuan.io.flow import read_flow
 from suyuan.io.flow_members import write_flow_members
@@ -19,7 +20,7 @@ from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
 from suyuan.observations import FAIL, MISSING
 from suyuan.rolling import matrices_of
-from suyuan.run import Ask, prepare, trace_folder
+from suyuan.run import prepare, trace_folder
 from suyuan.tracing.counts import COUNT_TEMPERATURE
 from suyuan.tracing.members import FlowMember
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from suyuan.asked import Ask, instant
 from suyuan.clock import iso, local
 from suyuan.errors import InputError, nearest
 from suyuan.io.atomic import require_writable
@@ -20,7 +21,7 @@ from suyuan.io.project import Project, read_project
 from suyuan.network import Network
 from suyuan.report import PlanInfo, write_advice
 from suyuan.rolling import operator_of
-from suyuan.run import HOUR_S, Ask, Prepared, Progress, instant, prepare
+from suyuan.run import HOUR_S, Prepared, Progress, prepare
 from suyuan.tracing.advice import Advice
 from suyuan.tracing.crews import Budget, Terms
 from suyuan.tracing.lawful import lawful_waters

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from suyuan.asked import Ask
 from suyuan.errors import InputError
 from suyuan.io.atomic import write_atomically
 from suyuan.io.check import check
 from suyuan.io.history import HISTORY
 from suyuan.io.synthetic_project import NOTICE, TRUTH, write_event
 from suyuan.plot import percent
-from suyuan.run import Ask, Done, Progress, trace_folder
+from suyuan.run import Done, Progress, trace_folder
 from suyuan.synthetic import demo_event
 from suyuan.tracing.result import Trace
 

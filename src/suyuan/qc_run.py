@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.asked import instant
 from suyuan.clock import iso
 from suyuan.errors import InputError, nearest
 from suyuan.io.atomic import require_writable
@@ -21,7 +22,7 @@ from suyuan.observations import Observations
 from suyuan.qc import Alarm, Screening, screen
 from suyuan.report import Lang
 from suyuan.report.quality import QualityInfo, write_quality
-from suyuan.run import Progress, instant
+from suyuan.run import Progress
 from suyuan.substances import determinand
 
 

@@ -20,7 +20,6 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.report import RunInfo
 from suyuan.report.words import Words
-from suyuan.substances import Substance
 from suyuan.tracing.history import Run
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.prior import candidate_sources
@@ -100,10 +99,14 @@ def matrices_of(
 
 @dataclass(frozen=True)
 class Means:
-    """By what matrices are found: who computes rows, and the folder in which those of earlier runs lie, if any."""
+    """By what matrices are found: who computes rows, the folder in which those of earlier runs lie, if any, and what settles.
+
+    For each speed of settling [m/s] there are values of their own: one more march, not kept in a store.
+    """
 
     workers: Workers = THREADS
     store: Path | None = None
+    settling: tuple[float, ...] = ()
 
 
 NO_STORE = Means()
@@ -130,7 +133,7 @@ def rolled_matrices(
     for found in shared_out(of, members, workers=by.workers):
         rolled.append(found)
         progress("following the water back", 0.06 + 0.6 * len(rolled) / len(members))
-    return tuple(rolled)
+    return _with_settled(network, rolled, members=members, by=by) if by.settling else tuple(rolled)
 
 
 def _rolled(
@@ -148,23 +151,15 @@ def _rolled(
     )
 
 
-def with_settled(
-    network: Network,
-    rolled: Sequence[Rolled],
-    *,
-    members: Sequence[FlowMember],
-    substances: Sequence[Substance],
-    workers: Workers = THREADS,
+def _with_settled(
+    network: Network, rolled: Sequence[Rolled], *, members: Sequence[FlowMember], by: Means
 ) -> tuple[Rolled, ...]:
-    """Return the matrices with the values of what settles: one more march for each speed above 0, not kept in a store."""
-    speeds = sorted({each.settling_m_per_s for each in substances} - {0.0})
-    if not speeds:
-        return tuple(rolled)
-    of = partial(_settled, network, speeds=speeds)
+    """Return the matrices with the values of what settles."""
+    of = partial(_settled, network, speeds=by.settling)
     jobs = [
         (member, replace(each.matrix, values=_NONE)) for each, member in zip(rolled, members, strict=True)
     ]
-    found = zip(rolled, shared_out(of, jobs, workers=workers), strict=True)
+    found = zip(rolled, shared_out(of, jobs, workers=by.workers), strict=True)
     return tuple(
         replace(each, found=replace(each.found, matrix=replace(each.matrix, settled=settled)))
         for each, settled in found

@@ -6,19 +6,18 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.altered_flow import prolonged
-from suyuan.clock import iso
+from suyuan.asked import Ask, chosen
 from suyuan.ensemble import Ensemble, Water, ensemble_of, read_water, told
-from suyuan.errors import InputError, nearest
+from suyuan.errors import InputError
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import require_writable
@@ -27,14 +26,13 @@ from suyuan.io.history import append_answer, read_history
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
 from suyuan.io.project import SETTINGS, Project, read_project
-from suyuan.io.times import instant_of
-from suyuan.limits import left_outside, refuse_empty, refuse_uncovered, refuse_unweighable, window_before
+from suyuan.limits import refuse_uncovered, refuse_unweighable
 from suyuan.network import Network
 from suyuan.observations import Observations, pooled
 from suyuan.qc import flag
-from suyuan.report import Lang, RunInfo, write_results
-from suyuan.rolling import STORE, Kept, Means, Rolled, keep, record_of, rolled_matrices, with_settled
-from suyuan.substances import Substance, determinand
+from suyuan.report import RunInfo, write_results
+from suyuan.rolling import STORE, Kept, Means, Rolled, keep, record_of, rolled_matrices
+from suyuan.substances import Substance
 from suyuan.tracing.history import answer_of, with_answer
 from suyuan.tracing.members import FlowMember
 from suyuan.tracing.posterior import trace
@@ -53,29 +51,6 @@ POOLED_S = 3.0 * HOUR_S
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of the whole that is done."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What the user asks of a run; what is empty is taken from suyuan.toml.
-
-    `stations` are ids or names, `determinands` any known names. `since` and `until` are ISO 8601, without an
-    offset in the project's zone. `keeps_rows` keeps rows of the matrices beside the results and uses
-    those that earlier runs kept. `workers` are a number of processes or the address of a scheduler.
-    """
-
-    stations: tuple[str, ...] = ()
-    determinands: tuple[str, ...] = ()
-    since: str = ""
-    until: str = ""
-    seed: int = 1
-    lang: Lang = "zh"
-    keeps_rows: bool = False
-    workers: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse workers that there cannot be."""
-        Workers.of(self.workers)
 
 
 @dataclass(frozen=True)
@@ -110,20 +85,6 @@ def versions() -> tuple[tuple[str, str], ...]:
     packages = ("suyuan", "numpy", "scipy", "numba")
     found = [(name, version(name)) for name in packages]
     return (found[0], ("Python", platform.python_version()), *found[1:])
-
-
-def instant(text: str, zone: tzinfo, *, where: str) -> np.datetime64:
-    """Return an ISO 8601 time in UTC, datetime64[s]; one without an offset is in `zone`.
-
-    >>> from suyuan.io.times import timezone_of
-    >>> instant("2024-07-20 08:00", timezone_of("Asia/Shanghai"), where="--since")
-    np.datetime64('2024-07-20T00:00:00')
-    """
-    found = instant_of(text, zone, is_end=where == "--until")
-    if found is None:
-        remedy = "write 2024-07-20T08:00 or 2024-07-20T08:00+08:00, with a time of day"
-        raise InputError(where, f"'{text}' is not a time", remedy)
-    return found
 
 
 def trace_folder(folder: Path, ask: Ask, *, out: Path | None, now: datetime, progress: Progress) -> Done:
@@ -269,25 +230,23 @@ def prepare(
     progress("reading the project", 0.0)
     network, water = _water(project)
     fingerprints, everything = _fingerprints(project), _observations(project, network)
-    seen, span, substances, notes = _chosen(project, ask, network=network, everything=everything, now=now)
+    seen, span, substances, notes = chosen(project, ask, network=network, everything=everything, now=now)
     observations = pooled(seen, every_s=POOLED_S)
     refuse_unweighable(network, observations, substances=substances, window=span)
     rng = np.random.default_rng(ask.seed)
     run_on = partial(_run_on, network=network, after=span[1] if now is None else now, ahead_h=ahead_h)
     ensemble = _mixed(ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress), project)
     refuse_uncovered(ensemble.flow, seen, zone=project.zone)
-    edges, by = (
-        release_edges(ensemble.flow, span),
-        Means(Workers.of(ask.workers or project.trace.workers), store),
-    )
-    rolled = rolled_matrices(
-        network, ensemble.members, observations=observations, edges=edges, progress=progress, by=by
-    )
     return Prepared(
         network=network,
         ensemble=ensemble,
-        rolled=with_settled(
-            network, rolled, members=ensemble.members, substances=substances, workers=by.workers
+        rolled=rolled_matrices(
+            network,
+            ensemble.members,
+            observations=observations,
+            edges=release_edges(ensemble.flow, span),
+            progress=progress,
+            by=Means(Workers.of(ask.workers or project.trace.workers), store, _settling(substances)),
         ),
         observations=observations,
         readings=int(seen.is_usable.sum()),
@@ -301,6 +260,11 @@ def prepare(
     )
 
 
+def _settling(substances: tuple[Substance, ...]) -> tuple[float, ...]:
+    """Return the speeds at which some of the substances settle [m/s]."""
+    return tuple(sorted({each.settling_m_per_s for each in substances} - {0.0}))
+
+
 def _mixed(ensemble: Ensemble, project: Project) -> Ensemble:
     """Return the members with matter that spreads in them as the project says."""
     mixing = project.processes.mixing
@@ -310,30 +274,6 @@ def _mixed(ensemble: Ensemble, project: Project) -> Ensemble:
 def _water(project: Project) -> tuple[Network, Water]:
     network = read_network(project.files.network)
     return network, read_water(project, network)
-
-
-class _Chosen(NamedTuple):
-    """The readings that a run uses, in which window, of which substances; `notes` say what was left out."""
-
-    observations: Observations
-    span: tuple[np.datetime64, np.datetime64]
-    substances: tuple[Substance, ...]
-    notes: tuple[Note, ...]
-
-
-def _chosen(
-    project: Project, ask: Ask, *, network: Network, everything: Observations, now: np.datetime64 | None
-) -> _Chosen:
-    """Return what is asked for, up to `now` if given; there must be some."""
-    whole = window(project, ask, observations=everything)
-    span = window_before(now, whole, zone=project.zone)
-    substances = substances_to_trace(project, ask, observations=everything)
-    stations = tuple(network.station(name).id for name in ask.stations) or None
-    names = tuple(s.determinand.id for s in substances)
-    known = everything.select(stations=stations, determinands=names, until=now)
-    chosen = known.select(since=span[0], until=span[1])
-    refuse_empty(everything, chosen, window=span, zone=project.zone)
-    return _Chosen(chosen, span, substances, left_outside(known, whole, zone=project.zone))
 
 
 def _fingerprints(project: Project) -> Fingerprints:
@@ -357,40 +297,6 @@ def release_edges(flow: BalancedFlow, window: tuple[np.datetime64, np.datetime64
     """Return the edges of the hours in which a release may lie, (bin + 1,) [s] from the start of the flow."""
     first, last = ((t - flow.start) / np.timedelta64(1, "s") for t in window)
     return np.append(np.arange(first, last, HOUR_S), last)
-
-
-def substances_to_trace(project: Project, ask: Ask, *, observations: Observations) -> tuple[Substance, ...]:
-    """Return what is traced, first the determinand whose mass is reported: as asked, else all there are."""
-    measured = list(dict.fromkeys(observations.determinand.tolist()))
-    asked = list(dict.fromkeys(determinand(name).id for name in ask.determinands))
-    for name in asked:
-        if name not in measured:
-            raise InputError(observations.source, f"there is no reading of '{name}'", nearest(name, measured))
-    kept = [name for name in asked or measured if determinand(name).is_traceable]
-    if not kept:
-        what = f"none of {', '.join(asked or measured)} keeps its mass in the water and can be traced"
-        raise InputError(observations.source, what, "name another --determinand")
-    first = project.trace.determinand if project.trace.determinand in kept else kept[0]
-    if project.trace.determinand and not asked and first != project.trace.determinand:
-        what = f"there is no reading of '{project.trace.determinand}', which [trace] wants traced"
-        raise InputError(observations.source, what, nearest(project.trace.determinand, measured))
-    ordered = [first, *(name for name in kept if name != first)]
-    return tuple(project.processes.substance(name, project.decay_per_day.get(name, 0.0)) for name in ordered)
-
-
-def window(project: Project, ask: Ask, *, observations: Observations) -> tuple[np.datetime64, np.datetime64]:
-    """Return the window to search, both ends included [UTC]: as asked, else as the project says."""
-    since = instant(ask.since, project.zone, where="--since") if ask.since else project.trace.since
-    until = instant(ask.until, project.zone, where="--until") if ask.until else project.trace.until
-    read = observations.time[observations.is_usable] if observations.is_usable.any() else observations.time
-    first = read.min() if since is None else since
-    last = read.max() if until is None else until
-    if first >= last:
-        what = (
-            f"the window ends at {iso(last, project.zone)}, not after its begin at {iso(first, project.zone)}"
-        )
-        raise InputError(observations.source, what, "write the later time as until")
-    return first, last
 
 
 def _observations(project: Project, network: Network) -> Observations:

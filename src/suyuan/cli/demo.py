@@ -25,8 +25,8 @@ def demo(
 ) -> None:
     """Invent a county with a nightly release, trace it, and show the true answer beside the finding."""
     from suyuan.ahead import compiled_ahead
+    from suyuan.asked import Ask
     from suyuan.demo import demonstrate
-    from suyuan.run import Ask
 
     ask = Ask(seed=seed, lang=language(lang))
     with compiled_ahead(), progress_bar() as progress:

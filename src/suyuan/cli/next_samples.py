@@ -56,8 +56,8 @@ def next_samples(  # noqa: PLR0913  (a verb's arguments are its options)
 ) -> None:
     """Say where, when and what to sample next, so as to learn most about who did it for the cost."""
     from suyuan.advise import Sampling, advise_folder
+    from suyuan.asked import Ask
     from suyuan.report import advice_dict
-    from suyuan.run import Ask
 
     ways, limit = tuple(method or ()), float("nan") if kit_limit is None else kit_limit
     crew = Sampling(crews, stops, budget, hours=hours, methods=ways, base=base, speed_kmh=speed)

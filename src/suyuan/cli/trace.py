@@ -14,7 +14,8 @@ from suyuan.cli.verbs import app
 from suyuan.errors import InputError
 
 if TYPE_CHECKING:
-    from suyuan.run import Ask, Done
+    from suyuan.asked import Ask
+    from suyuan.run import Done
 
 
 @app.command()
@@ -39,8 +40,8 @@ def trace(  # noqa: PLR0913  (a verb's arguments are its options)
     lang: Language = "",
 ) -> None:
     """Find who most likely released what, and write the ranking, the release histories and a report."""
+    from suyuan.asked import Ask
     from suyuan.follow import changes
-    from suyuan.run import Ask
 
     ask = Ask(
         tuple(station or ()),
