@@ -70,6 +70,11 @@ class Exchange(NamedTuple):
     held_late: Array
 
 
+def has_storage(network: Network) -> NDArray[np.bool_]:
+    """Return which reaches have still water beside them where none are named, (reach,)."""
+    return np.array([r.kind in OPEN_WATER for r in network.reaches]) & ~has_structure(network)
+
+
 def zones_of(
     geometry: Geometry, network: Network, *, flow: BalancedFlow, storage: TransientStorage | None
 ) -> Zones:
@@ -81,8 +86,7 @@ def zones_of(
     if unknown:
         what = f"transient storage beside reach '{unknown[0]}', which is not in the network"
         raise InputError("transient storage", what, nearest(unknown[0], ids))
-    usual = np.array([r.kind in OPEN_WATER for r in network.reaches]) & ~has_structure(network)
-    chosen = np.isin(ids, storage.reaches) if storage.reaches else usual
+    chosen = np.isin(ids, storage.reaches) if storage.reaches else has_storage(network)
     cell = np.flatnonzero(chosen[geometry.cell_reach])
     mean = flow.volume.mean(axis=0)[geometry.cell_reach] * geometry.cell_share
     return Zones(cell, storage.area_ratio * mean[cell], np.full(len(cell), storage.exchange_per_s))
