@@ -57,7 +57,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.library import Strength
-from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members
+from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members, with_still_water
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.release import draw_releases, finding_of
@@ -175,7 +175,7 @@ def recover(
 ) -> Recovered:
     """Return start and history of the release as the tracer finds them from the loggers; `still` water is drawn, if any."""
     rng = np.random.default_rng(seed)
-    problem, network = posed(drip, way=way, members=members, rng=rng, errors=replace(ERRORS, still=still))
+    problem, network = posed(drip, way=way, members=members, rng=rng, still=still)
     with threadpool_limits(1):
         verdict = weigh(problem)
     matrix = problem.matrices[0]
@@ -193,7 +193,7 @@ def recover(
 
 
 def posed(
-    drip: Drip, *, way: str, members: int, rng: np.random.Generator, errors: FlowErrors = ERRORS
+    drip: Drip, *, way: str, members: int, rng: np.random.Generator, still: StillWater | None = None
 ) -> tuple[Problem, Network]:
     """Return the problem that is put to the tracer, and the stream it is about."""
     loggers = (drip.far,) if way == "far" else (drip.near, drip.far)
@@ -205,7 +205,8 @@ def posed(
     sources, prior = places(drip, network, is_told=way != "place")
     last = (observations.time.max() - flow.start) / SECOND
     edges = np.arange(last - BIN_S * ((last - HOUR_S) // BIN_S), last + 0.5 * BIN_S, BIN_S)
-    drawn = flow_members(network, flow, count=members, rng=rng, errors=errors)
+    drawn = flow_members(network, flow, count=members, rng=rng, errors=ERRORS)
+    drawn = with_still_water(network, drawn, still=still, rng=rng)
     matrices = [
         _matrix(network, member, stream=stream, observations=observations, sources=sources, edges=edges)
         for member in drawn

@@ -56,7 +56,7 @@ from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.library import Strength
-from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members
+from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members, with_still_water
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.release import draw_releases
 from suyuan.tracing.search import Problem
@@ -213,7 +213,8 @@ def basis_of(
     observations = readings(passages)
     first, last = (_since(flow, hour) for hour in window_h(passages))
     edges = np.append(np.arange(first, last, BIN_S), last)
-    drawn = flow_members(network, flow, count=members, rng=rng, errors=replace(ERRORS, still=still))
+    drawn = flow_members(network, flow, count=members, rng=rng, errors=ERRORS)
+    drawn = with_still_water(network, drawn, still=still, rng=rng)
     matrices = tuple(matrix_of(network, member, observations=observations, edges=edges) for member in drawn)
     return Basis(network, tuple(passages), matrices, rng)
 

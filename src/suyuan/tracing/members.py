@@ -26,16 +26,18 @@ LEAST_SPLIT = 0.01
 
 @dataclass(frozen=True)
 class StillWater:
-    """What is believed of still water beside canals and rivers where nobody measured it: two log-normal numbers a network.
+    """What is believed of still water beside the channel where nobody measured it: two log-normal numbers a network.
 
     `area_ratio` As / A and `exchange_per_s` [1/s] are medians, the others log standard deviations; sources in decision 033.
     Part of it lies in the cross-section that is given (bays, banks), the rest beyond (the bed): a share uniform from 0 to 1.
+    `reaches` are ids; empty for all canals and rivers without a structure.
     """
 
     area_ratio: float = 0.2
     area_ratio_sd: float = 0.8
     exchange_per_s: float = 1e-4
     exchange_sd: float = 1.2
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,6 @@ class FlowErrors:
 
     `loop` is no log but a share: what goes round where splits are free, of what an arm would carry at the speed of the waters it
     joins. It turns slow arms between quick ones round, which no factor does (decision 032).
-
-    `still` is the still water that may hold back what passes, None where a cloud is believed to have none (decision 033).
     """
 
     travel_common: float = 0.10
@@ -59,7 +59,6 @@ class FlowErrors:
     split: float = 0.3
     loop: float = 0.15
     dispersion: float = 0.5
-    still: StillWater | None = None
 
 
 @dataclass(frozen=True)
@@ -86,29 +85,29 @@ def flow_members(
     """
     errors = errors or FlowErrors()
     free = circulations_of(network)
-    drawn = [_drawn(network, flow, errors=errors, free=free, rng=rng) for _ in range(count - 1)]
-    return (FlowMember(flow, 1.0), *with_still_water(network, drawn, still=errors.still, rng=rng))
+    drawn = (_drawn(network, flow, errors=errors, free=free, rng=rng) for _ in range(count - 1))
+    return (FlowMember(flow, 1.0), *drawn)
 
 
 def with_still_water(
     network: Network, members: Sequence[FlowMember], *, still: StillWater | None, rng: np.random.Generator
 ) -> tuple[FlowMember, ...]:
-    """Return the members, each with still water of its own; as they are where `still` is None.
+    """Return the members, all but the first with still water of their own; as they are where `still` is None.
 
     What of it lies in the given cross-section leaves the channel so much less, so that a cloud takes as long on average. The
     numbers come from a generator of their own: those that `rng` draws next are the same with and without.
     """
     if still is None:
         return tuple(members)
-    is_open, own = has_storage(network), rng.spawn(1)[0]
-    found = []
-    for member in members:
+    is_open, own = has_storage(network, still.reaches), rng.spawn(1)[0]
+    found = [members[0]]
+    for member in members[1:]:
         ratio = still.area_ratio * np.exp(still.area_ratio_sd * own.standard_normal())
         exchange = still.exchange_per_s * np.exp(still.exchange_sd * own.standard_normal())
         channel = np.where(is_open, 1.0 / (1.0 + ratio * own.uniform()), 1.0)
         flow = replace(member.flow, volume=slowed(member.flow, channel))
-        mixing = replace(member.mixing, storage=TransientStorage(float(ratio), float(exchange)))
-        found.append(replace(member, flow=flow, mixing=mixing))
+        storage = TransientStorage(float(ratio), float(exchange), still.reaches)
+        found.append(replace(member, flow=flow, mixing=replace(member.mixing, storage=storage)))
     return tuple(found)
 
 
