@@ -235,8 +235,7 @@ def prepare(
     refuse_unweighable(network, observations, substances=substances, window=span)
     rng = np.random.default_rng(ask.seed)
     run_on = partial(_run_on, network=network, after=span[1] if now is None else now, ahead_h=ahead_h)
-    drawn = ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress)
-    ensemble = _mixed(drawn, network, project=project, rng=rng)
+    ensemble = _ensemble(project, network, water=water, run_on=run_on, rng=rng, progress=progress)
     refuse_uncovered(ensemble.flow, seen, zone=project.zone)
     return Prepared(
         network=network,
@@ -266,9 +265,18 @@ def _settling(substances: tuple[Substance, ...]) -> tuple[float, ...]:
     return tuple(sorted({each.settling_m_per_s for each in substances} - {0.0}))
 
 
-def _mixed(ensemble: Ensemble, network: Network, *, project: Project, rng: np.random.Generator) -> Ensemble:
+def _ensemble(
+    project: Project,
+    network: Network,
+    *,
+    water: Water,
+    run_on: Callable[[BalancedFlow], BalancedFlow],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Ensemble:
     """Return the members with matter that spreads in them as the project says, still water drawn where it says so."""
     said = project.processes
+    ensemble = ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress)
     mixed = [replace(member, mixing=said.mixing) for member in ensemble.members]
     return replace(ensemble, members=with_still_water(network, mixed, still=said.still, rng=rng))
 
