@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from suyuan.errors import InputError
 from suyuan.tracing.background import noise_of
 from suyuan.tracing.evidence import (
     AMPLITUDE_ERROR,
@@ -19,9 +22,10 @@ from suyuan.tracing.evidence import (
     rough_evidences,
     shown,
 )
+from suyuan.tracing.pairs import PAIRS_ALIKE, various
 from suyuan.tracing.posterior import credible_set
 from suyuan.tracing.result import Candidate, Finding
-from suyuan.tracing.shapes import cumulative_square, release_shapes, scan_shapes
+from suyuan.tracing.shapes import Nights, cumulative_square, release_shapes, scan_shapes
 
 
 def test_release_histories_share_one_prior_and_stay_in_the_window():
@@ -31,6 +35,39 @@ def test_release_histories_share_one_prior_and_stay_in_the_window():
     assert last.max() <= 96
     assert shapes.start.min() == 0
     assert shapes.history(0).sum() == shapes.length[0]
+
+
+def test_of_releases_that_come_again_every_day_the_share_begins_at_night():
+    """From 18:00 to 04:00 in Shanghai, 10:00 to 20:00 UTC; pulses and steps begin at any hour."""
+    hours = np.datetime64("2024-07-20T00:00:00") + np.arange(72) * np.timedelta64(3600, "s")
+    dusks = Nights(0.8, ZoneInfo("Asia/Shanghai")).weight(hours)
+    assert dusks.reshape(3, 24).mean(axis=1) == pytest.approx(1.0, abs=1e-12)
+    shapes = release_shapes(72, 3600.0, dusks=dusks)
+    alike = release_shapes(72, 3600.0)
+    prior, before = np.exp(shapes.log_prior), np.exp(alike.log_prior)
+    assert prior.sum() == pytest.approx(1.0, abs=1e-12)
+    first_day = (shapes.repeats > 1) & (shapes.start < 24)
+    at_night = first_day & (shapes.start >= 10) & (shapes.start < 20)
+    assert prior[at_night].sum() / prior[first_day].sum() == pytest.approx(0.8)
+    once = shapes.repeats == 1
+    assert (prior / before)[once].max() == pytest.approx((prior / before)[once].min())
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.2, float("nan")])
+def test_a_share_of_nights_is_between_none_and_all(share: float):
+    with pytest.raises(InputError, match=r"share of nights.*above 0 and below 1"):
+        Nights(share, ZoneInfo("UTC"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6)), max_size=40), st.integers(0, 20))
+def test_no_two_candidates_take_the_places_of_all_other_pairs(pairs: list[tuple[int, int]], count: int):
+    rows = various(np.array(pairs, np.int64).reshape(-1, 2), count)
+    kept = [pairs[row] for row in rows]
+    assert list(rows) == sorted(set(rows))
+    assert max((kept.count(pair) for pair in kept), default=0) <= PAIRS_ALIKE
+    possible = sum(min(PAIRS_ALIKE, pairs.count(pair)) for pair in set(pairs))
+    assert len(kept) == min(count, possible)
 
 
 @settings(max_examples=15, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,11 +26,15 @@ PLUMES_TO_PAIR = 20
 PLUMES_A_SOURCE = 4
 """Of one source no more than these."""
 
-PAIRS_ANEW = 24
+PAIRS_ANEW = 36
 """Leading pairs of a flow member that are weighed anew."""
 
-PAIRS_SETTLED = 12
+PAIRS_SETTLED = 18
 """Of these, so many are moved to where they fit best and kept."""
+
+PAIRS_ALIKE = 3
+"""Pairs of the same two candidates, with other histories or waters, are no more than these: the leading candidate's own would
+leave no room for its rivals."""
 
 
 def pairs_anew(
@@ -40,17 +45,39 @@ def pairs_anew(
     They are proposed under the covariance of the scan and then settle together. Both plumes must show in the readings.
     """
     pool = to_pair(tables)
+    code = _candidates(problem)[pool.source]
     rows = _proposed(problem, claimed, pool=pool, seen=seen)
-    log_prior = pool.log_prior[rows].sum(axis=1) + np.log(2.0 * len(problem.matrices))
     each: list[Settled] = []
     for count, rounds in ((PAIRS_ANEW, 1), (PAIRS_SETTLED, ROUNDS)):
-        rows, log_prior = rows[:count], log_prior[:count]
+        rows = rows[various(np.sort(code[rows], axis=1), count)]
         each = [settled(problem, ground, seen=seen, found=pool.where(pair), rounds=rounds) for pair in rows]
+        log_prior = pool.log_prior[rows].sum(axis=1) + np.log(2.0 * len(problem.matrices))
         order = np.argsort([-one.log_gain for one in each] - log_prior, kind="stable")
         rows, log_prior, each = rows[order], log_prior[order], [each[k] for k in order]
     return _half(pool, 0, rows=rows, log_prior=log_prior, each=each), _half(
         pool, 1, rows=rows, log_prior=log_prior, each=each
     )
+
+
+def _candidates(problem: Problem) -> Index:
+    """Return a number for the candidate of each source, (source,)."""
+    found = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1]
+    return np.asarray(found, dtype=np.int64)
+
+
+def various(pairs: Index, count: int) -> Index:
+    """Return the rows of the first `count` pairs (pair, 2), passing over those of which PAIRS_ALIKE were taken before.
+
+    >>> various(np.array([[1, 2], [1, 2], [1, 2], [1, 2], [1, 3]]), 4).tolist()
+    [0, 1, 2, 4]
+    """
+    kind = np.unique(pairs, axis=0, return_inverse=True)[1].ravel() if len(pairs) else np.empty(0, np.int64)
+    taken, rows = Counter[int](), []
+    for row, one in enumerate(kind.tolist()):
+        if taken[one] < PAIRS_ALIKE:
+            rows.append(row)
+        taken[one] += 1
+    return np.array(rows[:count], np.int64)
 
 
 def _half(
@@ -71,7 +98,7 @@ def _half(
 
 def _proposed(problem: Problem, claimed: Claim, *, pool: Explanations, seen: Responses) -> Index:
     """Return pairs of the pool (pair, 2), the best under the covariance of the scan first."""
-    code = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1][pool.source]
+    code = _candidates(problem)[pool.source]
     rows = np.argwhere(np.triu(code[:, None] != code[None, :]))
     if not len(rows):
         return rows
