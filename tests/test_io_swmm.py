@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +20,7 @@ from swmm_texts import CHANNEL, write_out
 
 from suyuan.errors import InputError
 from suyuan.flow import balanced
-from suyuan.io.models import swmm_run
+from suyuan.io.models import swmm_engine, swmm_run
 from suyuan.io.models.model import Model
 from suyuan.io.models.swmm import read_swmm
 from suyuan.io.models.swmm_inp import read_inp
@@ -29,6 +34,8 @@ needs_swmm = pytest.mark.skipif(
     not any(Path(folder, "swmm", "toolkit").is_dir() for folder in sys.path),
     reason="swmm-toolkit is not installed (uv sync)",
 )
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")
 
 PIPE = """[OPTIONS]
 FLOW_UNITS CMS
@@ -321,10 +328,11 @@ def test_an_outside_file_is_found_beside_the_model(channel: Path):
 
 @needs_swmm
 def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: pytest.MonkeyPatch):
+    """The whole program is gone, guard and all: nobody is left to say how the engine ended."""
     killer = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    usual = swmm_run.subprocess.Popen
+    usual = swmm_engine.subprocess.Popen
     monkeypatch.setattr(
-        swmm_run.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
+        swmm_engine.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
     )
     with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 11\)"):
         read_swmm(channel)
@@ -333,13 +341,13 @@ def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: 
 @needs_swmm
 def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.MonkeyPatch):
     children = []
-    usual = swmm_run.subprocess.Popen
+    usual = swmm_engine.subprocess.Popen
 
     def kept(command, **how):
         children.append(usual(command, **how))
         return children[-1]
 
-    monkeypatch.setattr(swmm_run.subprocess, "Popen", kept)
+    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
 
     def interrupt(done: int, due: int) -> None:
         raise KeyboardInterrupt
@@ -347,6 +355,79 @@ def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         read_swmm(channel, progress=interrupt)
     assert children[0].poll() is not None
+
+
+HANGING = """
+import ctypes, os
+from pathlib import Path
+def swmm_open(*names):
+    Path("model.rpt").write_text("")
+    Path(os.environ["ENGINE_PID"]).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(60)  # as C does: without letting anybody else run
+"""
+
+
+@pytest.fixture
+def hanging(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the engine a toolkit that hangs; return the empty folder in which models are run."""
+    toolkit, spare = channel.parent / "path" / "swmm" / "toolkit", channel.parent / "spare"
+    toolkit.mkdir(parents=True)
+    spare.mkdir()
+    for path in (toolkit.parent / "__init__.py", toolkit / "__init__.py"):
+        path.write_text("")
+    (toolkit / "solver.py").write_text(HANGING)
+    monkeypatch.setenv("PYTHONPATH", str(toolkit.parents[1]))
+    monkeypatch.setenv("ENGINE_PID", str(channel.parent / "pid"))
+    monkeypatch.setenv("TMPDIR", str(spare))
+    monkeypatch.setattr(swmm_run.tempfile, "tempdir", None)
+    return spare
+
+
+@needs_swmm
+@posix
+def test_an_engine_that_hangs_is_ended_and_told_of(
+    channel: Path, hanging: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(swmm_engine, "STILL_S", 0.6)
+    with pytest.raises(
+        InputError, match=r"hangs: at its beginning it made no progress for 0.01 minutes; run"
+    ):
+        read_swmm(channel)
+    assert not _lives(int((channel.parent / "pid").read_text()))
+    assert not list(hanging.iterdir())
+
+
+@needs_swmm
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)])
+def test_whoever_kills_an_import_leaves_neither_engine_nor_folder(
+    channel: Path, hanging: Path, number: int, code: int
+):
+    """A polite kill, and one outright that nothing can catch, while the engine hangs in its own code."""
+    script = f"from suyuan.io.models.swmm import read_swmm\nread_swmm({str(channel)!r})"
+    pid = channel.parent / "pid"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) as process:
+        _wait_until(lambda: pid.is_file() and pid.read_text())
+        assert [p.name[:12] for p in hanging.iterdir()] == ["suyuan-swmm-"]
+        process.send_signal(number)
+        assert process.wait(20.0) == code
+    _wait_until(lambda: not list(hanging.iterdir()))
+    assert not _lives(int(pid.read_text()))
+
+
+def _wait_until(is_so: Callable[[], object]) -> None:
+    until = time.monotonic() + 20.0
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert is_so()
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process is there and not only waits to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_without_the_toolkit_the_extra_is_named(channel: Path, monkeypatch: pytest.MonkeyPatch):
