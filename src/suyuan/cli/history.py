@@ -26,7 +26,11 @@ def history(
     from suyuan.io.project import read_project
     from suyuan.report import history_table, no_history
 
-    zone, results, speaks = read_project(folder).zone, out or folder / "results", language(lang)
+    zone, results, speaks = (
+        read_project(folder, needs_network=False, reads=()).zone,
+        out or folder / "results",
+        language(lang),
+    )
     answers = read_history(results)
     if as_json:
         typer.echo(json.dumps([answer_dict(answer) for answer in answers], ensure_ascii=False, indent=1))

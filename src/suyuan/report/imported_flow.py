@@ -45,7 +45,7 @@ _NOTES = {
     ),
     "unchanged": Words("{0} 中的水流与此相同，未改动", "{0} holds the same flow; nothing was changed"),
     "former": Words(
-        "原有水流保存为 {0}：把它复制回来即可撤销", "the former flow is kept as {0}: copy it back to undo"
+        "原有文件保存为 {0}：把它复制回来即可撤销", "the former file is kept as {0}: copy it back to undo"
     ),
     "name_flow": Words(
         '请在 suyuan.toml 的 [files] 中写 flow = "{0}"', 'write flow = "{0}" under [files] in suyuan.toml'

@@ -143,16 +143,17 @@ def _columns_of(flow: FlowField, order: list[int], *, nodes: set[str]) -> FlowFi
 
 
 def _absent(absent: list[str], network: Network, *, flow: FlowField) -> list[Fault]:
-    """Return a fault for each reach that the model does not know, and one for those not listed."""
+    """Return a fault for each reach that the model does not know, and one for all of them."""
     faults = [
         Fault(network.source, 0, f"reach '{name}' is not in {flow.source}", nearest(name, flow.reaches))
         for name in absent[:_MOST_NAMED]
     ]
-    if len(absent) > _MOST_NAMED:
-        what = f"{len(absent)} of {len(network.reaches)} reaches are not in {flow.source}"
-        remedy = "give reaches the ids of the model's links, or leave the network out to take the model's own"
-        faults.append(Fault(network.source, 0, what, remedy))
-    return faults
+    what = f"{len(absent)} of {len(network.reaches)} reaches are not in {flow.source}"
+    remedy = (
+        "give reaches the ids of the model's links; to take the model's own network leave --network out, "
+        "and move that of the project away"
+    )
+    return [*faults, Fault(network.source, 0, what, remedy)]
 
 
 def _listed(names: list[str]) -> str:
