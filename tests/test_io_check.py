@@ -143,7 +143,9 @@ def test_reaches_that_processes_name_must_be_in_the_network_and_have_a_width(pro
     ]
     assert faults(project) == strangers
     drawn = read_network(project / "network.gpkg")
-    bare = replace(drawn, reaches=tuple(replace(r, width_m=r.width_m * (r.id != "R2")) for r in drawn.reaches))
+    bare = replace(
+        drawn, reaches=tuple(replace(r, width_m=r.width_m * (r.id != "R2")) for r in drawn.reaches)
+    )
     write_network(bare, project / "network.gpkg")
     said, *others = faults(project)
     assert others == strangers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from suyuan.flow import balanced
 if find_spec("wntr") is None:
     pytest.skip("EPANET needs wntr (extra `epanet`)", allow_module_level=True)
 
+from suyuan.io.import_flow import FlowAsk, import_flow
 from suyuan.io.models.epanet_flow import NO_DATE, read_epanet
 from suyuan.io.models.steps import means_over
 
@@ -124,8 +126,18 @@ def test_the_run_begins_when_it_is_told_to(tmp_path: Path) -> None:
     assert given.flow.start == day
     assert not any("calendar" in note for note in given.notes)
     told = read_epanet(town(tmp_path))
-    assert told.flow.start == NO_DATE
+    assert told.flow.start == np.datetime64(NO_DATE)
     assert any("calendar" in note for note in told.notes)
+
+
+def test_its_clock_is_that_of_the_place_and_begins_where_the_file_says(tmp_path: Path) -> None:
+    """Six in the morning of Beijing time is ten in the evening of the day before in UTC."""
+    early = town(tmp_path, times="Duration 12:00\n Start ClockTime 6 am")
+    model = read_epanet(early, timezone="Asia/Shanghai")
+    assert model.flow.start == np.datetime64("1999-12-31T22:00:00")
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    done = import_flow(early, tmp_path / "new", ask=FlowAsk(), now=now, progress=lambda *_: None)
+    assert done.to_dict()["begin"] == "2000-01-01T06:00:00+08:00"
 
 
 def test_progress_ends_at_the_duration(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Form:
 
 
 SWMM = Form("SWMM 5", ".inp, with its .out beside it or to be run", "swmm", "read_swmm")
-EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet", has_clock=True)
+EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet")
 DFLOWFM = Form("D-Flow FM", "UGRID .nc", "dflowfm", "read_dflowfm")
 HECRAS = Form("HEC-RAS", "plan .hdf of an unsteady run", "hecras", "read_hecras")
 RIBASIM = Form("Ribasim", ".toml of a model that has been run", "ribasim", "read_ribasim")
@@ -86,9 +86,7 @@ def read_model(
             raise InputError(path.name, what, "give the network, --network network.gpkg")
         flow = read_flow(path, timezone="UTC" if timezone is None else timezone)
         return on_network(Model(TABLE.name, network, flow), network)
-    zone = (
-        {} if timezone is None or form is EPANET else {"timezone": timezone_of(timezone)}
-    )  # EPANET has no calendar
+    zone = {} if timezone is None else {"timezone": timezone_of(timezone)}
     model = _read(path, form, zone=zone, progress=progress)
     model = replace(model, flow=replace(model.flow, source=path.name))
     return model if network is None else on_network(model, network)
