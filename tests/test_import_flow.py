@@ -254,8 +254,8 @@ def test_links_of_the_model_that_the_network_lacks_are_left_out_and_told():
     model = on_network(Model("SWMM 5", network, wider), network)
     assert model.flow.reaches == ("R1", "R2")
     assert model.flow.boundaries == ("A",)
-    assert "1 links of the model are not in own.gpkg" in model.notes[0]
-    assert "X9" in model.notes[0]
+    assert "Not in own.gpkg, their flow left out: 1 link of the model" in str(model.notes[0])
+    assert "X9" in str(model.notes[0])
     assert balanced(model.flow, network).balance.residual_share < 1e-15
 
 
@@ -390,6 +390,14 @@ def test_the_verb_says_what_it_did_in_both_languages(given: tuple[Path, Path], t
     assert "Imported flow and its closure" in page
     assert "水流导入与水量闭合" in page
     assert imread(tmp_path / "a/results/closure.png").std() > 0.0  # a picture with something on it
+    lone = replace(_network(), nodes=_network().nodes[:2], reaches=_network().reaches[:1])
+    write_network(replace(lone, nodes=(lone.nodes[0], Node("J", "outlet"))), tmp_path / "lone.gpkg")
+    for lang, left in (
+        ("zh", "模型中有 1 条连线不在 lone.gpkg 中"),
+        ("en", "flow left out: 1 link of the model, R2"),
+    ):
+        words = ("--network", tmp_path / "lone.gpkg", "--to", tmp_path / lang, "--lang", lang)
+        assert left in _suyuan("import", "flow", given[0], *words).stdout
     found = _suyuan("import", "flow", given[0], "--network", given[1], "--to", tmp_path / "b", "--json")
     whole = json.loads(found.stdout)
     assert whole["reaches"] == 2

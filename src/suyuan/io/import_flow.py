@@ -20,6 +20,7 @@ from suyuan.io.flow import read_flow, write_flow
 from suyuan.io.import_home import Home, require_free
 from suyuan.io.lock import locked
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import NO_CALENDAR
 from suyuan.io.models.read_model import form_of, read_model
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
@@ -87,7 +88,7 @@ class ImportedFlow:
                 "dry": list(report.dry),
                 "corrections": [self._correction(int(r)) for r in order],
             },
-            "model_notes": list(self.model.notes),
+            "model_notes": [str(note) for note in self.model.notes],
             "notes": [{"code": code, "text": text} for code, text in self.notes],
             "files": [str(path) for path in self.files],
         }
@@ -148,7 +149,8 @@ def _begun(model: Model, begin: str, *, zone: tzinfo) -> Model:
     found = instant_of(begin, zone)
     if found is None:
         raise InputError("--begin", f"'{begin}' is not a time", "write 2024-07-20T00:00")
-    return replace(model, flow=replace(model.flow, start=found))
+    notes = tuple(note for note in model.notes if note.key != NO_CALENDAR)
+    return replace(model, flow=replace(model.flow, start=found), notes=notes)
 
 
 def _period(home: Home, flow: FlowField) -> tuple[tuple[str, str], ...]:

@@ -13,8 +13,10 @@ from suyuan.balance import REFUSED_CORRECTION, REFUSED_RESIDUAL
 from suyuan.clock import clocked, dated
 from suyuan.io.atomic import result_folder
 from suyuan.io.import_flow import ImportedFlow
+from suyuan.io.models.notes import counted, listed
 from suyuan.plot.closure_map import closure_histogram, closure_map
 from suyuan.report.figures import Lang, inline, svg
+from suyuan.report.model_notes import model_note_words
 from suyuan.report.page import shipped, template
 from suyuan.report.words import Words
 from suyuan.report.words_table import words_table
@@ -67,8 +69,9 @@ def imported_headline(done: ImportedFlow) -> Words:
     return Words(
         f"{done.source}（{done.model.form}）：{counts[0]:,} 个河段，{counts[1]:,} 个节点，{counts[2]} 个闸泵堰，"
         f"{counts[3]} 个湖库；{period}，{bins:,} 个时段，每段 {minutes:g} 分钟；流量 m3/s，水量 m3。",
-        f"{done.source} ({done.model.form}): {counts[0]:,} reaches, {counts[1]:,} nodes, {counts[2]} structures, {counts[3]} "
-        f"lakes; {period}, {bins:,} bins of {minutes:g} min; discharge in m3/s, volume in m3.",
+        f"{done.source} ({done.model.form}): {counted(counts[0], 'reach')}, {counted(counts[1], 'node')}, "
+        f"{counted(counts[2], 'structure')}, {counted(counts[3], 'lake')}; {period}, {counted(bins, 'bin')} of "
+        f"{minutes:g} min; discharge in m3/s, volume in m3.",
     )
 
 
@@ -94,19 +97,19 @@ def closure_words(done: ImportedFlow) -> list[Words]:
         ),
     ]
     if report.dry:
-        named = ", ".join(report.dry[:5]) + (" ..." if len(report.dry) > 5 else "")
+        named = listed(report.dry)
         said.append(
             Words(
                 f"曾干涸的河段（留有一层水膜）{len(report.dry)} 个：{named}",
-                f"{len(report.dry)} reaches ran dry and keep a film of water: {named}",
+                f"Ran dry and keep a film of water: {counted(len(report.dry), 'reach')}, {named}",
             )
         )
     return said
 
 
 def flow_notes(done: ImportedFlow) -> list[Words]:
-    """Return what could not be taken over from the model, as its reader says it, and what became of the project's files."""
-    model = [Words(note, note) for note in done.model.notes]
+    """Return what could not be taken over from the model, and what became of the project's files."""
+    model = [model_note_words(note) for note in done.model.notes]
     return model + [
         Words(_NOTES[code].zh.format(text), _NOTES[code].en.format(text)) for code, text in done.notes
     ]

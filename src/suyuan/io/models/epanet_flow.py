@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from suyuan.flow import FlowField
 from suyuan.io.epanet_engine import opened_epanet
 from suyuan.io.models.model import STRUCTURE_LENGTH, Model, in_m3_s
+from suyuan.io.models.notes import NO_CALENDAR, Note
 from suyuan.io.models.steps import even_edges, means_over
 from suyuan.io.times import timezone_of, utc_of_datetime
 from suyuan.network import Network, Node, NodeKind, Reach, Structure, StructureKind
@@ -86,13 +87,9 @@ def read_epanet(
     flow = _flow(drawn, edges=edges, discharge=discharge, demand=demand, source=name)
     begins = utc_of_datetime(shown, timezone_of(timezone)) if start is None else start
     flow = replace(flow, start=begins.astype("datetime64[s]"))
+    moment = [] if written or hours else [Note("one_moment")]
     notes = _notes(drawn, run, shown=shown if start is None else None)
-    if not written and not hours:
-        notes = (
-            "The file's Duration is 0, one moment: it is run for a day with its patterns; give `hours`",
-            *notes,
-        )
-    return Model("EPANET 2.2", network, flow, notes)
+    return Model("EPANET 2.2", network, flow, (*moment, *notes))
 
 
 def _flow(drawn: _Drawing, *, edges: Array, discharge: Array, demand: Array, source: str) -> FlowField:
@@ -112,17 +109,13 @@ def _flow(drawn: _Drawing, *, edges: Array, discharge: Array, demand: Array, sou
     )
 
 
-def _notes(drawn: _Drawing, run: _Run, *, shown: datetime | None) -> tuple[str, ...]:
-    notes = []
+def _notes(drawn: _Drawing, run: _Run, *, shown: datetime | None) -> Iterator[Note]:
     if shown is not None:
-        notes.append(
-            f"EPANET has no calendar: the run is set to begin at {shown:%Y-%m-%d %H:%M}; give `start`"
-        )
+        yield Note(NO_CALENDAR, {"begin": f"{shown:%Y-%m-%d %H:%M}"})
     if run.warned:
-        notes.append(f"EPANET warned {len(run.warned)} times, first: {run.warned[0]}")
+        yield Note("warned", {"warnings": len(run.warned), "first": run.warned[0]})
     if drawn.devices:
-        notes.append(f"{len(drawn.devices)} pumps and valves hold no water here; valves are taken as gates")
-    return tuple(notes)
+        yield Note("devices", {"devices": len(drawn.devices)})
 
 
 def _run(engine: Any, *, duration: int, progress: Progress | None) -> _Run:

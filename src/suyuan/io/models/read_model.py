@@ -20,6 +20,7 @@ from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow
 from suyuan.io.models.hdf5 import opened_hdf5, text_of
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import Note, listed
 from suyuan.io.times import timezone_of
 from suyuan.network import Network
 
@@ -115,8 +116,11 @@ def on_network(model: Model, network: Network) -> Model:
     others = [name for name in flow.reaches if name not in wanted]
     strange = [name for name in (*flow.boundaries, *flow.lakes) if name not in nodes]
     notes = [
-        f"{len(names)} {what} of the model are not in {network.source}; their flow was left out: {_listed(names)}"
-        for what, names in (("links", others), ("nodes", strange))
+        Note(key, {what: len(names), "network": network.source, "named": listed(names)})
+        for key, what, names in (
+            ("links_without_reach", "links", others),
+            ("nodes_without_node", "nodes", strange),
+        )
         if names
     ]
     flow = _columns_of(flow, [held[reach.id] for reach in network.reaches], nodes=nodes)
@@ -152,10 +156,6 @@ def _absent(absent: list[str], network: Network, *, flow: FlowField) -> list[Fau
         "and move that of the project away"
     )
     return [*faults, Fault(network.source, 0, what, remedy)]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _read(path: Path, form: Form, *, zone: dict[str, tzinfo], progress: Progress | None) -> Model:
