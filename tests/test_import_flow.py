@@ -81,6 +81,7 @@ def test_a_folder_becomes_a_project_that_can_be_read(given: tuple[Path, Path], t
     np.testing.assert_array_equal(read.discharge_start, _flow(gap=0.1).discharge_start)
     assert read.start == START
     assert [path.name for path in done.files] == ["flow.nc", "network.gpkg", "suyuan.toml"]
+    assert done.notes == (("draw", "network.gpkg"),)
 
 
 def test_the_report_says_how_far_the_flow_was_from_closing_and_where(
@@ -235,8 +236,9 @@ def test_reaches_that_the_model_does_not_know_are_named_with_the_nearest(
     write_network(
         replace(network, reaches=(replace(network.reaches[0], id="R11"), network.reaches[1])), given[1]
     )
-    with pytest.raises(InputError, match=r"reach 'R11' is not in model.nc; did you mean 'R1'"):
+    with pytest.raises(InputError, match=r"reach 'R11' is not in model.nc; did you mean 'R1'") as said:
         _import(given[0], tmp_path / "river", network=given[1])
+    assert "1 of 2 reaches are not in model.nc; give the table rows of every reach" in str(said.value)
     assert not (tmp_path / "river").exists()
 
 

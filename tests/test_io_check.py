@@ -19,7 +19,7 @@ from suyuan.io.flow_members import write_flow_members
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
-from suyuan.network import Network
+from suyuan.network import Network, Structure
 
 CASES = Path(__file__).parents[2] / "shared" / "cases" / "inputs"
 
@@ -379,8 +379,12 @@ def test_standing_and_dry_reaches_without_readings_are_noted(project: Path):
     still(read_network(project / "network.gpkg"), project, reach="R2", volume=0.0)
     change(project / "observations.csv", lambda f: f[f["station"] == "S1"])
     found = notes(project)
-    assert "flow.csv: 1 reaches fall dry for a time: R2; a film of water is assumed in them" in found[0]
-    assert "flow.csv: 1 reaches never flow: R2; nothing is traced into or out of them" in found[1]
+    assert "flow.csv: 1 reach dry for a time: R2; a film of water is assumed in them" in found[0]
+    assert "flow.csv: 1 reach without any flow: R2; nothing is traced into or out of them" in found[1]
+    drawn = read_network(project / "network.gpkg")
+    gated = replace(drawn, structures=(*drawn.structures, Structure("G2", "R2", "gate")))
+    write_network(gated, project / "network.gpkg")  # what never holds water is a link: nothing fell dry
+    assert not any("dry" in note for note in notes(project))
 
 
 def test_flow_that_misses_continuity_by_more_than_a_fifth_is_refused(project: Path):

@@ -75,6 +75,8 @@ def test_each_pipe_carries_what_is_drawn_below_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.flow.discharge_end[:, main], np.where(hour < 9, 6e-3, 8e-3), rtol=1e-6)
     assert model.flow.volume[0, main] == pytest.approx(np.pi * 0.1**2 * 500.0)
     assert model.network.reach("AB").length_m == pytest.approx(800.0)
+    assert model.network.reach("AB").depth_m == pytest.approx(0.1)
+    assert model.network.reach("AB").width_m == pytest.approx(0.025 * np.pi)  # width x depth is the section
     assert {r.kind for r in model.network.reaches} == {"concealed_pipe"}
 
 

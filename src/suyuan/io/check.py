@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from suyuan.errors import Fault, InputError
+from suyuan.errors import Fault, InputError, counted
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField
 from suyuan.io import cross_checks, way_checks
@@ -233,7 +233,8 @@ def _side_by_side(
 def _described(network: Network) -> Found:
     length = sum(r.length_m for r in network.reaches) / 1000.0
     text = (
-        f"{len(network.reaches)} reaches ({length:.1f} km), {len(network.nodes)} nodes, "
-        f"{len(network.outfalls)} outfalls, {len(network.stations)} stations, {network.crs or 'no CRS'}"
+        f"{counted(len(network.reaches), 'reach')} ({length:.1f} km), {counted(len(network.nodes), 'node')}, "
+        f"{counted(len(network.outfalls), 'outfall')}, {counted(len(network.stations), 'station')}, "
+        f"{network.crs or 'no CRS'}"
     )
     return Found(summary={"network": text})

@@ -210,7 +210,9 @@ def _written(
 
 
 def _to_name(home: Home, network: str) -> Iterator[tuple[str, str]]:
-    """Yield what suyuan.toml does not name yet."""
+    """Yield what suyuan.toml does not name yet, and of a new one what is still to be drawn."""
+    if home.project is None:
+        yield "draw", network
     if home.project is not None and home.project.files.flow != home.flow:
         yield "name_flow", home.flow.name
     if home.project is not None and home.project.files.network.name != network:

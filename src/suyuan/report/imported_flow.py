@@ -11,9 +11,10 @@ import numpy as np
 
 from suyuan.balance import REFUSED_CORRECTION, REFUSED_RESIDUAL
 from suyuan.clock import clocked, dated
+from suyuan.errors import counted
 from suyuan.io.atomic import result_folder
 from suyuan.io.import_flow import ImportedFlow
-from suyuan.io.models.notes import counted, listed
+from suyuan.io.models.notes import listed
 from suyuan.plot.closure_map import closure_histogram, closure_map
 from suyuan.report.figures import Lang, inline, svg
 from suyuan.report.model_notes import model_note_words
@@ -48,6 +49,11 @@ _NOTES = {
     "unchanged": Words("{0} 中的水流与此相同，未改动", "{0} holds the same flow; nothing was changed"),
     "former": Words(
         "原有文件保存为 {0}：把它复制回来即可撤销", "the former file is kept as {0}: copy it back to undo"
+    ),
+    "draw": Words(
+        "下一步：在 QGIS 中向 {0} 的图层 outfalls 和 stations 补充排口和监测点，在 suyuan.toml 中写明监测数据，"
+        "再运行 suyuan check",
+        "next: draw outfalls and stations into their layers of {0} in QGIS, name the readings in suyuan.toml, run 'suyuan check'",
     ),
     "name_flow": Words(
         '请在 suyuan.toml 的 [files] 中写 flow = "{0}"', 'write flow = "{0}" under [files] in suyuan.toml'

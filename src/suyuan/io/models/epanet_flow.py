@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -152,7 +153,10 @@ def _values(engine: Any, function: str, *, code: int, count: int) -> Array:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """The network as the file has it, in m and m3. `ends` (link, 2) are node positions, `volume` (link,) [m3]."""
+    """The network as the file has it, in m and m3. `ends` (link, 2) are node positions, `volume` (link,) [m3].
+
+    `diameter` (link,) [m] is NaN for what is no pipe.
+    """
 
     nodes: tuple[str, ...]
     node_type: tuple[int, ...]
@@ -162,6 +166,7 @@ class _Drawing:
     link_type: tuple[int, ...]
     ends: NDArray[np.int64]
     length: Array
+    diameter: Array
     volume: Array
     devices: dict[int, StructureKind]
 
@@ -190,6 +195,7 @@ class _Drawing:
             link_type,
             np.array([_ends(engine, i + 1) for i in range(links)]),
             length,
+            np.where(is_pipe, diameter, np.nan),
             volume,
             kinds,
         )
@@ -213,8 +219,10 @@ class _Drawing:
             for i, name in enumerate(self.nodes)
         )
         reaches = tuple(
-            Reach(name, self.nodes[a], self.nodes[b], float(length), "concealed_pipe")
-            for name, (a, b), length in zip(self.links, self.ends, self.length, strict=True)
+            Reach(name, self.nodes[a], self.nodes[b], length, "concealed_pipe", 0.25 * math.pi * d, d)
+            for name, (a, b), length, d in zip(
+                self.links, self.ends, self.length.tolist(), self.diameter.tolist(), strict=True
+            )
         )
         structures = tuple(Structure(self.links[i], self.links[i], kind) for i, kind in self.devices.items())
         return Network(nodes, reaches, structures=structures, source=source)

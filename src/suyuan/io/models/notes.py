@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from suyuan.errors import counted
+
 NO_CALENDAR = "no_calendar"
 """Key of the note of a model that knows no dates."""
 
@@ -83,16 +85,6 @@ class _Count(int):
 
     def __format__(self, noun: str) -> str:
         return counted(int(self), noun) if noun else f"{int(self):,}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "reach"), counted(1200, "reach"), counted(0, "node")
-    ('1 reach', '1,200 reaches', '0 nodes')
-    """
-    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
-    return f"{number:,} {noun}{ending}"
 
 
 def listed(names: Sequence[str]) -> str:

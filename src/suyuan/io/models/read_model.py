@@ -111,7 +111,7 @@ def on_network(model: Model, network: Network) -> Model:
     flow, held = model.flow, {name: i for i, name in enumerate(model.flow.reaches)}
     absent = [reach.id for reach in network.reaches if reach.id not in held]
     if absent:
-        raise InputError.of(_absent(absent, network, flow=flow))
+        raise InputError.of(_absent(absent, network, model=model))
     wanted, nodes = {reach.id for reach in network.reaches}, {node.id for node in network.nodes}
     others = [name for name in flow.reaches if name not in wanted]
     strange = [name for name in (*flow.boundaries, *flow.lakes) if name not in nodes]
@@ -144,15 +144,18 @@ def _columns_of(flow: FlowField, order: list[int], *, nodes: set[str]) -> FlowFi
     )
 
 
-def _absent(absent: list[str], network: Network, *, flow: FlowField) -> list[Fault]:
+def _absent(absent: list[str], network: Network, *, model: Model) -> list[Fault]:
     """Return a fault for each reach that the model does not know, and one for all of them."""
+    flow = model.flow
     faults = [
         Fault(network.source, 0, f"reach '{name}' is not in {flow.source}", nearest(name, flow.reaches))
         for name in absent[:_MOST_NAMED]
     ]
     what = f"{len(absent)} of {len(network.reaches)} reaches are not in {flow.source}"
     remedy = (
-        "give reaches the ids of the model's links; to take the model's own network leave --network out, "
+        "give the table rows of every reach, under the network's ids"
+        if model.form == TABLE.name
+        else "give reaches the ids of the model's links; to take the model's own network leave --network out, "
         "and move that of the project away"
     )
     return [*faults, Fault(network.source, 0, what, remedy)]
