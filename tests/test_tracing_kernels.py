@@ -22,9 +22,11 @@ from suyuan.tracing.evidence import (
     rough_evidences,
     shown,
 )
-from suyuan.tracing.pairs import PAIRS_ALIKE, various
+from suyuan.tracing.pairs import PAIRS_ALIKE, PLUMES_TO_PAIR, standing_for, to_pair, various
 from suyuan.tracing.posterior import credible_set
 from suyuan.tracing.result import Candidate, Finding
+from suyuan.tracing.scan import log_sum
+from suyuan.tracing.search import Explanations
 from suyuan.tracing.shapes import Nights, cumulative_square, release_shapes, scan_shapes
 
 
@@ -68,6 +70,41 @@ def test_no_two_candidates_take_the_places_of_all_other_pairs(pairs: list[tuple[
     assert max((kept.count(pair) for pair in kept), default=0) <= PAIRS_ALIKE
     possible = sum(min(PAIRS_ALIKE, pairs.count(pair)) for pair in set(pairs))
     assert len(kept) == min(count, possible)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 60), st.integers(2, 8), st.integers(0, 10_000))
+def test_pairs_that_stand_for_others_have_together_the_evidence_of_all(
+    count: int, candidates: int, seed: int
+):
+    rng = np.random.default_rng(seed)
+    pairs = np.sort([rng.permutation(candidates)[:2] for _ in range(count)], axis=1)
+    score = -np.sort(rng.exponential(5.0, count))
+    best, more = standing_for(pairs, score, least=-np.inf)
+    assert log_sum(score[best] + more) == pytest.approx(log_sum(score))
+    assert set(pairs[best].ravel()) == set(pairs.ravel())
+    total = log_sum(score)
+    kept, _ = standing_for(pairs, score, least=total - 3.0)
+    assert set(kept) <= set(best)
+
+
+def test_every_candidate_goes_into_pairs_with_all_that_speaks_for_it():
+    """Of 300 histories of 30 sources of 10 candidates 20 lead; the other candidates have one each, which stands for all."""
+    rng = np.random.default_rng(4)
+    size, candidate = 300, np.arange(30) // 3
+    source, none = rng.integers(0, 30, size), np.zeros(size, np.int64)
+    gain = 3.0 * rng.standard_normal(size) - 4.0 * candidate[source]
+    table = Explanations(
+        none, source, np.arange(size), none, none, np.zeros(size), gain, *np.zeros((2, 1, size))
+    )
+    pool, leads = to_pair([table], candidate)
+    assert leads.sum() == PLUMES_TO_PAIR
+    assert set(candidate[pool.source]) == set(range(10))
+    for each in range(10):
+        whole = log_sum(table.log_weight[candidate[table.source] == each])
+        assert log_sum(pool.log_weight[candidate[pool.source] == each]) == pytest.approx(whole)
+    best = int(np.argmax(gain))
+    assert best in pool.shape
 
 
 @settings(max_examples=15, deadline=None)

@@ -84,15 +84,10 @@ class TransportOperator:
     def per_depth(self, steps: slice) -> Array:
         """Return one over the depth of cells and lakes as these steps begin, (step, cell + lake) [1/m]; 0 where not known."""
         volume = np.stack([self.volume_at(n) for n in range(steps.start, steps.stop)])
-        area = np.concatenate(
-            [
-                (widths_of(self.network, needed_by="settling") * [r.length_m for r in self.network.reaches])[
-                    self.geometry.cell_reach
-                ]
-                * self.geometry.cell_share,
-                [self.network.nodes[n].area_m2 for n in self.geometry.lakes],
-            ]
-        )
+        width = widths_of(self.network, self.flow, needed_by="settling")
+        bed = width * [r.length_m for r in self.network.reaches]
+        cells = bed[self.geometry.cell_reach] * self.geometry.cell_share
+        area = np.concatenate([cells, [self.network.nodes[n].area_m2 for n in self.geometry.lakes]])
         return np.asarray(area / volume[:, : len(area)])
 
     def volume_at(self, edge: int) -> Array:
