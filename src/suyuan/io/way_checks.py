@@ -38,10 +38,11 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
 
     Widths are asked for where a formula of dispersion or settling needs them, once there is a flow that closes.
     """
-    mixing = project.processes.mixing
+    said, mixing = project.processes, project.processes.mixing
     by_reach = mixing.dispersion if isinstance(mixing.dispersion, tuple) else ()
     named = [("transport", reach) for reach, _ in by_reach]
-    named += [("transient_storage", reach) for reach in (mixing.storage.reaches if mixing.storage else ())]
+    beside = mixing.storage or said.still
+    named += [("transient_storage", reach) for reach in (beside.reaches if beside else ())]
     known = [reach.id for reach in network.reaches]
     text = read_text(project.folder / SETTINGS)
     faults = [
