@@ -155,6 +155,15 @@ def test_the_share_of_unlisted_sources_may_be_set_and_is_usually_that_of_the_pri
     assert read_project(folder_with(tmp_path, told)).trace.unlisted == 0.05
 
 
+def test_how_many_daily_releases_begin_at_night_may_be_said(tmp_path: Path):
+    assert read_project(folder_with(tmp_path, WHOLE)).trace.at_night == 0.8
+    told = WHOLE.replace("[decay_per_day]", "at_night = 0.42\n[decay_per_day]")
+    assert read_project(folder_with(tmp_path, told)).trace.at_night == 0.42
+    told = WHOLE.replace("[decay_per_day]", "at_night = 1.0\n[decay_per_day]")
+    with pytest.raises(InputError, match=r"at_night in \[trace\].*above 0 and below 1"):
+        read_project(folder_with(tmp_path, told))
+
+
 @pytest.mark.parametrize("value", ["0", "0.8", "-1", '"few"', "true"])
 def test_a_share_of_unlisted_sources_that_leaves_no_room_is_refused(tmp_path: Path, value: str):
     told = WHOLE.replace("[decay_per_day]", f"unlisted = {value}\n[decay_per_day]")

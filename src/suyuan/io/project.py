@@ -34,7 +34,7 @@ KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
     "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge", "gauges"),
     "flow": FLOW_KEYS,
-    "trace": ("determinand", "since", "until", "nobody", "unlisted", "workers"),
+    "trace": ("determinand", "since", "until", "nobody", "unlisted", "at_night", "workers"),
     **PROCESS_KEYS,
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
@@ -63,7 +63,8 @@ class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
     `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
-    source is not on the list of outfalls. `workers` are a number of processes or the address of a scheduler, '' for threads.
+    source is not on the list of outfalls, `at_night` that a release which comes again every day begins at night. `workers`
+    are a number of processes or the address of a scheduler, '' for threads.
     """
 
     determinand: str = ""
@@ -71,6 +72,7 @@ class TraceSettings:
     until: np.datetime64 | None = None
     nobody: float = 0.10
     unlisted: float = 0.25
+    at_night: float = 0.8
     workers: str = ""
 
 
@@ -270,7 +272,8 @@ class _Finder:
         determinand = self._determinand("determinand", named) if named else ""
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
-        return TraceSettings(determinand, since, until, nobody, unlisted, self._workers(table))
+        at_night = self._probability(table, "at_night", usual=TraceSettings.at_night)
+        return TraceSettings(determinand, since, until, nobody, unlisted, at_night, self._workers(table))
 
     def _workers(self, table: dict[str, Any]) -> str:
         """Return who works, '' where it is not said; noted where it cannot be."""
