@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from suyuan.clock import clocked
-from suyuan.errors import Fault, InputError, nearest
+from suyuan.errors import Fault, InputError, counted, nearest
 from suyuan.flow import FlowField, balanced
 from suyuan.hydraulics.gauges import require_placed
 from suyuan.io.cross_checks import Found
@@ -27,10 +27,10 @@ def gauges(project: Project, network: Network) -> Found:
     except InputError as error:
         return Found(error.faults)
     kinds = [gauge.kind for gauge in read.gauges]
-    counted = ", ".join(f"{kinds.count(kind)} of {kind}" for kind in sorted(set(kinds)))
+    by_kind = ", ".join(f"{kinds.count(kind)} of {kind}" for kind in sorted(set(kinds)))
     until = read.start + read.edges[-1:].astype("timedelta64[s]")[0]
     covers = f"{clocked(read.start, project.zone)} to {clocked(until, project.zone)}"
-    return Found(summary={"gauges": f"{counted}; {covers}, {len(read.edges) - 1} bins"})
+    return Found(summary={"gauges": f"{by_kind}; {covers}, {counted(len(read.edges) - 1, 'bin')}"})
 
 
 def processes(project: Project, network: Network, *, flow: FlowField | None) -> Found:
