@@ -61,7 +61,7 @@ def altered(
     return replace(flow, discharge_start=start, discharge_end=end, external=outside, lake_volume=held)
 
 
-def with_lateral(flow: BalancedFlow, network: Network, lateral: Array) -> BalancedFlow:
+def with_lateral(flow: BalancedFlow, network: Network, *, lateral: Array) -> BalancedFlow:
     """Return the flow with other inflows along its reaches, `lateral` (bin, reach) [m3/s], volumes unchanged.
 
     Each reach hands half of what it gets more on at either end; `external` says what every node then lacks, at junctions too,

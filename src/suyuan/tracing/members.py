@@ -90,7 +90,7 @@ def _drawn(
     external = flow.external * np.where(is_boundary, factor, 1.0)
     if flow.lateral.any():
         along = np.exp(errors.inflow * rng.standard_normal(len(network.reaches)))
-        flow = with_lateral(flow, network, flow.lateral * along)
+        flow = with_lateral(flow, network, lateral=flow.lateral * along)
     changed = altered(flow, network, external=external, wanted=wanted, spread=spread, circulations=free)
     return FlowMember(replace(changed, volume=slowed(flow, travel)), dispersion)
 
