@@ -38,8 +38,8 @@ class Sweep(NamedTuple):
     """What one march reads besides the matrices; `laterals` say what enters along reaches, `exchange` what storage zones do.
 
     `seconds` (step,) and `rate` (step, column) [1/s] of decay, `sinking` (column,) [m/s] and `per_depth` (step, store) [1/m] of
-    settling, which acts by itself in the rows that are `open`, beside no zone; `is_dispersive`. Mass let in at `place` goes to the
-    cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
+    settling, which acts by itself in the rows that are `open`, beside no zone; `is_dispersive`. Mass let in at `place` goes to
+    the cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
     are the entries `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
 
