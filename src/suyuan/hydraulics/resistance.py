@@ -100,13 +100,24 @@ def resistance(shape: Shape) -> Array:
     return np.where(shape.is_channel, channel, np.where(shape.is_gate, gate, 0.0))
 
 
-def deepened(shape: Shape, rise: Array) -> Array:
+def deepened(shape: Shape, rise: Array, *, side_slope: float) -> Array:
     """Return the factor (bin, reach) on resistance when the water stands `rise` [m] (bin, reach) above the usual depth.
 
-    Wide channels: K grows with depth to the power 5/3, resistance falls with its square. Gates are left as they are.
+    Resistance goes with A^(-10/3) P^(4/3) of flow area and wetted perimeter (Manning); banks go back `side_slope` for a metre of
+    height, so that the section is a trapezoid of the same area and surface, at most a triangle. Gates are left as they are.
+
+    >>> shape = Shape(*(np.array([x]) for x in (1000.0, 10.0, 2.0, 0.03, True, False)))
+    >>> float(deepened(shape, np.array([[1.0]]), side_slope=0.0)[0, 0].round(4))  # 1.5^(-10/3) x (16 / 14)^(4/3)
+    0.3093
     """
-    relative = np.maximum(1.0 + rise / shape.depth, SHALLOWEST)
-    return np.where(shape.is_channel, relative ** (-10.0 / 3.0), 1.0)
+    usual, bank = shape.width * shape.depth, np.minimum(side_slope, 0.25 * shape.width / shape.depth)
+    deepest = 2.0 * usual / (shape.width + np.sqrt(np.maximum(shape.width**2 - 4.0 * bank * usual, 0.0)))
+    back = np.sqrt(1.0 + bank**2)
+    wetted = shape.width + 2.0 * deepest * (back - bank)
+    rise = np.maximum(rise, (SHALLOWEST - 1.0) * shape.depth)
+    area = 1.0 + rise / shape.depth + bank * rise**2 / usual
+    factor = area ** (-10.0 / 3.0) * (1.0 + 2.0 * back * rise / wetted) ** (4.0 / 3.0)
+    return np.where(shape.is_channel, factor, 1.0)
 
 
 def head_loss(k: Array, q: Array, *, least: float) -> tuple[Array, Array]:

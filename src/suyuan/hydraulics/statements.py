@@ -99,7 +99,8 @@ def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
     rise = guess.rise(frame)
     with np.errstate(divide="ignore"):
         opened = np.where(problem.opening > 0.0, problem.opening, 1.0) ** -2.0
-    k = resistance(frame.shape) * deepened(frame.shape, 0.5 * (rise[1:] + rise[:-1])) * opened
+    deeper = deepened(frame.shape, 0.5 * (rise[1:] + rise[:-1]), side_slope=problem.errors.side_slope)
+    k = resistance(frame.shape) * deeper * opened
     lost, slope = head_loss(k, guess.discharge, least=guess.slack * guess.scale)
     white = _whitening(problem, guess, sd=sd)
     along = white @ turned
