@@ -89,7 +89,7 @@ def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
         rows = [bound.statement(place) for place in places]
         on, on_still = np.stack([r[0] for r in rows], axis=2), np.stack([r[1] for r in rows], axis=1)
         back, back_still = fit.factor.solve(on, on_still)
-        joint = np.einsum("enk,enl->kl", on, back, optimize=True) + on_still.T @ back_still
+        joint = np.tensordot(on, back, ((0, 1), (0, 1))) + on_still.T @ back_still
         upper = cholesky(joint + np.diag(1e-12 * np.diag(joint)))
         at = tuple(np.array(places).T)
         for i in range(len(unknown)):

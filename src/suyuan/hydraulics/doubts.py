@@ -61,6 +61,14 @@ class Doubts:
         member = self.group[:, None] == np.arange(int(self.group.max()) + 1)
         return np.asarray(values[..., None] * member)
 
+    def carried(self, on: Array, values: Array) -> Array:
+        """Return `on` (row, reach) @ `groups(values)`, (bin, row, group), for values (bin, reach); each group by itself."""
+        found = np.empty((len(values), len(on), int(self.group.max()) + 1))
+        for group in range(found.shape[2]):
+            own = np.flatnonzero(self.group == group)
+            found[:, :, group] = values[:, own] @ on[:, own].T
+        return found
+
 
 def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> Doubts:
     """Return the unknowns that do not change; `scale` [m3/s] is what discharges are about."""

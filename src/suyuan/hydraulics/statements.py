@@ -82,9 +82,12 @@ class Bent:
 def bent(problem: Problem, guess: Guess) -> Bent:
     """Return what a guess adds to discharge beyond the linear frame."""
     frame, rise = problem.frame, guess.rise(problem.frame)
-    widening = problem.doubts.groups(np.diff(rise, axis=0) * frame.shape.area / frame.step)
+    gained = np.diff(rise, axis=0) * frame.shape.area / frame.step
     swelled = np.diff(swelling(problem, rise), axis=0) / frame.step
-    return Bent(frame.passed @ widening, swelled @ frame.passed.T, widening, swelled)
+    doubts = problem.doubts
+    return Bent(
+        doubts.carried(frame.passed, gained), swelled @ frame.passed.T, doubts.groups(gained), swelled
+    )
 
 
 def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
@@ -106,11 +109,17 @@ def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
     along = white @ turned
     fall = turned @ (frame.stage_at[frame.ends[0]] - frame.stage_at[frame.ends[1]])
     sloped = along * slope[:, None, :]
-    now, before = -(sloped @ frame.discharge), -(sloped @ frame.discharge_before)
+    now = -(sloped @ frame.discharge)
+    before = np.zeros_like(now)
+    before[:, :, frame.stage] = -now[
+        :, :, frame.stage
+    ]  # what is stored is this edge's stage less the last one's
     now[:, :, frame.stage] += LATE * (white @ fall)
     before[:, :, frame.stage] += (1.0 - LATE) * (white @ fall)
     still = np.zeros((bins, len(turned), len(doubts.sd)))
-    still[:, :, doubts.loss] = -(along @ doubts.groups(lost))
+    still[:, :, doubts.loss] = -(
+        doubts.carried(along[0], lost) if len(along) == 1 else along @ doubts.groups(lost)
+    )
     still[:, :, doubts.width] = -(sloped @ more.widened)
     constant = lost - slope * (guess.discharge - more.swollen) + _inertia(frame, guess.discharge)
     constant += (LATE - 0.5) * np.gradient(lost, axis=0)
@@ -291,7 +300,8 @@ def _seen(frame: Frame, gauge: Gauge, *, more: Bent) -> tuple[Array, Array, Arra
     now, before = weights @ frame.discharge, weights @ frame.discharge_before
     now[frame.stage] += by_stage
     before[frame.stage] -= by_stage
-    extra = np.einsum("r,brg->bg", weights, more.widened) + np.einsum("r,brg->bg", storing, more.widening)
+    some, held = np.flatnonzero(weights), np.flatnonzero(storing)
+    extra = weights[some] @ more.widened[:, some] + storing[held] @ more.widening[:, held]
     return now, before, extra, more.swollen @ weights + more.swelled @ storing
 
 
