@@ -281,6 +281,14 @@ def test_how_much_water_there_is_hangs_on_the_depth_that_is_given_and_not_on_a_g
     assert np.all((volume.std(axis=0) > 0.1) & (volume.std(axis=0) < 0.2))
 
 
+def test_depth_errs_in_each_reach_by_itself_beside_what_all_have_in_common():
+    nodes = (Node("A", "boundary"), Node("J"), Node("B", "outlet"))
+    done = found(canal(nodes=nodes, ends="A-J J-B"), gauge("R1", 4.0), gauge("R2", 4.0, name="Q2"))
+    volume = np.log([f.volume.mean(axis=0) for f in done.sampled(800, np.random.default_rng(5))])
+    np.testing.assert_allclose(volume.std(axis=0), 0.15, rtol=0.09)
+    assert np.corrcoef(volume.T)[0, 1] == pytest.approx(0.4, abs=0.1)
+
+
 def test_stage_alone_is_refused():
     level = Gauge("S", "stage", np.full(7, 2.0), np.full(7, 0.01), "R1", 500.0, offset=3.0)
     with pytest.raises(InputError, match="all 1 gauges read stage, none discharge or inflow"):
