@@ -103,6 +103,17 @@ def test_the_same_seed_gives_the_same_flow(folder: Path, tmp_path: Path):
     assert np.array_equal(a.discharge_start, b.discharge_start)
 
 
+def test_a_storage_table_of_the_project_is_read_and_must_fit_the_network(folder: Path, tmp_path: Path):
+    for name in ("network.gpkg", "gauges.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    told = (folder / "suyuan.toml").read_text("utf-8").replace("[flow]", 'storage = "storage.csv"\n[flow]')
+    (tmp_path / "suyuan.toml").write_text(told, "utf-8")
+    (tmp_path / "storage.csv").write_text("place,stage_m,volume_m3\nC99,0,0\nC99,5,900\n", "utf-8")
+    run = suyuan("flow", "reconcile", tmp_path, "--lang", "en")
+    assert run.exit_code != 0
+    assert "'C99' of a storage table is neither a canal nor a lake" in " ".join(run.output.split())
+
+
 def gauges(folder: Path, text: str) -> Callable[[], object]:
     (folder / "some.csv").write_text(text, "utf-8")
     network = read_network(folder / "network.gpkg")

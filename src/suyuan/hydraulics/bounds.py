@@ -66,9 +66,8 @@ class Bound:
             r = column - len(self.pumps)
             on[:, frame.stage] = -frame.stored[r] / len(on)
             on[b, frame.stage] += frame.stored[r]
-            rise = self.fit.guess.rise(frame)[:, r]
-            gained = (rise[b] - rise.mean()) * frame.shape.area[r]
-            on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained
+            gained = self.fit.beyond[0][:, r]
+            on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained[b] - gained.mean()
         return on, on_still
 
 

@@ -27,6 +27,7 @@ from suyuan.hydraulics.statements import (
     swelling,
     undriven,
     usual_inflows,
+    widened,
 )
 
 Array = NDArray[np.float64]
@@ -114,7 +115,7 @@ class Fit:
     def beyond(self) -> tuple[Array, Array]:
         """What a unit of width factor and what sloping banks add to the storage, each (bin + 1, reach) [m3]."""
         rise = self.guess.rise(self.problem.frame)
-        return rise * self.problem.frame.shape.area, swelling(self.problem, rise)
+        return widened(self.problem, rise), swelling(self.problem, rise)
 
 
 def sealed(problem: Problem, unknown: Array, *, bend: Array) -> Array:

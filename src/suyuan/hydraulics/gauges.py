@@ -43,17 +43,28 @@ class Gauge:
 
 
 @dataclass(frozen=True)
+class StorageTable:
+    """What a canal or lake `place` holds, `volume` (row,) [m3], at the `stage` (row,) [m] its one gauge of stage reads."""
+
+    place: str
+    stage: Array
+    volume: Array
+    source: str = "storage"
+
+
+@dataclass(frozen=True)
 class Gauges:
     """All gauges of a network over the same bins of equal length.
 
-    `start` is datetime64[s] in UTC, `edges` (bin + 1,) seconds from it. Raises InputError for gauges that are not in the network
-    or whose numbers cannot be.
+    `start` is datetime64[s] in UTC, `edges` (bin + 1,) seconds from it; `tables` of storage go with gauges of stage. Raises
+    InputError for numbers that cannot be.
     """
 
     start: np.datetime64
     edges: Array
     gauges: tuple[Gauge, ...]
     source: str = "gauges"
+    tables: tuple[StorageTable, ...] = ()
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
@@ -63,6 +74,11 @@ class Gauges:
                 self.source, f"{bins} bins of unequal length", "give two or more bins of equal length"
             )
         faults = [f for gauge in self.gauges for f in _faults(gauge, bins, source=self.source)]
+        faults += [f for table in self.tables for f in _table_faults(table)]
+        places = [table.place for table in self.tables]
+        if len(set(places)) < len(places):
+            twice = next(p for p in places if places.count(p) > 1)
+            faults.append(Fault(self.source, 0, f"'{twice}' has two storage tables", "give one a place"))
         if faults:
             raise InputError.of(faults)
 
@@ -94,6 +110,22 @@ def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
         worst = float(gauge.value[known][np.argmax(np.abs(gauge.value[known] - 0.5))])
         found.append((f"{gauge.label} is {worst:g}", "write an opening from 0 (closed) to 1 (open)"))
     return [Fault(source, 0, what, remedy) for what, remedy in found]
+
+
+def _table_faults(table: StorageTable) -> list[Fault]:
+    """Return what is wrong with the numbers of a table."""
+    found: list[tuple[str, str]] = []
+    if len(table.stage) < 2:
+        found.append((f"{len(table.stage)} rows for '{table.place}'", "give two or more stages"))
+    elif not np.all(np.diff(table.stage) > 0.0):
+        found.append((f"stage of '{table.place}' is given twice", "write each stage once"))
+    elif not (table.volume[0] >= 0.0 and np.all(np.diff(table.volume) > 0.0)):
+        at = int(np.argmin(np.diff(table.volume)))
+        worst = f"{table.volume[at]:g} m3 at {table.stage[at]:g} m, {table.volume[at + 1]:g} m3 at {table.stage[at + 1]:g} m"
+        found.append(
+            (f"storage of '{table.place}' does not rise with stage: {worst}", "write 0 m3 or more, rising")
+        )
+    return [Fault(table.source, 0, what, remedy) for what, remedy in found]
 
 
 def require_placed(gauges: Gauges, network: Network) -> None:

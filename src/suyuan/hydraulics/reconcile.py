@@ -141,7 +141,7 @@ def _flow_of(
     water = fit.water(*values)
     shape = fit.problem.frame.shape
     spare = np.maximum(water.volume.min(axis=0) - 2.0 * LEAST_VOLUME_PER_METRE * shape.length, 0.0)
-    more = np.maximum((deeper - 1.0) * shape.held, -spare) * shape.is_channel
+    more = np.maximum((deeper - 1.0) * shape.held, -spare) * (shape.is_channel & ~shape.is_tabled)
     ids = tuple(r.id for r in network.reaches)
     return FlowField(
         gauges.start, gauges.edges, ids, water.start, water.end, water.volume + more, source=gauges.source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Shape:
     """Width, depth [m] and Manning roughness [s/m^(1/3)] of reaches, each (reach,); gates and weirs and pumps hold no water.
 
     `is_channel`: water runs by friction; `is_gate`: through a gate whose size is known. Pumps, weirs and other gates are neither:
-    nothing is said of what head drives through them.
+    nothing is said of what head drives through them. `surface` [m2] and `full` [m3] are those of a storage table, NaN without.
     """
 
     length: Array
@@ -37,16 +37,31 @@ class Shape:
     roughness: Array
     is_channel: NDArray[np.bool_]
     is_gate: NDArray[np.bool_]
+    surface: Array = field(default_factory=lambda: np.empty(0))
+    full: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        """Spell out that there are no tables, where they are left out."""
+        for name in ("surface", "full"):
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, np.full(len(self.length), np.nan))
+
+    @property
+    def is_tabled(self) -> NDArray[np.bool_]:
+        """Whether a table says what a reach holds, (reach,)."""
+        return np.isfinite(self.surface)
 
     @property
     def area(self) -> Array:
         """Water surface (reach,) [m2]; 0 in structures."""
-        return np.where(self.is_channel, self.length * self.width, 0.0)
+        surface = np.where(self.is_tabled, self.surface, self.length * self.width)
+        return np.where(self.is_channel, surface, 0.0)
 
     @property
     def held(self) -> Array:
         """Water held at the usual depth (reach,) [m3], next to none in structures."""
-        return np.maximum(self.area * self.depth, 1.001 * LEAST_VOLUME_PER_METRE * self.length)
+        held = np.where(self.is_tabled, self.full, self.area * self.depth)
+        return np.maximum(held, 1.001 * LEAST_VOLUME_PER_METRE * self.length)
 
 
 def shape_of(network: Network, *, roughness: float) -> Shape:

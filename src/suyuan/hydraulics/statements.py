@@ -60,17 +60,39 @@ class Problem:
 
 
 def swelling(problem: Problem, rise: Array) -> Array:
-    """Return the storage (bin + 1, reach) [m3] above that of a rectangle where banks slope and the stage is `rise` [m] higher."""
-    frame = problem.frame
-    return np.where(frame.shape.is_channel, problem.errors.side_slope * frame.shape.length, 0.0) * rise**2
+    """Return the storage (bin + 1, reach) [m3] above that of upright banks where they slope or a table says, at a `rise` [m]."""
+    shape = problem.frame.shape
+    is_plain = shape.is_channel & ~shape.is_tabled
+    found = np.where(is_plain, problem.errors.side_slope * shape.length, 0.0) * rise**2
+    for each in problem.frame.tables:
+        if not each.is_lake:
+            found[:, each.index] = each.beyond(rise[:, each.index])
+    return found
+
+
+def widened(problem: Problem, rise: Array) -> Array:
+    """Return the storage (bin + 1, reach) [m3] that a unit of width factor adds; none where a table says what is held."""
+    shape = problem.frame.shape
+    return rise * np.where(shape.is_tabled, 0.0, shape.area)
+
+
+def _lakes_beyond(frame: Frame, guess: Guess) -> Array:
+    """Return the discharge (bin, reach) [m3/s] that fills lakes with tables beyond upright walls."""
+    found = np.zeros_like(guess.discharge)
+    for each in frame.tables:
+        if each.is_lake:
+            level = guess.stage @ frame.stage_at[each.index]
+            rate = np.diff(each.beyond(level - level.mean())) / frame.step
+            found += rate[:, None] * frame.passing[:, each.index]
+    return found
 
 
 @dataclass(frozen=True)
 class Bent:
     """What the guess adds to discharge beyond the linear frame, m3/s.
 
-    `widened` (bin, reach, group) for a unit of each group's width factor, `swollen` (bin, reach) for sloping banks; `widening`
-    (bin, reach, group) and `swelled` (bin, reach) are the storage gained that causes it.
+    `widened` (bin, reach, group) for a unit of each group's width factor, `swollen` (bin, reach) for sloping banks and tables;
+    `widening` (bin, reach, group) and `swelled` (bin, reach) are the storage gained that causes it.
     """
 
     widened: Array
@@ -82,12 +104,11 @@ class Bent:
 def bent(problem: Problem, guess: Guess) -> Bent:
     """Return what a guess adds to discharge beyond the linear frame."""
     frame, rise = problem.frame, guess.rise(problem.frame)
-    gained = np.diff(rise, axis=0) * frame.shape.area / frame.step
+    gained = np.diff(widened(problem, rise), axis=0) / frame.step
     swelled = np.diff(swelling(problem, rise), axis=0) / frame.step
     doubts = problem.doubts
-    return Bent(
-        doubts.carried(frame.passed, gained), swelled @ frame.passed.T, doubts.groups(gained), swelled
-    )
+    swollen = swelled @ frame.passed.T + _lakes_beyond(frame, guess)
+    return Bent(doubts.carried(frame.passed, gained), swollen, doubts.groups(gained), swelled)
 
 
 def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
