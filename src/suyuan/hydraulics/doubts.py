@@ -76,7 +76,7 @@ def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> 
     count = int(group.max()) + 1
     is_gate = np.bincount(group, frame.shape.is_gate, count) > 0.0
     loss = 2.0 * np.where(is_gate, errors.gate, errors.conveyance)
-    driven, outer = len(frame.driven), len(frame.open_nodes)
+    driven, outer = len(frame.driven) + len(frame.along), len(frame.open_nodes)
     first = 2 * count + driven + outer + 1
     has_share = np.array([g.share > 0.0 for g in gauges.readings])
     has_datum = np.array([g.kind == "stage" for g in gauges.readings])

@@ -34,8 +34,9 @@ class Frame:
     `stored` (reach, centre) [m2]: storage per metre of stage; `passed` (reach, reach): discharge per m3/s stored in a reach;
     `stage_at` (node, centre); `loss_ways` (reach, way): ways between centres, and round, along which head losses must add up.
     `passing` (reach, node): discharge that brings one m3/s to a node; `tables` of storage. `driven` (inflow,) nodes with an
-    inflow of their own, boundaries and lakes with an area; `open_nodes` (open,) those where water comes and goes as the stage
-    drives it. `arm` (reach,) as in Circulations.
+    inflow of their own, boundaries and lakes with an area; `along` (lateral,) reaches into which water runs on the way, whose
+    inflows follow those of nodes; `open_nodes` (open,) where water comes and goes as the stage drives it. `arm` (reach,) as in
+    Circulations.
     """
 
     network: Network
@@ -53,6 +54,7 @@ class Frame:
     driven: Places
     open_nodes: Places
     arm: Places
+    along: Places
     tables: tuple[Tabled, ...] = ()
 
     @property
@@ -68,7 +70,12 @@ class Frame:
     @property
     def inflow(self) -> slice:
         """Where the inflow of the driven nodes stands among a bin's unknowns."""
-        return slice(self.size - len(self.at) - len(self.driven), self.size - len(self.at))
+        return slice(self.lateral.start - len(self.driven), self.lateral.start)
+
+    @property
+    def lateral(self) -> slice:
+        """Where the inflow along reaches stands among a bin's unknowns."""
+        return slice(self.stage.start - len(self.along), self.stage.start)
 
     @property
     def mean_stage(self) -> Array:
@@ -97,14 +104,16 @@ def frame_of(network: Network, gauges: Gauges, *, roughness: float, pools: int) 
     free = ways(ends, is_open, avoided=~shape.is_channel)
     stored = shape.area[:, None] * 0.5 * (stage_at[ends[0]] + stage_at[ends[1]])
     passed = 0.5 * (free.passing[:, ends[0]] + free.passing[:, ends[1]])
-    none = np.zeros((len(network.reaches), free.round.shape[1] + len(driven)))
+    entered = sorted({network.reach_index(g.reach) for g in gauges.readings if g.kind == "lateral"})
+    entering = np.hstack([-free.passing[:, driven], -passed[:, entered]])
+    none = np.zeros((len(network.reaches), free.round.shape[1] + entering.shape[1]))
     by_stage = (passed @ stored + free.passing @ (area[:, None] * stage_at)) / gauges.step
     return Frame(
         network=network,
         shape=shape,
         step=gauges.step,
         ends=ends,
-        discharge=np.hstack([free.round, -free.passing[:, driven], by_stage]),
+        discharge=np.hstack([free.round, entering, by_stage]),
         discharge_before=np.hstack([none, -by_stage]),
         stored=stored,
         passed=passed,
@@ -115,6 +124,7 @@ def frame_of(network: Network, gauges: Gauges, *, roughness: float, pools: int) 
         driven=driven,
         open_nodes=np.flatnonzero(is_open),
         arm=np.asarray(circulations_of(network).arm),
+        along=np.array(entered, np.int64),
         tables=tables,
     )
 

@@ -13,7 +13,7 @@ from suyuan.network import Network
 
 Array = NDArray[np.float64]
 
-GaugeKind = Literal["discharge", "stage", "inflow", "opening"]
+GaugeKind = Literal["discharge", "stage", "inflow", "lateral", "opening"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Gauge:
     """The record of one gauge: means over bins (bin,), of stage values at their edges (bin + 1,); NaN where it says nothing.
 
     `discharge` [m3/s] at `chainage_m` of `reach`, positive from from_node to to_node (a pump's log is one, at its reach); `stage`
-    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is
-    the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time
-    (a rating); `offset` [m] that of a stage gauge's datum against the others'.
+    [m]; `inflow` [m3/s] that enters at `node` from outside, `lateral` [m3/s] evenly along `reach` (negative: taken out);
+    `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is the standard deviation of one value's error, independent
+    of the others; `share` that of a factor which is wrong all the time (a rating); `offset` [m] that of a stage gauge's datum
+    against the others'.
     """
 
     id: str
@@ -135,8 +136,9 @@ def require_placed(gauges: Gauges, network: Network) -> None:
         raise InputError(
             gauges.source, what, "give at least one discharge or inflow; without any nothing is known"
         )
-    if all(gauge.kind == "stage" for gauge in gauges.readings):
-        what = f"all {len(gauges.readings)} gauges read stage, none discharge or inflow"
+    if all(gauge.kind in ("stage", "lateral") for gauge in gauges.readings):
+        kinds = sorted({gauge.kind for gauge in gauges.readings}, reverse=True)
+        what = f"all {len(gauges.readings)} gauges read {' or '.join(kinds)}, none discharge or inflow"
         raise InputError(
             gauges.source, what, "give at least one discharge or inflow; levels alone do not tell"
         )
@@ -153,6 +155,9 @@ def require_placed(gauges: Gauges, network: Network) -> None:
         elif gauge.reach not in reaches:
             what = f"reach '{gauge.reach}' of {gauge.label} is not in the network"
             faults.append(Fault(gauges.source, 0, what, nearest(gauge.reach, list(reaches))))
+        elif gauge.kind == "lateral" and any(s.reach == gauge.reach for s in network.structures):
+            what = f"{gauge.label} enters along '{gauge.reach}', which is a structure"
+            faults.append(Fault(gauges.source, 0, what, "name the canal beside it, or a node"))
         elif not 0.0 <= gauge.chainage_m <= reaches[gauge.reach].length_m:
             length = reaches[gauge.reach].length_m
             what = f"chainage_m {gauge.chainage_m:g} of {gauge.label} lies outside '{gauge.reach}' (0 to {length:g} m)"

@@ -84,7 +84,7 @@ def reconcile(
 
     `rng` finds the error scales by probes; the mean hardly depends on it. Raises InputError for gauges that are not in the
     network, contradict each other, or all stand on one branch, and for channels without width and depth or that fall dry.
-    The assumption that hurts most: rectangular channels of the width given, and inflow at boundary nodes only.
+    The assumption that hurts most: rectangular channels of the width given, inflow at boundary nodes and gauged laterals only.
 
     >>> from suyuan.hydraulics.gauges import Gauge
     >>> from suyuan.network import Node, Reach
@@ -144,7 +144,14 @@ def _flow_of(
     more = np.maximum((deeper - 1.0) * shape.held, -spare) * (shape.is_channel & ~shape.is_tabled)
     ids = tuple(r.id for r in network.reaches)
     return FlowField(
-        gauges.start, gauges.edges, ids, water.start, water.end, water.volume + more, source=gauges.source
+        gauges.start,
+        gauges.edges,
+        ids,
+        water.start,
+        water.end,
+        water.volume + more,
+        source=gauges.source,
+        lateral=water.lateral if len(fit.problem.frame.along) else np.empty((0, 0)),
     )
 
 

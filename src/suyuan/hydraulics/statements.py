@@ -171,7 +171,7 @@ def _whitening(problem: Problem, guess: Guess, *, sd: float) -> Array:
 
 
 def inflows(problem: Problem, place: int, *, sd: float, scale: str) -> Rows:
-    """Return the rows of one driven node's inflow: it goes back to its usual value within `memory_h` (AR(1)), steps of `sd`."""
+    """Return the rows of one inflow, of nodes first: it goes back to its usual value within `memory_h` (AR(1)), steps of `sd`."""
     frame = problem.frame
     weights = np.zeros((1, frame.size))
     weights[0, frame.inflow.start + place] = 1.0
@@ -200,9 +200,12 @@ def _remembered(problem: Problem, weights: Array, *, level: int, sd: float, scal
 
 
 def usual_inflows(problem: Problem, *, sd: float) -> Rows:
-    """Return the rows that the usual inflows of boundaries scatter about their mean by `sd`, those of lakes about none."""
+    """Return the rows that usual inflows of boundaries scatter about their mean by `sd`, of lakes and laterals about none."""
     level = problem.doubts.level_of_inflow
-    is_boundary = np.array([problem.frame.network.nodes[n].kind == "boundary" for n in problem.frame.driven])
+    is_boundary = np.zeros(len(level), bool)
+    is_boundary[: len(problem.frame.driven)] = [
+        problem.frame.network.nodes[n].kind == "boundary" for n in problem.frame.driven
+    ]
     bins = len(problem.opening)
     still = np.zeros((1, len(level), len(problem.doubts.sd)))
     still[0, np.arange(len(level)), level] = 1.0
@@ -316,11 +319,17 @@ def _seen(frame: Frame, gauge: Gauge, *, more: Bent) -> tuple[Array, Array, Arra
             1.0
         )
         return now, before, *nothing
+    if gauge.kind == "lateral":
+        now[
+            frame.lateral.start + int(np.searchsorted(frame.along, frame.network.reach_index(gauge.reach)))
+        ] = 1.0
+        return now, before, *nothing
     weights, storing = _passing(frame, gauge), _stored_before(frame, gauge)
     by_stage = storing @ frame.stored / frame.step
     now, before = weights @ frame.discharge, weights @ frame.discharge_before
     now[frame.stage] += by_stage
     before[frame.stage] -= by_stage
+    now[frame.lateral] -= storing[frame.along]  # what enters on the way need not be brought
     some, held = np.flatnonzero(weights), np.flatnonzero(storing)
     extra = weights[some] @ more.widened[:, some] + storing[held] @ more.widening[:, held]
     return now, before, extra, more.swollen @ weights + more.swelled @ storing
