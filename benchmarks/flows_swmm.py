@@ -135,13 +135,13 @@ def outcome(path: Path) -> dict[str, Any]:
 def other_parts(path: Path, model: Model) -> Iterator[tuple[str, str]]:
     """Yield the other waters of a model and how they closed."""
     for note in model.notes:
-        named = re.search(r"part='(.*?)'", note)
-        if named:
+        if note.key == "part":
+            named = str(note.values["node"])
             try:
-                rest = read_swmm(path, part=named[1])
+                rest = read_swmm(path, part=named)
                 yield (
-                    f"part {named[1]}",
+                    f"part {named}",
                     f"residual {balanced(rest.flow, rest.network).balance.residual_share:.2%}",
                 )
             except InputError as error:
-                yield f"part {named[1]}", f"refused: {error}"
+                yield f"part {named}", f"refused: {error}"

@@ -28,7 +28,7 @@ from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
-from suyuan.io.project import Project, read_project
+from suyuan.io.project import Project, TraceSettings, read_project
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.qc import flag
@@ -46,6 +46,7 @@ from suyuan.tracing.prior import default_prior
 from suyuan.tracing.recommend import advise
 from suyuan.tracing.scenarios import expected_water
 from suyuan.tracing.search import Problem
+from suyuan.tracing.shapes import Nights
 from suyuan.tracing.verdict import Verdict, weigh
 
 Array = NDArray[np.float64]
@@ -214,7 +215,9 @@ def traced(case: Case, observations: Observations) -> Known:
             matrices,
             substances=case.substances,
             fingerprints=read_fingerprints(fingerprints),
-            prior=default_prior(case.network, case.flow),
+            prior=default_prior(
+                case.network, case.flow, nights=Nights(TraceSettings.at_night, case.project.zone)
+            ),
         )
         verdict = weigh(problem)
     return Known(problem, verdict, candidate_probabilities(problem, verdict))

@@ -58,6 +58,14 @@ def test_a_line_cut_off_by_a_power_cut_costs_that_line_alone(tmp_path: Path, res
     assert [a.run.readings for a in read_history(tmp_path)] == [10, 20]
 
 
+def test_a_line_whose_probability_is_no_number_is_no_answer_and_stays_out_of_the_json(tmp_path: Path):
+    append_answer(tmp_path, answer(1, 0.3, 0.125))
+    path = tmp_path / HISTORY
+    path.write_text(path.read_text("utf-8").replace("0.125", "NaN"), "utf-8")
+    append_answer(tmp_path, answer(2, 0.6))
+    assert [a.run.readings for a in read_history(tmp_path)] == [20]
+
+
 def test_lines_of_many_runs_at_once_all_stay_whole(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; import test_history as t\n"

@@ -30,8 +30,9 @@ from suyuan.io.models.read_model import (
 )
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
+from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
-from suyuan.network import Network, Node, Reach
+from suyuan.network import Network, Node, Outfall, Reach
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 START = np.datetime64("2024-07-20T00:00:00")
@@ -80,6 +81,7 @@ def test_a_folder_becomes_a_project_that_can_be_read(given: tuple[Path, Path], t
     np.testing.assert_array_equal(read.discharge_start, _flow(gap=0.1).discharge_start)
     assert read.start == START
     assert [path.name for path in done.files] == ["flow.nc", "network.gpkg", "suyuan.toml"]
+    assert done.notes == (("draw", "network.gpkg"),)
 
 
 def test_the_report_says_how_far_the_flow_was_from_closing_and_where(
@@ -127,10 +129,70 @@ def test_files_that_no_project_names_are_not_written_over(given: tuple[Path, Pat
     assert [path.name for path in folder.iterdir()] == ["network.gpkg"]
 
 
-def test_a_project_takes_no_second_network(given: tuple[Path, Path], tmp_path: Path):
-    _import(given[0], tmp_path / "river", network=given[1])
-    with pytest.raises(InputError, match=r"--network: the project has a network, network\.gpkg"):
-        _import(given[0], tmp_path / "river", network=given[1])
+def test_the_same_files_may_be_imported_again_and_so_may_a_newer_flow(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    folder = tmp_path / "river"
+    _import(given[0], folder, network=given[1])
+    assert not _import(given[0], folder, network=given[1]).is_changed
+    write_flow(_flow(gap=0.2), given[0])
+    done = _import(given[0], folder, network=given[1])
+    assert [path.name for path in done.files] == ["flow.nc", "flow-20261129T120000Z.nc"]
+
+
+def test_what_was_drawn_since_is_kept_when_the_same_network_is_named_again(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    folder, drawn = tmp_path / "river", replace(_network(), outfalls=(Outfall("F1", "R1", 100.0),))
+    _import(given[0], folder, network=given[1])
+    write_network(drawn, folder / "network.gpkg")
+    _import(given[0], folder, network=given[1])
+    assert [outfall.id for outfall in read_network(folder / "network.gpkg").outfalls] == ["F1"]
+
+
+def test_a_newer_network_takes_the_place_of_the_former_which_is_kept(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    folder, longer = tmp_path / "river", replace(_network().reaches[0], length_m=950.0)
+    _import(given[0], folder, network=given[1])
+    write_network(replace(_network(), reaches=(longer, _network().reaches[1])), given[1])
+    done = _import(given[0], folder, network=given[1])
+    assert read_network(folder / "network.gpkg").reach("R1").length_m == 950.0
+    assert done.notes == (("former", "former/network-20261129T120000Z.gpkg"),)
+    assert read_network(folder / "former/network-20261129T120000Z.gpkg").reach("R1").length_m == 900.0
+
+
+def test_a_newer_network_that_lacks_an_outfall_drawn_in_the_former_is_refused(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    folder, longer = tmp_path / "river", replace(_network().reaches[0], length_m=950.0)
+    _import(given[0], folder, network=given[1])
+    write_network(replace(_network(), outfalls=(Outfall("F1", "R1", 100.0),)), folder / "network.gpkg")
+    write_network(replace(_network(), reaches=(longer, _network().reaches[1])), given[1])
+    with pytest.raises(
+        InputError, match=r"own\.gpkg would replace .* lacks .*: outfall 'F1'; draw them into"
+    ):
+        _import(given[0], folder, network=given[1])
+    assert read_network(folder / "network.gpkg").reach("R1").length_m == 900.0
+
+
+def test_a_project_may_name_the_files_that_an_import_is_to_make(given: tuple[Path, Path], tmp_path: Path):
+    files = 'network = "canals.gpkg"\nflow = "flow.csv"\nobservations = "later.csv"\ngauges = "none.csv"'
+    folder = tmp_path / "river"
+    folder.mkdir()
+    (folder / "suyuan.toml").write_text(f"[files]\n{files}\n", "utf-8")
+    done = _import(given[0], folder, network=given[1])
+    assert [path.name for path in done.files] == ["flow.nc", "canals.gpkg"]
+    assert done.notes == (("name_flow", "flow.nc"),)
+
+
+def test_a_new_project_in_which_nothing_is_drawn_takes_the_model_s_network(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    new_project(tmp_path / "new")
+    done = _import(given[0], tmp_path / "new", network=given[1])
+    assert read_network(tmp_path / "new" / "network.gpkg").reach("R2").length_m == 1100.0
+    assert ("name_flow", "flow.nc") in done.notes
 
 
 def test_a_flow_that_has_no_hour_in_common_with_the_window_is_refused(
@@ -174,8 +236,9 @@ def test_reaches_that_the_model_does_not_know_are_named_with_the_nearest(
     write_network(
         replace(network, reaches=(replace(network.reaches[0], id="R11"), network.reaches[1])), given[1]
     )
-    with pytest.raises(InputError, match=r"reach 'R11' is not in model.nc; did you mean 'R1'"):
+    with pytest.raises(InputError, match=r"reach 'R11' is not in model.nc; did you mean 'R1'") as said:
         _import(given[0], tmp_path / "river", network=given[1])
+    assert "1 of 2 reaches are not in model.nc; give the table rows of every reach" in str(said.value)
     assert not (tmp_path / "river").exists()
 
 
@@ -193,8 +256,8 @@ def test_links_of_the_model_that_the_network_lacks_are_left_out_and_told():
     model = on_network(Model("SWMM 5", network, wider), network)
     assert model.flow.reaches == ("R1", "R2")
     assert model.flow.boundaries == ("A",)
-    assert "1 links of the model are not in own.gpkg" in model.notes[0]
-    assert "X9" in model.notes[0]
+    assert "Not in own.gpkg, their flow left out: 1 link of the model" in str(model.notes[0])
+    assert "X9" in str(model.notes[0])
     assert balanced(model.flow, network).balance.residual_share < 1e-15
 
 
@@ -329,6 +392,14 @@ def test_the_verb_says_what_it_did_in_both_languages(given: tuple[Path, Path], t
     assert "Imported flow and its closure" in page
     assert "水流导入与水量闭合" in page
     assert imread(tmp_path / "a/results/closure.png").std() > 0.0  # a picture with something on it
+    lone = replace(_network(), nodes=_network().nodes[:2], reaches=_network().reaches[:1])
+    write_network(replace(lone, nodes=(lone.nodes[0], Node("J", "outlet"))), tmp_path / "lone.gpkg")
+    for lang, left in (
+        ("zh", "模型中有 1 条连线不在 lone.gpkg 中"),
+        ("en", "flow left out: 1 link of the model, R2"),
+    ):
+        words = ("--network", tmp_path / "lone.gpkg", "--to", tmp_path / lang, "--lang", lang)
+        assert left in _suyuan("import", "flow", given[0], *words).stdout
     found = _suyuan("import", "flow", given[0], "--network", given[1], "--to", tmp_path / "b", "--json")
     whole = json.loads(found.stdout)
     assert whole["reaches"] == 2

@@ -19,7 +19,7 @@ from suyuan.io.flow_members import write_flow_members
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
-from suyuan.network import Network
+from suyuan.network import Network, Structure
 
 CASES = Path(__file__).parents[2] / "shared" / "cases" / "inputs"
 
@@ -110,8 +110,51 @@ def test_a_filled_in_template_is_a_project(tmp_path: Path, project: Path):
             rows = [",".join(row.split(",")[:6]) for row in rows]
         template = (folder / name).read_text("utf-8-sig")
         (folder / name).write_text(template + "\n".join(rows), "utf-8-sig")
-    edit(folder / "suyuan.toml", "until = 2024-07-28", "until = 2024-07-23")
+    edit(folder / "suyuan.toml", "# since = 2024-07-20", "since = 2024-07-20")
+    edit(folder / "suyuan.toml", "# until = 2024-07-28", "until = 2024-07-23")
     assert faults(folder) == []
+
+
+def test_gauges_are_read_as_reconciling_would_read_them(project: Path):
+    edit(project / "suyuan.toml", "[files]", '[files]\ngauges = "gauges.csv"')
+    rows = [f"2024-07-20 {h:02d}:00,R1+100,discharge,3,m3/s" for h in range(5)]
+    header = "time,station,determinand,value,unit"
+    (project / "gauges.csv").write_text("\n".join([header, *rows]), "utf-8")
+    found = check(project)
+    assert found.is_usable
+    assert found.summary["gauges"].startswith("1 of discharge; 2024-07-20 00:00+08:00 to ")
+    edit(project / "suyuan.toml", "[files]", '[files]\nstorage = "storage.csv"')
+    (project / "storage.csv").write_text("place,stage_m,volume_m3\nR1,0,0\nR1,2,900\n", "utf-8")
+    assert "'R1' has a storage table and 0 gauges of stage" in faults(project)[0]
+    edit(project / "suyuan.toml", 'storage = "storage.csv"\n', "")
+    rows[2] = "2024-07-20 02:00,R99+100,discharge,3,m3/s"
+    rows[3] = "2024-07-20 03:00,R1+100,discharge,3,gal"
+    (project / "gauges.csv").write_text("\n".join([header, *rows]), "utf-8")
+    said = faults(project)
+    assert [text.partition(":")[0] for text in said] == ["gauges.csv, row 4", "gauges.csv, row 5"]
+    assert "reach 'R99' of 'R99+100' is not in the network; known are: R1, R2, R3, R4" in said[0]
+
+
+def test_reaches_that_processes_name_must_be_in_the_network_and_have_a_width(project: Path):
+    text = (project / "suyuan.toml").read_text("utf-8")
+    line = len(text.split("\n"))
+    more = "[transport]\ndispersion = {R1 = 3.0, R77 = 4.0}\n[settling_m_per_day]\nTP = 0.5\n"
+    more += '[transient_storage]\narea_ratio = 0.2\nexchange_per_day = 5\nreaches = ["R1", "r3"]\n'
+    (project / "suyuan.toml").write_text(f"{text}\n{more}", "utf-8")
+    strangers = [
+        f"suyuan.toml, row {line + 2}: reach 'R77' in [transport] is not in the network; known are: R1, R2, R3, R4",
+        f"suyuan.toml, row {line + 8}: reach 'r3' in [transient_storage] is not in the network; known are: R1, R2, R3, R4",
+    ]
+    assert faults(project) == strangers
+    drawn = read_network(project / "network.gpkg")
+    bare = replace(
+        drawn, reaches=tuple(replace(r, width_m=r.width_m * (r.id != "R2")) for r in drawn.reaches)
+    )
+    write_network(bare, project / "network.gpkg")
+    said, *others = faults(project)
+    assert others == strangers
+    assert "1 of 4 reaches have no width_m: R2" in said
+    assert "settling needs it" in said
 
 
 def test_a_new_project_overwrites_nothing(tmp_path: Path):
@@ -340,8 +383,12 @@ def test_standing_and_dry_reaches_without_readings_are_noted(project: Path):
     still(read_network(project / "network.gpkg"), project, reach="R2", volume=0.0)
     change(project / "observations.csv", lambda f: f[f["station"] == "S1"])
     found = notes(project)
-    assert "flow.csv: 1 reaches fall dry for a time: R2; a film of water is assumed in them" in found[0]
-    assert "flow.csv: 1 reaches never flow: R2; nothing is traced into or out of them" in found[1]
+    assert "flow.csv: 1 reach dry for a time: R2; a film of water is assumed in them" in found[0]
+    assert "flow.csv: 1 reach without any flow: R2; nothing is traced into or out of them" in found[1]
+    drawn = read_network(project / "network.gpkg")
+    gated = replace(drawn, structures=(*drawn.structures, Structure("G2", "R2", "gate")))
+    write_network(gated, project / "network.gpkg")  # what never holds water is a link: nothing fell dry
+    assert not any("dry" in note for note in notes(project))
 
 
 def test_flow_that_misses_continuity_by_more_than_a_fifth_is_refused(project: Path):

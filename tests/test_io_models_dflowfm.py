@@ -175,7 +175,7 @@ def test_water_let_in_along_a_branch_enters_at_a_node_there(tmp_path: Path) -> N
     gained = model.flow.discharge_start[:, lower] - model.flow.discharge_end[:, upper]
     np.testing.assert_allclose(gained, LATERAL, rtol=1e-9)
     assert model.network.reach("JC+400").length_m == pytest.approx(500.0)
-    assert "JC_400" in model.notes[0]
+    assert "JC_400" in str(model.notes[0])
     closed = balanced(model.flow, model.network)
     np.testing.assert_allclose(closed.external[:, model.network.node_index("JC_400")], LATERAL, rtol=1e-9)
 

@@ -140,7 +140,7 @@ def test_channels_reservoir_and_users_close_whatever_the_rows_mean(
     balance = balanced(model.flow, model.network).balance
     assert max(balance.residual_share, balance.reach_share) < 1e-12
     assert balance.correction.max() < 1e-11
-    assert ("before" if is_late else "after") in model.notes[-1]
+    assert ("before" if is_late else "after") in str(model.notes[-1])
 
 
 def test_reservoirs_are_lakes_and_external_flows_known_at_their_nodes(tmp_path: Path) -> None:

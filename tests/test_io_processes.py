@@ -40,6 +40,7 @@ def say(folder: Path, text: str) -> None:
         ("[water]\ntheta = 0.5", r"theta is 0\.5; write a number from 1 to 1\.3"),
         ("[settling_m_per_day]\nTP = -1", r"TP is -1; write a number from 0 to 1000"),
         ("[settling_m_per_day]\nlead9 = 1", r"'lead9' is not a known determinand"),
+        ("[settling_m_per_day]\npH = 1", r"pH does not keep its mass in the water and cannot settle; leave"),
         (
             "[transient_storage]\narea_ratio = 0.2",
             r"exchange_per_day is missing; write exchange_per_day under",

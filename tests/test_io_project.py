@@ -55,6 +55,13 @@ def test_a_project_says_what_is_where_and_when(tmp_path: Path, encoding: str):
     assert project.decay_per_day == {"NH3-N": 0.08, "EC": 0.0}
 
 
+def test_only_what_a_verb_reads_must_be_there_and_what_it_makes_may_be_named(tmp_path: Path):
+    folder = folder_with(tmp_path, WHOLE.replace("flow.nc", "results/flow.nc"))
+    assert read_project(folder, reads=("network",)).files.flow == folder / "results" / "flow.nc"
+    with pytest.raises(InputError, match=r"flow 'results/flow.nc' is not in the folder"):
+        read_project(folder, reads=("network", "flow"))
+
+
 def test_a_single_file_is_a_list_of_one_and_the_folder_gives_the_name(tmp_path: Path):
     project = read_project(
         folder_with(tmp_path, '[files]\nnetwork = "network.gpkg"\nobservations = "a.csv"\n')
@@ -146,6 +153,15 @@ def test_the_share_of_unlisted_sources_may_be_set_and_is_usually_that_of_the_pri
     assert read_project(folder_with(tmp_path, WHOLE)).trace.unlisted == UNLISTED_SHARE
     told = WHOLE.replace("[decay_per_day]", "unlisted = 0.05\n[decay_per_day]")
     assert read_project(folder_with(tmp_path, told)).trace.unlisted == 0.05
+
+
+def test_how_many_daily_releases_begin_at_night_may_be_said(tmp_path: Path):
+    assert read_project(folder_with(tmp_path, WHOLE)).trace.at_night == 0.8
+    told = WHOLE.replace("[decay_per_day]", "at_night = 0.42\n[decay_per_day]")
+    assert read_project(folder_with(tmp_path, told)).trace.at_night == 0.42
+    told = WHOLE.replace("[decay_per_day]", "at_night = 1.0\n[decay_per_day]")
+    with pytest.raises(InputError, match=r"at_night in \[trace\].*above 0 and below 1"):
+        read_project(folder_with(tmp_path, told))
 
 
 @pytest.mark.parametrize("value", ["0", "0.8", "-1", '"few"', "true"])

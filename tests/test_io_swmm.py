@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +20,7 @@ from swmm_texts import CHANNEL, write_out
 
 from suyuan.errors import InputError
 from suyuan.flow import balanced
-from suyuan.io.models import swmm_run
+from suyuan.io.models import swmm_engine, swmm_run
 from suyuan.io.models.model import Model
 from suyuan.io.models.swmm import read_swmm
 from suyuan.io.models.swmm_inp import read_inp
@@ -29,6 +34,8 @@ needs_swmm = pytest.mark.skipif(
     not any(Path(folder, "swmm", "toolkit").is_dir() for folder in sys.path),
     reason="swmm-toolkit is not installed (uv sync)",
 )
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX")
 
 PIPE = """[OPTIONS]
 FLOW_UNITS CMS
@@ -61,6 +68,10 @@ def pair(
     inp.write_text(PIPE.format(averages=averages, ponding=ponding, area=area), "utf-8")
     write_out(folder / "pipe.out", ["A", "O"], ["R"], node=node, link=link)
     return inp
+
+
+def _said(model: Model) -> str:
+    return " ".join(map(str, model.notes))
 
 
 def still(reports: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +120,7 @@ def test_a_link_that_runs_dry_holds_a_litre_a_metre_more_all_the_time(tmp_path: 
     np.testing.assert_allclose(model.flow.volume[:, 0], [0.1, 3.1])
     flow = model.flow
     assert flow.discharge_start[0, 0] - flow.discharge_end[0, 0] == pytest.approx(3.0 / 300.0)
-    assert "1 links run almost dry" in " ".join(model.notes)
+    assert "all the time: 1 link" in _said(model)
 
 
 def test_a_link_that_holds_less_than_no_water_is_refused(tmp_path: Path):
@@ -145,7 +156,7 @@ def test_reports_of_means_stand_for_the_step_before_their_time(tmp_path: Path):
     assert model.flow.edges.tolist() == [0.0, 600.0, 1200.0]
     assert model.flow.inflow[:, 0].tolist() == [2.0, 6.0]
     assert model.flow.volume[:, 0].tolist() == [100.0, 115.0, 130.0]
-    assert "means over 300 s" in " ".join(model.notes)
+    assert "means over 300 s" in _said(model)
 
 
 def test_a_bin_that_is_no_multiple_of_the_report_step_is_refused(tmp_path: Path):
@@ -208,7 +219,7 @@ def test_what_floods_leaves_and_what_ponds_comes_back(tmp_path: Path):
     node[:, 0, 3], node[:, 0, 5] = 1.5, 0.5
     model = read_swmm(pair(tmp_path, node=node, link=link))
     np.testing.assert_allclose(model.flow.inflow, 1.0)
-    assert "300 m3 flood out of 1 nodes, most at 'A'" in " ".join(model.notes)
+    assert "300 m3 flood out of 1 node, most at 'A'" in _said(model)
     node[:, 0, 2] = (0.0, 150.0, 0.0)  # stands over A and runs back
     flow = read_swmm(pair(tmp_path, node=node, link=link, ponding="YES", area=500.0)).flow
     np.testing.assert_allclose(flow.inflow[:, 0], [1.0, 2.0])
@@ -245,7 +256,7 @@ def test_a_real_kinematic_model_closes_within_a_hundredth():
     flow = balanced(model.flow, model.network)
     assert flow.balance.residual_share < 0.01
     assert model.network.reach("1").length_m == pytest.approx(400 * 0.3048)
-    assert "Pollutants" in " ".join(model.notes)
+    assert "[POLLUTANTS] was not taken over" in _said(model)
 
 
 # --- running
@@ -321,10 +332,11 @@ def test_an_outside_file_is_found_beside_the_model(channel: Path):
 
 @needs_swmm
 def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: pytest.MonkeyPatch):
+    """The whole program is gone, guard and all: nobody is left to say how the engine ended."""
     killer = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    usual = swmm_run.subprocess.Popen
+    usual = swmm_engine.subprocess.Popen
     monkeypatch.setattr(
-        swmm_run.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
+        swmm_engine.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
     )
     with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 11\)"):
         read_swmm(channel)
@@ -333,13 +345,13 @@ def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: 
 @needs_swmm
 def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.MonkeyPatch):
     children = []
-    usual = swmm_run.subprocess.Popen
+    usual = swmm_engine.subprocess.Popen
 
     def kept(command, **how):
         children.append(usual(command, **how))
         return children[-1]
 
-    monkeypatch.setattr(swmm_run.subprocess, "Popen", kept)
+    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
 
     def interrupt(done: int, due: int) -> None:
         raise KeyboardInterrupt
@@ -347,6 +359,79 @@ def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         read_swmm(channel, progress=interrupt)
     assert children[0].poll() is not None
+
+
+HANGING = """
+import ctypes, os
+from pathlib import Path
+def swmm_open(*names):
+    Path("model.rpt").write_text("")
+    Path(os.environ["ENGINE_PID"]).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(60)  # as C does: without letting anybody else run
+"""
+
+
+@pytest.fixture
+def hanging(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the engine a toolkit that hangs; return the empty folder in which models are run."""
+    toolkit, spare = channel.parent / "path" / "swmm" / "toolkit", channel.parent / "spare"
+    toolkit.mkdir(parents=True)
+    spare.mkdir()
+    for path in (toolkit.parent / "__init__.py", toolkit / "__init__.py"):
+        path.write_text("")
+    (toolkit / "solver.py").write_text(HANGING)
+    monkeypatch.setenv("PYTHONPATH", str(toolkit.parents[1]))
+    monkeypatch.setenv("ENGINE_PID", str(channel.parent / "pid"))
+    monkeypatch.setenv("TMPDIR", str(spare))
+    monkeypatch.setattr(swmm_run.tempfile, "tempdir", None)
+    return spare
+
+
+@needs_swmm
+@posix
+def test_an_engine_that_hangs_is_ended_and_told_of(
+    channel: Path, hanging: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(swmm_engine, "STILL_S", 0.6)
+    with pytest.raises(
+        InputError, match=r"hangs: at its beginning it made no progress for 0.01 minutes; run"
+    ):
+        read_swmm(channel)
+    assert not _lives(int((channel.parent / "pid").read_text()))
+    assert not list(hanging.iterdir())
+
+
+@needs_swmm
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)])
+def test_whoever_kills_an_import_leaves_neither_engine_nor_folder(
+    channel: Path, hanging: Path, number: int, code: int
+):
+    """A polite kill, and one outright that nothing can catch, while the engine hangs in its own code."""
+    script = f"from suyuan.io.models.swmm import read_swmm\nread_swmm({str(channel)!r})"
+    pid = channel.parent / "pid"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) as process:
+        _wait_until(lambda: pid.is_file() and pid.read_text())
+        assert [p.name[:12] for p in hanging.iterdir()] == ["suyuan-swmm-"]
+        process.send_signal(number)
+        assert process.wait(20.0) == code
+    _wait_until(lambda: not list(hanging.iterdir()))
+    assert not _lives(int(pid.read_text()))
+
+
+def _wait_until(is_so: Callable[[], object]) -> None:
+    until = time.monotonic() + 20.0
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert is_so()
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process is there and not only waits to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_without_the_toolkit_the_extra_is_named(channel: Path, monkeypatch: pytest.MonkeyPatch):
@@ -382,8 +467,8 @@ def test_of_waters_that_do_not_meet_the_largest_is_taken_or_the_one_asked_for(ch
     channel.write_text(text, "utf-8")
     model = read_swmm(channel, bin_s=3600)
     assert len(model.network.reaches) == 5
-    assert "A part of 1 links is not connected" in model.notes[0]
-    assert "part='X'" in model.notes[0]
+    assert "A part of 1 link is not connected" in str(model.notes[0])
+    assert "part='X'" in str(model.notes[0])
     small = read_swmm(channel, bin_s=3600, part="XY")
     assert [r.id for r in small.network.reaches] == ["XY"]
     with pytest.raises(InputError, match=r"'XZ', whose part is asked for, is neither"):
@@ -395,7 +480,7 @@ def test_sections_and_units_that_were_not_read_are_noted(channel: Path):
     channel.write_text(
         CHANNEL.replace("FLOW_UNITS CMS\n", "") + "[NOTEBOOK]\nsomething\n[CONDUTS]\n", "utf-8"
     )
-    notes = " ".join(read_swmm(channel, bin_s=3600).notes)
-    assert "The section [NOTEBOOK] is not one of SWMM's and was not read." in notes
+    notes = _said(read_swmm(channel, bin_s=3600))
+    assert "The section [NOTEBOOK] is not one of SWMM's and was not read" in notes
     assert "[CONDUTS] is not one of SWMM's and was not read; [CONDUITS] may be meant" in notes
     assert "flows are CFS" in notes

@@ -21,10 +21,13 @@ from matplotlib import font_manager
 from rich.console import Console
 
 import suyuan
+from suyuan.io.models.notes import NO_CALENDAR
+from suyuan.io.models.notes import NOTES as MODEL_NOTES
 from suyuan.network import Network, Node, Reach
 from suyuan.plot import CHINESE_FONTS, drawn_lines, network_map, percent, point_at
 from suyuan.report import PlanInfo, RunInfo, trace_dict, write_advice, write_results
 from suyuan.report.figures import FONTS, svg
+from suyuan.report.model_notes import NOTES_ZH as MODEL_NOTES_ZH
 from suyuan.report.statements import ASSUMPTIONS_ZH, NOTES_ZH
 from suyuan.report.table import ranking_table
 from suyuan.report.why import why_words
@@ -117,7 +120,9 @@ def test_the_page_says_everything_in_both_languages(results: Path):
         assert en in text
 
 
-@pytest.mark.parametrize(("english", "chinese"), [(ASSUMPTIONS, ASSUMPTIONS_ZH), (NOTES, NOTES_ZH)])
+@pytest.mark.parametrize(
+    ("english", "chinese"), [(ASSUMPTIONS, ASSUMPTIONS_ZH), (NOTES, NOTES_ZH), (MODEL_NOTES, MODEL_NOTES_ZH)]
+)
 def test_every_assumption_and_note_is_said_in_both_languages_with_the_same_gaps(
     english: dict[str, Any], chinese: dict[str, Any]
 ):
@@ -143,6 +148,22 @@ def test_no_statement_is_made_that_has_no_text():
                 keys = [c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)]
                 used[ast.unparse(node.func)] |= {key for key in keys if isinstance(key, str)}
     assert used == {"Assumption": set(ASSUMPTIONS), "Note": set(NOTES)}
+
+
+def test_no_reader_makes_a_note_that_has_no_text_or_leaves_a_gap_open():
+    """Keys stand in the readers as plain words, with the values beside them: each has its text, and each text is used."""
+    words: set[str] = {NO_CALENDAR}
+    for path in (Path(suyuan.__file__).parent / "io" / "models").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8")))) if path.name != "notes.py" else []
+        words |= {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        for call in (n for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == "Note"):
+            key, *rest = call.args
+            values = rest[0].keys if rest and isinstance(rest[0], ast.Dict) else []
+            if isinstance(key, ast.Constant) and (values or not rest):
+                assert {ast.literal_eval(v) for v in values if v} == _gaps(MODEL_NOTES[str(key.value)]), (
+                    key.value
+                )
+    assert words >= MODEL_NOTES.keys()
 
 
 def test_assumptions_and_notes_stand_in_the_page_in_both_languages_and_in_json_in_english(results: Path):

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import networks
 import numpy as np
@@ -162,6 +163,7 @@ def test_other_water_is_another_digest_and_the_same_water_the_same():
     ]
     assert len({same, *others}) == 5
     assert digest(np.zeros(2)) != digest(np.zeros(2, np.float32))
+    assert digest(ZoneInfo("Asia/Shanghai")) != digest(ZoneInfo("Asia/Tokyo"))
     with pytest.raises(TypeError):
         digest(object())
 

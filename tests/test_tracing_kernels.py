@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from suyuan.errors import InputError
 from suyuan.tracing.background import noise_of
 from suyuan.tracing.evidence import (
     AMPLITUDE_ERROR,
@@ -19,9 +22,12 @@ from suyuan.tracing.evidence import (
     rough_evidences,
     shown,
 )
+from suyuan.tracing.pairs import PAIRS_ALIKE, PLUMES_TO_PAIR, standing_for, to_pair, various
 from suyuan.tracing.posterior import credible_set
 from suyuan.tracing.result import Candidate, Finding
-from suyuan.tracing.shapes import cumulative_square, release_shapes, scan_shapes
+from suyuan.tracing.scan import log_sum
+from suyuan.tracing.search import Explanations
+from suyuan.tracing.shapes import Nights, cumulative_square, release_shapes, scan_shapes
 
 
 def test_release_histories_share_one_prior_and_stay_in_the_window():
@@ -31,6 +37,74 @@ def test_release_histories_share_one_prior_and_stay_in_the_window():
     assert last.max() <= 96
     assert shapes.start.min() == 0
     assert shapes.history(0).sum() == shapes.length[0]
+
+
+def test_of_releases_that_come_again_every_day_the_share_begins_at_night():
+    """From 18:00 to 04:00 in Shanghai, 10:00 to 20:00 UTC; pulses and steps begin at any hour."""
+    hours = np.datetime64("2024-07-20T00:00:00") + np.arange(72) * np.timedelta64(3600, "s")
+    dusks = Nights(0.8, ZoneInfo("Asia/Shanghai")).weight(hours)
+    assert dusks.reshape(3, 24).mean(axis=1) == pytest.approx(1.0, abs=1e-12)
+    shapes = release_shapes(72, 3600.0, dusks=dusks)
+    alike = release_shapes(72, 3600.0)
+    prior, before = np.exp(shapes.log_prior), np.exp(alike.log_prior)
+    assert prior.sum() == pytest.approx(1.0, abs=1e-12)
+    first_day = (shapes.repeats > 1) & (shapes.start < 24)
+    at_night = first_day & (shapes.start >= 10) & (shapes.start < 20)
+    assert prior[at_night].sum() / prior[first_day].sum() == pytest.approx(0.8)
+    once = shapes.repeats == 1
+    assert (prior / before)[once].max() == pytest.approx((prior / before)[once].min())
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.2, float("nan")])
+def test_a_share_of_nights_is_between_none_and_all(share: float):
+    with pytest.raises(InputError, match=r"share of nights.*above 0 and below 1"):
+        Nights(share, ZoneInfo("UTC"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6)), max_size=40), st.integers(0, 20))
+def test_no_two_candidates_take_the_places_of_all_other_pairs(pairs: list[tuple[int, int]], count: int):
+    rows = various(np.array(pairs, np.int64).reshape(-1, 2), count)
+    kept = [pairs[row] for row in rows]
+    assert list(rows) == sorted(set(rows))
+    assert max((kept.count(pair) for pair in kept), default=0) <= PAIRS_ALIKE
+    possible = sum(min(PAIRS_ALIKE, pairs.count(pair)) for pair in set(pairs))
+    assert len(kept) == min(count, possible)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 60), st.integers(2, 8), st.integers(0, 10_000))
+def test_pairs_that_stand_for_others_have_together_the_evidence_of_all(
+    count: int, candidates: int, seed: int
+):
+    rng = np.random.default_rng(seed)
+    pairs = np.sort([rng.permutation(candidates)[:2] for _ in range(count)], axis=1)
+    score = -np.sort(rng.exponential(5.0, count))
+    best, more = standing_for(pairs, score, least=-np.inf)
+    assert log_sum(score[best] + more) == pytest.approx(log_sum(score))
+    assert set(pairs[best].ravel()) == set(pairs.ravel())
+    total = log_sum(score)
+    kept, _ = standing_for(pairs, score, least=total - 3.0)
+    assert set(kept) <= set(best)
+
+
+def test_every_candidate_goes_into_pairs_with_all_that_speaks_for_it():
+    """Of 300 histories of 30 sources of 10 candidates 20 lead; the other candidates have one each, which stands for all."""
+    rng = np.random.default_rng(4)
+    size, candidate = 300, np.arange(30) // 3
+    source, none = rng.integers(0, 30, size), np.zeros(size, np.int64)
+    gain = 3.0 * rng.standard_normal(size) - 4.0 * candidate[source]
+    table = Explanations(
+        none, source, np.arange(size), none, none, np.zeros(size), gain, *np.zeros((2, 1, size))
+    )
+    pool, leads = to_pair([table], candidate)
+    assert leads.sum() == PLUMES_TO_PAIR
+    assert set(candidate[pool.source]) == set(range(10))
+    for each in range(10):
+        whole = log_sum(table.log_weight[candidate[table.source] == each])
+        assert log_sum(pool.log_weight[candidate[pool.source] == each]) == pytest.approx(whole)
+    best = int(np.argmax(gain))
+    assert best in pool.shape
 
 
 @settings(max_examples=15, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
-from suyuan.network import Network, Node
+from suyuan.network import Network, Node, Reach, Structure
 from suyuan.substances import Substance, WaterTemperature, determinand
 from suyuan.transport.batches import Losses
 from suyuan.transport.matrix import Receptors, Source
@@ -134,6 +134,24 @@ def test_settling_needs_widths():
     operator = compile_operator(network, flow)
     with pytest.raises(InputError, match="1 of 1 reaches have no width_m: R; settling needs it"):
         forward(operator, initial=np.ones((40, 1)), decay_per_s=Losses(np.zeros(1), np.ones(1)))
+
+
+@pytest.mark.parametrize(("kind", "held"), [("weir", 0.001), ("pump", 0.001), ("pump", 30.0)])
+def test_pumps_and_links_without_water_need_no_width_and_let_nothing_settle(kind, held):
+    # A pump or a weir of 1 m between canals 8 m wide and 1.25 m deep: after a day exp(-0.5 m/d / 1.25 m) is left in these.
+    nodes = (Node("A", "boundary"), Node("J"), Node("K"), Node("O", "outlet"))
+    canal = Reach("R1", "A", "J", 1000.0, width_m=8.0)
+    reaches = (canal, Reach("P", "J", "K", 1.0), replace(canal, id="R2", from_node="K", to_node="O"))
+    network = Network(nodes, reaches, structures=(Structure("P1", "P", kind),))
+    volume = np.tile([10000.0, held, 10000.0], (25, 1))
+    operator = compile_operator(network, networks.flow_of(network, np.zeros((24, 3)), volume))
+    run = forward(
+        operator,
+        initial=np.ones((operator.stores, 1)),
+        decay_per_s=Losses(np.zeros(1), np.array([0.5 / 86400.0])),
+    )
+    assert run.ledger.held_last[0] == pytest.approx(20000.0 * np.exp(-0.4) + held, rel=1e-12)
+    assert Mixing("fischer").dispersion_in(network, operator.flow).shape == (24, 3)
 
 
 def test_still_water_beside_the_channel_fills_as_the_exponential_of_a_two_by_two_says():

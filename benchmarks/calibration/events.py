@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from benchmarks.calibration.draw import Drawn, draw
 from suyuan.ensemble import DRAWN as MEMBERS
 from suyuan.errors import InputError
 from suyuan.flow import balanced
+from suyuan.io.project import TraceSettings
 from suyuan.network import Network
 from suyuan.observations import pooled
 from suyuan.qc import flag
@@ -26,12 +28,16 @@ from suyuan.rolling import matrices_of
 from suyuan.run import POOLED_S, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import Event
+from suyuan.synthetic.forcing import CHINA_S
 from suyuan.tracing.members import flow_members
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.result import Trace
+from suyuan.tracing.shapes import Nights
 
 Row = dict[str, Any]
+
+NIGHTS = Nights(TraceSettings.at_night, timezone(timedelta(seconds=CHINA_S)))
 
 SEEDS_OF_TRACING = 999
 """Chance in tracing is not the chance of the drawing: its seeds end with this number."""
@@ -67,7 +73,7 @@ def traced(event: Event, *, rng: np.random.Generator, members: int = MEMBERS) ->
             if name in measured
         ],
         fingerprints=event.fingerprints,
-        prior=default_prior(network, flow),
+        prior=default_prior(network, flow, nights=NIGHTS),
         rng=rng,
     )
 

@@ -34,7 +34,16 @@ caching: Any = _caching
 LOG = logging.getLogger(__name__)
 
 SOURCES = (
-    *("compiled.py", "errors.py", "substances.py", "network.py", "balance.py", "flow.py", "observations.py"),
+    *(
+        "compiled.py",
+        "clock.py",
+        "errors.py",
+        "substances.py",
+        "network.py",
+        "balance.py",
+        "flow.py",
+        "observations.py",
+    ),
     *("transport/**/*.py", "loads/**/*.py", "tracing/**/*.py", "synthetic/**/*.py", "outlook/**/*.py"),
 )
 """Files of suyuan that a kernel can be built from; `tests/test_compiled.py` holds them against the imports."""

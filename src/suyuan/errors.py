@@ -66,3 +66,13 @@ def nearest(name: str, known: Sequence[str]) -> str:
         return f"did you mean '{close[0]}'?"
     shown = ", ".join(sorted(known)[:8]) + (" ..." if len(known) > 8 else "")
     return f"known are: {shown}" if known else "none is known here"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "reach"), counted(1200, "reach"), counted(0, "node")
+    ('1 reach', '1,200 reaches', '0 nodes')
+    """
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"

@@ -22,7 +22,7 @@ def import_flow_with_page(
     done = import_flow(source, folder, ask=ask, now=now, progress=progress)
     if not done.is_changed:
         return done
-    project = read_project(folder, needs_network=False)
+    project = read_project(folder, needs_network=False, reads=())
     info = ClosureInfo(project.name, now.astimezone(project.zone), lang, done.is_invented)
     progress("drawing", 0.95)
     pages = write_closure(done, info, out=folder / RESULTS)

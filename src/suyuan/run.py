@@ -38,6 +38,7 @@ from suyuan.tracing.members import FlowMember
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import Prior, default_prior
 from suyuan.tracing.result import Trace
+from suyuan.tracing.shapes import Nights
 from suyuan.tracing.statements import Note
 from suyuan.transport.matrix import SourceReceptorMatrix
 from suyuan.workers import Workers
@@ -282,7 +283,9 @@ def _fingerprints(project: Project) -> Fingerprints:
 
 
 def _prior(project: Project, network: Network, *, flow: BalancedFlow) -> Prior:
-    return default_prior(network, flow, nobody=project.trace.nobody, unlisted=project.trace.unlisted)
+    believed = project.trace
+    nights = Nights(believed.at_night, project.zone)
+    return default_prior(network, flow, nobody=believed.nobody, unlisted=believed.unlisted, nights=nights)
 
 
 def _run_on(flow: BalancedFlow, network: Network, *, after: np.datetime64, ahead_h: int) -> BalancedFlow:

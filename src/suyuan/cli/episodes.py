@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, language
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 from suyuan.cli.verbs import app
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def episodes(  # noqa: PLR0913  (a verb's arguments are its options)
         found = find_in_folder(folder, ask, now=this_moment(), progress=progress)
         files = () if out is None else write_found(found, lang=spoken, made=this_moment(), out=out)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(found.to_dict())
         return
     _show(found, spoken)
     for path in files:

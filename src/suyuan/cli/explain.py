@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, Seed, language
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 from suyuan.cli.verbs import app
 from suyuan.errors import InputError
 
@@ -75,7 +74,7 @@ def _explain(folder: Path, ask: ExplainAsk, *, out: Path | None, as_json: bool, 
         explained = explain_folder(folder, ask, now=this_moment(), progress=progress)
         files = () if out is None else write_page(explained, lang=lang, made=this_moment(), out=out)
     if as_json:
-        typer.echo(json.dumps(explained.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(explained.to_dict())
         return
     _show(explained, lang)
     for path in files:
@@ -92,7 +91,7 @@ def _between(folder: Path, ask: BetweenAsk, *, out: Path | None, as_json: bool, 
         found = balance_folder(folder, ask, now=this_moment(), progress=progress)
         files = () if out is None else write_balance(found, lang=lang, made=this_moment(), out=out)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(found.to_dict())
         return
     declare(found.is_invented)
     typer.echo(say.between_headline(found.balances, found.info, zone=found.zone)._asdict()[lang])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, language
-from suyuan.cli.show import console
+from suyuan.cli.show import console, print_json
 from suyuan.cli.verbs import app
 
 
@@ -26,10 +25,14 @@ def history(
     from suyuan.io.project import read_project
     from suyuan.report import history_table, no_history
 
-    zone, results, speaks = read_project(folder).zone, out or folder / "results", language(lang)
+    zone, results, speaks = (
+        read_project(folder, needs_network=False, reads=()).zone,
+        out or folder / "results",
+        language(lang),
+    )
     answers = read_history(results)
     if as_json:
-        typer.echo(json.dumps([answer_dict(answer) for answer in answers], ensure_ascii=False, indent=1))
+        print_json([answer_dict(answer) for answer in answers])
     elif answers:
         console().print(history_table(answers, zone=zone, lang=speaks))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from suyuan.cli.options import AsJson, Language, language
 from suyuan.cli.section import imports
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 
 
 @imports.command("flow")
@@ -42,7 +41,7 @@ def import_flow(  # noqa: PLR0913  (a verb's arguments are its options)
     with progress_bar() as progress:
         done = import_flow_with_page(source, to, ask=ask, now=this_moment(), lang=spoken, progress=progress)
     if as_json:
-        typer.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(done.to_dict())
         return
     declare(done.is_invented)
     for words in (imported_headline(done), *closure_words(done)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, Seed, language
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 from suyuan.cli.verbs import app
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def next_samples(  # noqa: PLR0913  (a verb's arguments are its options)
     with progress_bar() as progress:
         advised = advise_folder(folder, ask, sampling=sampling, out=out, now=this_moment(), progress=progress)
     if as_json:
-        typer.echo(json.dumps(advice_dict(advised.advice, advised.plan), ensure_ascii=False, indent=1))
+        print_json(advice_dict(advised.advice, advised.plan))
     else:
         _show_plan(advised)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, Seed, language
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 from suyuan.cli.verbs import app
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def budget(  # noqa: PLR0913  (a verb's arguments are its options)
             out=out,
         )
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(found.to_dict())
     else:
         _show_budget(found, files, lang=spoken)
 
@@ -107,7 +106,7 @@ def forecast(  # noqa: PLR0913  (a verb's arguments are its options)
             out=out,
         )
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(found.to_dict())
     else:
         _show_forecasts(found, files, lang=spoken)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from suyuan.cli.options import AsJson, Folder
-from suyuan.cli.show import declare
+from suyuan.cli.show import declare, print_json
 from suyuan.cli.verbs import app
 
 
@@ -20,7 +19,7 @@ def check(*, folder: Folder = Path(), as_json: AsJson = False) -> None:
 
     found = check_folder(folder)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+        print_json(found.to_dict())
     else:
         declare(found.is_invented)
         typer.echo(str(found))

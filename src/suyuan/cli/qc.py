@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, language
-from suyuan.cli.show import console, declare, progress_bar, this_moment
+from suyuan.cli.show import console, declare, print_json, progress_bar, this_moment
 from suyuan.cli.verbs import app
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def qc(  # noqa: PLR0913  (a verb's arguments are its options)
         found = screen_folder(folder, ask, out=out, now=this_moment(), progress=progress)
     if as_json:
         whole = quality_dict(found.seen, found.alarms, shown=found.rows, info=found.info)
-        typer.echo(json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(whole)
     else:
         _show_screened(found)
 

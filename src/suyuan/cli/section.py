@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from suyuan.cli.options import AsJson, Folder, Language, language
-from suyuan.cli.show import console, declare, this_moment
+from suyuan.cli.show import console, declare, print_json, this_moment
 from suyuan.cli.verbs import app
 from suyuan.errors import InputError
 
@@ -47,7 +46,7 @@ def import_readings(
     spoken = language(lang)
     done = take_over(file, to, now=this_moment(), taken=taken, timezone=timezone)
     if as_json:
-        typer.echo(json.dumps(done.to_dict(), ensure_ascii=False, indent=1))
+        print_json(done.to_dict())
         return
     for words in import_words(done):
         typer.echo(words._asdict()[spoken])
@@ -108,7 +107,7 @@ def _classify(folder: Path, ask: AssessAsk, *, out: Path | None, as_json: bool, 
         raise InputError("--out", "realtime classes have no page", "leave it out, or --realtime")
     classified = classify_folder(folder, ask, now=this_moment())
     if as_json:
-        typer.echo(json.dumps(classified.to_dict(), ensure_ascii=False, indent=1))
+        print_json(classified.to_dict())
     else:
         _show_classes(classified, lang)
 
@@ -118,7 +117,7 @@ def _show_assessed(assessed: Assessed, files: Sequence[Path], *, as_json: bool, 
     from suyuan.report.section import items_table, months_table, record_words, river_words, section_headline
 
     if as_json:
-        typer.echo(json.dumps(assessed.to_dict(), ensure_ascii=False, indent=1))
+        print_json(assessed.to_dict())
         return
     record = assessed.record
     declare(assessed.is_invented)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,11 @@ def console() -> Console:
 def text_of(files: Sequence[Path], name: str) -> str:
     """Return what the file of this name says, of those that a run wrote."""
     return next(path for path in files if path.name == name).read_text("utf-8")
+
+
+def print_json(whole: object) -> None:
+    """Print an answer for machines: Chinese as it is, and never NaN, which JSON does not know."""
+    typer.echo(json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def declare(is_invented: bool) -> None:

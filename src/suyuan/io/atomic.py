@@ -33,7 +33,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     partial = path.parent / f".{path.stem}-{secrets.token_hex(4)}.partial{path.suffix}"
-    with _explained(path, partial), _ending_cleanly():
+    with _explained(path, partial), ending_cleanly():
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent, f".{glob.escape(path.stem)}-*.partial{glob.escape(path.suffix)}*")
         partial.touch()
@@ -59,7 +59,7 @@ def result_folder(out: str | Path) -> Iterator[Path]:
     out = Path(out).absolute()
     home = out if out.is_dir() else out.parent
     partial = home / f".{out.name}-{secrets.token_hex(4)}.partial"
-    with _explained(out, partial), _ending_cleanly():
+    with _explained(out, partial), ending_cleanly():
         if out.exists() and not out.is_dir():
             raise InputError(str(out), "is a file, not a folder", "choose another folder for the results")
         home.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _names(error: OSError, partial: Path) -> bool:
 
 
 @contextmanager
-def _ending_cleanly() -> Iterator[None]:
+def ending_cleanly() -> Iterator[None]:
     """Make a polite kill (SIGTERM) run the clean-up; leave a program's own handler and other threads be."""
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

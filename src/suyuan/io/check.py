@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from suyuan.errors import Fault, InputError
+from suyuan.errors import Fault, InputError, counted
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField
-from suyuan.io import cross_checks
+from suyuan.io import cross_checks, way_checks
 from suyuan.io.cross_checks import Found, Readings
 from suyuan.io.discharge import read_discharge
 from suyuan.io.fingerprints import COLUMNS as FINGERPRINT_COLUMNS
@@ -171,7 +171,8 @@ def _alone(project: Project) -> Found:
     for name, path in (("flow", flow), ("observations", project.files.observations)):
         if not path:
             what = f"[files] names no {name}"
-            notes.append(Fault(SETTINGS, 0, what, f"add it: 'suyuan trace' needs {name}"))
+            made = ", and 'suyuan flow reconcile' makes it from gauges" if name == "flow" else ""
+            notes.append(Fault(SETTINGS, 0, what, f"add it: 'suyuan trace' needs {name}{made}"))
     if not project.trace.determinand:
         notes.append(
             Fault(SETTINGS, 0, "[trace] names no determinand", 'write determinand = "NH3-N" or another')
@@ -216,12 +217,15 @@ def _side_by_side(
         yield cross_checks.units(readings)
     if flow:
         yield cross_checks.window(project, flow, readings=readings)
+    strangers = unmatched(flow, network) if flow and network else []
     if flow and network:
-        strangers = unmatched(flow, network)
         yield Found(strangers)
         yield cross_checks.movement(flow, network, readings=readings)
         if not strangers:
             yield cross_checks.water_balance(flow, network)
+    if network:
+        yield way_checks.gauges(project, network)
+        yield way_checks.processes(project, network, flow=None if strangers else flow)
     if prints and network:
         yield cross_checks.library(prints, network, readings=readings)
 
@@ -229,7 +233,8 @@ def _side_by_side(
 def _described(network: Network) -> Found:
     length = sum(r.length_m for r in network.reaches) / 1000.0
     text = (
-        f"{len(network.reaches)} reaches ({length:.1f} km), {len(network.nodes)} nodes, "
-        f"{len(network.outfalls)} outfalls, {len(network.stations)} stations, {network.crs or 'no CRS'}"
+        f"{counted(len(network.reaches), 'reach')} ({length:.1f} km), {counted(len(network.nodes), 'node')}, "
+        f"{counted(len(network.outfalls), 'outfall')}, {counted(len(network.stations), 'station')}, "
+        f"{network.crs or 'no CRS'}"
     )
     return Found(summary={"network": text})

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.clock import clocked
-from suyuan.errors import Fault, InputError, nearest
+from suyuan.errors import Fault, InputError, counted, nearest
 from suyuan.fingerprints import Fingerprints
-from suyuan.flow import FlowField, balanced
+from suyuan.flow import FlowField, balanced, has_structure
 from suyuan.io.project import SETTINGS, Project
 from suyuan.network import Network
 from suyuan.observations import FAIL, Observations
@@ -237,7 +237,7 @@ def _doubtful(medians: Mapping[str, float], name: str) -> Iterator[tuple[str, st
 
 
 def movement(flow: FlowField, network: Network, *, readings: Readings | None) -> Found:
-    """Return a fault for stations read where water never moves, a note for standing and dry reaches."""
+    """Return a fault for stations read where water never moves, a note for standing and dry reaches; links are never dry."""
     index = {reach: r for r, reach in enumerate(flow.reaches)}
     fastest = np.max(np.maximum(np.abs(flow.discharge_start), np.abs(flow.discharge_end)), axis=0)
     standing = {reach for reach, r in index.items() if fastest[r] < _STANDING}
@@ -252,13 +252,17 @@ def movement(flow: FlowField, network: Network, *, readings: Readings | None) ->
             faults.append(Fault(flow.source, 0, what, remedy))
     notes = []
     if standing:
-        what = f"{len(standing)} reaches never flow: {_listed(sorted(standing))}"
+        what = f"{counted(len(standing), 'reach')} without any flow: {_listed(sorted(standing))}"
         notes.append(
             Fault(flow.source, 0, what, "nothing is traced into or out of them; correct the flow if they do")
         )
-    dry = [reach for reach, r in index.items() if (flow.volume[:, r] <= 0.0).any()]
+    links = {
+        reach.id for reach, is_built in zip(network.reaches, has_structure(network), strict=True) if is_built
+    }
+    least, most = flow.volume.min(axis=0), flow.volume.max(axis=0)
+    dry = [reach for reach, r in index.items() if least[r] <= 0.0 and (most[r] > 0.0 or reach not in links)]
     if dry:
-        what = f"{len(dry)} reaches fall dry for a time: {_listed(dry)}"
+        what = f"{counted(len(dry), 'reach')} dry for a time: {_listed(dry)}"
         notes.append(
             Fault(flow.source, 0, what, "a film of water is assumed in them; correct the volume if wrong")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -52,6 +53,8 @@ def _parts(value: Any) -> Iterator[bytes]:
             yield from _parts(item)
     elif isinstance(value, bytes):
         yield value
+    elif isinstance(value, tzinfo):
+        yield str(value).encode()
     elif value is None or isinstance(value, str | bool | int | float | np.generic):
         yield repr(value).encode()
     else:

@@ -74,7 +74,7 @@ def answer_dict(answer: Answer) -> dict[str, Any]:
 def _answer(line: str) -> Answer | None:
     """Return the answer that a line holds, None where it is no whole one."""
     try:
-        held = json.loads(line)
+        held = json.loads(line, parse_constant=_no_number)
         made, since, until = (_instant(held[name]) for name in ("made", "since", "until"))
         run = Run(
             made,
@@ -91,6 +91,11 @@ def _answer(line: str) -> Answer | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _no_number(word: str) -> float:
+    """Refuse NaN and Infinity, which JSON does not know and no run writes."""
+    raise ValueError(word)
 
 
 def _instant(held: object) -> np.datetime64:

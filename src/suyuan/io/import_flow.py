@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -17,19 +17,21 @@ from suyuan.flow import BalancedFlow, FlowField, balanced
 from suyuan.io.atomic import require_writable, result_folder, write_atomically
 from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow, write_flow
+from suyuan.io.import_home import Home, require_free
 from suyuan.io.lock import locked
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import NO_CALENDAR
 from suyuan.io.models.read_model import form_of, read_model
 from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
-from suyuan.io.observations import read_observations
-from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.io.observations import COLUMNS, readings_in
+from suyuan.io.project import SETTINGS
+from suyuan.io.tables import read_table
 from suyuan.io.times import instant_of, timezone_of
 
-CHINA = "Asia/Shanghai"
-"""The timezone of a project that an import makes, unless another is asked for."""
+FORMER = "former"
+"""The folder of what was there before an import."""
 
-FLOW, NETWORK, FORMER = "flow.nc", "network.gpkg", "former"
 _LOCK = ".import.lock"
 
 Progress = Callable[[str, float], None]
@@ -86,7 +88,7 @@ class ImportedFlow:
                 "dry": list(report.dry),
                 "corrections": [self._correction(int(r)) for r in order],
             },
-            "model_notes": list(self.model.notes),
+            "model_notes": [str(note) for note in self.model.notes],
             "notes": [{"code": code, "text": text} for code, text in self.notes],
             "files": [str(path) for path in self.files],
         }
@@ -105,48 +107,19 @@ class ImportedFlow:
         }
 
 
-@dataclass(frozen=True)
-class _Home:
-    """The folder that gets the flow: its project where there is one, and what of it is there already."""
-
-    folder: Path
-    project: Project | None
-    zone: tzinfo
-    network: Path | None
-    flow: Path
-
-    @classmethod
-    def of(cls, folder: Path, timezone: str) -> _Home:
-        if not (folder / SETTINGS).is_file():
-            zone = timezone_of(timezone or CHINA, where="--timezone")
-            return cls(folder, None, zone, None, folder / FLOW)
-        project = read_project(folder, needs_network=False)
-        network = project.files.network if project.files.network.is_file() else None
-        named = project.files.flow
-        stays = named is not None and named.suffix.lower() == ".nc" and named.parent == folder
-        flow = named if named is not None and stays else folder / FLOW
-        return cls(folder, project, project.zone, network, flow)
-
-    def gets_network(self, own: Path | None) -> bool:
-        """Whether a network is to be written: it has none, and the user's own does not lie in the folder."""
-        return self.network is None and (own is None or own.parent.resolve() != self.folder.resolve())
-
-
 def import_flow(
     source: Path, folder: Path, *, ask: FlowAsk, now: datetime, progress: Progress
 ) -> ImportedFlow:
     """Read a hydraulic model, close its flow and write it to a project folder; say what was done.
 
-    A folder without `suyuan.toml` gets one, with the model's network. A project that has a network keeps it: its reaches are
-    found in the model by their ids, as those of `ask.network` are. The flow is written as the model gives it, since every verb
-    closes it alike; the one that was there goes to the folder `former`. The same flow again changes nothing. Raises InputError,
-    and writes nothing, where the flow does not close, or its period has nothing in common with the project's readings or window.
+    A folder without `suyuan.toml` gets one, with the model's network. A project that has a network keeps it, unless `ask.network`
+    takes its place: its reaches are found in the model by their ids. The flow is written as the model gives it, since every verb
+    closes it alike; what was there goes to the folder `former`. The same flow again changes nothing. Raises InputError, and
+    writes nothing, where the flow does not close, or its period has nothing in common with the project's readings or window.
     """
-    home = _Home.of(folder, ask.timezone)
-    own = ask.network if ask.network is not None else home.network
-    if own is not None:
-        require_file(own)
-    _require_free(home, own)
+    home = Home.of(folder, ask.timezone)
+    own = home.fitting(ask.network)
+    require_free(home, own)
     require_writable(folder)
     progress(f"reading {source.name}", 0.0)
     zone = timezone_of(ask.timezone, where="--timezone") if ask.timezone else home.zone
@@ -169,19 +142,6 @@ def import_flow(
     return ImportedFlow(source.name, model, closed, home.zone, (*notes, *said), files, is_invented)
 
 
-def _require_free(home: _Home, own: Path | None) -> None:
-    """Refuse to write over files that no suyuan.toml names, and a second network beside that of the project."""
-    if home.network is not None and own is not None and not own.samefile(home.network):
-        what = f"the project has a network, {home.network.name}, which its flow must fit"
-        raise InputError("--network", what, "leave it out, or import into another folder")
-    names = [NETWORK] if home.gets_network(own) else []
-    for name in names if home.project is not None else [*names, FLOW]:
-        path = home.folder / name
-        if path.is_file():
-            what = f"is there already, and no {SETTINGS} says whose it is"
-            raise InputError(str(path), what, f"name it in a {SETTINGS}, or choose a new folder")
-
-
 def _begun(model: Model, begin: str, *, zone: tzinfo) -> Model:
     """Return a model whose clock is set so that it begins at `begin`, where that is said."""
     if not begin:
@@ -189,10 +149,11 @@ def _begun(model: Model, begin: str, *, zone: tzinfo) -> Model:
     found = instant_of(begin, zone)
     if found is None:
         raise InputError("--begin", f"'{begin}' is not a time", "write 2024-07-20T00:00")
-    return replace(model, flow=replace(model.flow, start=found))
+    notes = tuple(note for note in model.notes if note.key != NO_CALENDAR)
+    return replace(model, flow=replace(model.flow, start=found), notes=notes)
 
 
-def _period(home: _Home, flow: FlowField) -> tuple[tuple[str, str], ...]:
+def _period(home: Home, flow: FlowField) -> tuple[tuple[str, str], ...]:
     """Return notes where the flow covers part of the window or of the readings; raises InputError where it covers nothing."""
     if home.project is None:
         return ()
@@ -200,17 +161,21 @@ def _period(home: _Home, flow: FlowField) -> tuple[tuple[str, str], ...]:
     spans = []
     if since is not None or until is not None:
         spans.append(("window", since or flow.start, until or flow.until))
-    if home.project.files.observations:
-        readings = read_observations(home.project.files.observations, timezone=home.zone)
-        if len(readings):
-            spans.append(("readings", readings.time.min(), readings.time.max()))
+    tables = [read_table(path, COLUMNS) for path in home.project.files.observations if path.is_file()]
+    readings = [readings_in(table, home.zone, network=None).time for table in tables if len(table)]
+    if readings:
+        times = np.concatenate(readings)
+        spans.append(("readings", times.min(), times.max()))
     covered = f"{clocked(flow.start, home.zone)} to {clocked(flow.until, home.zone)}"
     notes = []
     for what, first, last in spans:
         asked = f"{clocked(first, home.zone)} to {clocked(last, home.zone)}"
         if first > flow.until or last < flow.start:
             said = f"the flow covers {covered}, but the project's {what} {asked}: they have no hour in common"
-            remedy = "run the model for that period, say when it begins with --begin, or import it into another folder"
+            remedy = (
+                f"run the model for that period, say when it begins with --begin, correct since and until in {SETTINGS}, "
+                "or import it into another folder"
+            )
             raise InputError(flow.source, said, remedy)
         if first < flow.start or last > flow.until:
             notes.append((f"part_of_{what}", f"{covered} / {asked}"))
@@ -218,20 +183,20 @@ def _period(home: _Home, flow: FlowField) -> tuple[tuple[str, str], ...]:
 
 
 def _written(
-    home: _Home, model: Model, *, own: Path | None, now: datetime, zone: tzinfo
+    home: Home, model: Model, *, own: Path | None, now: datetime, zone: tzinfo
 ) -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
-    """Write what is new into the folder, the former flow set aside, and return the files and what to do about suyuan.toml."""
-    kept = _set_aside(home, model.flow, now=now)
-    if kept is None:
-        return (), (("unchanged", home.flow.name),)
-    texts: dict[str, Callable[[Path], object]] = {
-        home.flow.name: lambda path: write_flow(model.flow, path, timezone=zone)
-    }
+    """Write what is new into the folder, the former files set aside, and return the files and what to do about suyuan.toml."""
+    texts: dict[str, Callable[[Path], object]] = {}
+    if not _is_there(home, model.flow):
+        texts[home.flow.name] = lambda path: write_flow(model.flow, path, timezone=zone)
     if home.gets_network(own):
-        texts[NETWORK] = lambda path: (
+        texts[home.network.name] = lambda path: (
             write_network(model.network, path) if own is None else shutil.copy2(own, path)
         )
-    network = NETWORK if NETWORK in texts or own is None else own.name
+    if not texts:
+        return (), (("unchanged", home.flow.name),)
+    kept = [_set_aside(path, now=now) for path in (home.flow, home.network) if path.name in texts]
+    network = home.network.name if own is None or home.network.name in texts else own.name
     if home.project is None:
         texts[SETTINGS] = lambda path: path.write_text(
             _settings(home, network, zone=zone), "utf-8", newline="\n"
@@ -239,28 +204,37 @@ def _written(
     with result_folder(home.folder) as made:
         for name, write in texts.items():
             write(made / name)
-    notes = [("former", str(path.relative_to(home.folder))) for path in kept]
-    if home.project is not None:
-        if home.project.files.flow != home.flow:
-            notes.append(("name_flow", home.flow.name))
-        if home.network is None:
-            notes.append(("name_network", network))
-    return (*(home.folder / name for name in texts), *kept), tuple(notes)
+    former = [path for path in kept if path is not None]
+    notes = [("former", path.relative_to(home.folder).as_posix()) for path in former]
+    return (*(home.folder / name for name in texts), *former), (*notes, *_to_name(home, network))
 
 
-def _set_aside(home: _Home, flow: FlowField, *, now: datetime) -> tuple[Path, ...] | None:
-    """Copy the flow that is there to the folder of former ones; return the copy, () for none, None where it is the same flow."""
-    if not home.flow.is_file():
-        return ()
+def _to_name(home: Home, network: str) -> Iterator[tuple[str, str]]:
+    """Yield what suyuan.toml does not name yet, and of a new one what is still to be drawn."""
+    if home.project is None:
+        yield "draw", network
+    if home.project is not None and home.project.files.flow != home.flow:
+        yield "name_flow", home.flow.name
+    if home.project is not None and home.project.files.network.name != network:
+        yield "name_network", network
+
+
+def _is_there(home: Home, flow: FlowField) -> bool:
+    """Return whether the folder holds this flow already."""
     try:
-        if _same(read_flow(home.flow, timezone=home.zone), flow):
-            return None
-    except InputError:  # a broken file is kept as well: it is the user's
-        pass
-    former = home.folder / FORMER / f"{home.flow.stem}-{now:%Y%m%dT%H%M%SZ}{home.flow.suffix}"
+        return home.flow.is_file() and _same(read_flow(home.flow, timezone=home.zone), flow)
+    except InputError:  # a broken file is another one
+        return False
+
+
+def _set_aside(path: Path, *, now: datetime) -> Path | None:
+    """Copy a file that is there to the folder of former ones, whole or broken: it is the user's; return the copy."""
+    if not path.is_file():
+        return None
+    former = path.parent / FORMER / f"{path.stem}-{now:%Y%m%dT%H%M%SZ}{path.suffix}"
     with write_atomically(former) as partial:
-        shutil.copy2(home.flow, partial)
-    return (former,)
+        shutil.copy2(path, partial)
+    return former
 
 
 def _same(old: FlowField, new: FlowField) -> bool:
@@ -271,7 +245,7 @@ def _same(old: FlowField, new: FlowField) -> bool:
     return all(np.array_equal(getattr(old, n), getattr(new, n), equal_nan=True) for n in names)
 
 
-def _settings(home: _Home, network: str, *, zone: tzinfo) -> str:
+def _settings(home: Home, network: str, *, zone: tzinfo) -> str:
     name = home.folder.resolve().name.replace('"', "")
     return _NEW.format(name=name, timezone=str(zone), network=network, flow=home.flow.name)
 

@@ -16,7 +16,7 @@ from suyuan.errors import InputError
 from suyuan.io.atomic import require_writable, write_atomically
 from suyuan.io.lock import locked
 from suyuan.io.national import BEIJING, is_wide, read_national_json, taken_apart
-from suyuan.io.network import read_network
+from suyuan.io.network import is_blank_network, read_network
 from suyuan.io.observations import COLUMNS, readings_in, require_past
 from suyuan.io.project import SETTINGS, read_project
 from suyuan.io.readings_store import (
@@ -168,7 +168,7 @@ def _long(table: Table) -> Table:
 
 def _zone(folder: Path, timezone: str) -> tzinfo:
     if (folder / SETTINGS).is_file():
-        zone = read_project(folder, needs_network=False).zone
+        zone = read_project(folder, needs_network=False, reads=()).zone
         if timezone and str(timezone_of(timezone, where="--timezone")) != str(zone):
             raise InputError("--timezone", f"'{timezone}' is not that of the project, {zone}", "leave it out")
         return zone
@@ -234,8 +234,8 @@ def _inside(source: Source, folder: Path, *, path: Path) -> tuple[Source, tuple[
     """
     if not (folder / SETTINGS).is_file():
         return source, ()
-    project = read_project(folder, needs_network=False)
-    if not project.files.network.is_file():
+    project = read_project(folder, needs_network=False, reads=())
+    if not project.files.network.is_file() or is_blank_network(project.files.network):
         return source, ()
     stations = read_network(project.files.network).stations
     known = {name for station in stations for name in (station.id, station.name) if name}
@@ -298,7 +298,7 @@ def _settings(folder: Path, timezone: str) -> tuple[tuple[Path, ...], tuple[tupl
         with write_atomically(path) as partial:
             partial.write_text(text, "utf-8", newline="\n")
         return (path,), ()
-    named = read_project(folder, needs_network=False).files.observations
+    named = read_project(folder, needs_network=False, reads=()).files.observations
     is_named = any(file.name == READINGS for file in named)
     return (), () if is_named else (("not_named", READINGS),)
 

@@ -91,6 +91,15 @@ def read_network(path: str | Path) -> Network:
     return network
 
 
+def is_blank_network(path: str | Path) -> bool:
+    """Return whether every layer of a network file that is read holds nothing, as `suyuan new` makes it."""
+    import pyogrio
+
+    path = require_file(path)
+    read = [name for name in _layer_names(path) if name in LAYERS]
+    return bool(read) and not any(pyogrio.read_info(path, layer=name)["features"] for name in read)
+
+
 def unused_parts(path: str | Path) -> tuple[str, ...]:
     """Return what a network file holds and suyuan does not read, as `layer` or `layer.column`."""
     layers, _ = _layers(require_file(path))

@@ -159,11 +159,15 @@ class _Reader:
         speeds = {}
         for name in table:
             try:
-                known = determinand(name).id
+                known = determinand(name)
             except InputError as error:
                 self._fault(name, error.faults[0].what, remedy=error.faults[0].remedy)
                 continue
-            speeds[known] = self.number(table, name, least=0.0, most=1000.0, usual=0.0)
+            if not known.is_traceable:
+                what = f"{known.id} does not keep its mass in the water and cannot settle"
+                self._fault(name, what, remedy="leave it out")
+                continue
+            speeds[known.id] = self.number(table, name, least=0.0, most=1000.0, usual=0.0)
         return speeds
 
     def temperature(self, table: dict[str, Any], folder: Path, *, zone: tzinfo) -> WaterTemperature | None:

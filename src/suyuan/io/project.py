@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -43,7 +43,7 @@ KEYS = {
         "storage",
     ),
     "flow": FLOW_KEYS,
-    "trace": ("determinand", "since", "until", "nobody", "unlisted", "workers"),
+    "trace": ("determinand", "since", "until", "nobody", "unlisted", "at_night", "workers"),
     **PROCESS_KEYS,
 }
 """The keys of each table of suyuan.toml; [decay_per_day] has determinands as keys, [sections] has stations."""
@@ -73,7 +73,8 @@ class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
     `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
-    source is not on the list of outfalls. `workers` are a number of processes or the address of a scheduler, '' for threads.
+    source is not on the list of outfalls, `at_night` that a release which comes again every day begins at night. `workers`
+    are a number of processes or the address of a scheduler, '' for threads.
     """
 
     determinand: str = ""
@@ -81,6 +82,7 @@ class TraceSettings:
     until: np.datetime64 | None = None
     nobody: float = 0.10
     unlisted: float = 0.25
+    at_night: float = 0.8
     workers: str = ""
 
 
@@ -109,19 +111,24 @@ class Project:
         return timezone_of(self.timezone, where=SETTINGS)
 
 
-def read_project(folder: str | Path, *, needs_network: bool = True) -> Project:
+def read_project(
+    folder: str | Path, *, needs_network: bool = True, reads: Collection[str] | None = None
+) -> Project:
     """Return what the suyuan.toml of a folder says; raises InputError with every fault in it.
 
-    The files it names are not opened, but must be there. Without `needs_network` it may name no network, whose path is then
-    that of the folder: sections can be assessed without one.
+    The files it names are not opened, but must be there: all of them, or where a verb makes some of them those under the keys of
+    [files] that it `reads`. Without `needs_network` it may name no network, whose path is then that of the folder: sections can
+    be assessed without one.
     """
-    project, faults = project_and_faults(folder, needs_network=needs_network)
+    project, faults = project_and_faults(folder, needs_network=needs_network, reads=reads)
     if faults:
         raise InputError.of(faults)
     return project
 
 
-def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tuple[Project, list[Fault]]:
+def project_and_faults(
+    folder: str | Path, *, needs_network: bool = True, reads: Collection[str] | None = None
+) -> tuple[Project, list[Fault]]:
     """Return what can be understood of a folder's suyuan.toml, and every fault in it.
 
     Raises InputError only where there is no such folder or file or its text cannot be parsed. Where the
@@ -136,7 +143,7 @@ def project_and_faults(folder: str | Path, *, needs_network: bool = True) -> tup
         raise InputError(str(folder), what, "make a project with 'suyuan new', or name its folder")
     text = read_text(folder / SETTINGS)
     tables = _parsed(text)
-    found = _Finder(text)
+    found = _Finder(text, KEYS["files"] if reads is None else reads)
     zone_name = found.zone_name(tables.get("project", {}))
     zone = timezone_of(zone_name)
     found.unknown_keys(tables)
@@ -169,8 +176,9 @@ def _parsed(text: str) -> dict[str, Any]:
 class _Finder:
     """Reads one table of suyuan.toml after the other and collects every fault with its line."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, reads: Collection[str]) -> None:
         self._lines = text.split("\n")
+        self._reads = reads
         self.faults: list[Fault] = []
 
     def fault(self, key: str, what: str, *, remedy: str) -> None:
@@ -253,7 +261,7 @@ class _Finder:
                 self.fault(
                     key, f"{key} is {name!r}, not a file name", remedy=f'write {key} = "name of the file"'
                 )
-            elif not (folder / name).is_file():
+            elif key in self._reads and not (folder / name).is_file():
                 known = sorted(p.name for p in folder.iterdir() if p.is_file())
                 self.fault(key, f"{key} '{name}' is not in the folder", remedy=nearest(name, known))
             else:
@@ -274,7 +282,8 @@ class _Finder:
         determinand = self._determinand("determinand", named) if named else ""
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
-        return TraceSettings(determinand, since, until, nobody, unlisted, self._workers(table))
+        at_night = self._probability(table, "at_night", usual=TraceSettings.at_night)
+        return TraceSettings(determinand, since, until, nobody, unlisted, at_night, self._workers(table))
 
     def _workers(self, table: dict[str, Any]) -> str:
         """Return who works, '' where it is not said; noted where it cannot be."""

@@ -11,10 +11,13 @@ import numpy as np
 
 from suyuan.balance import REFUSED_CORRECTION, REFUSED_RESIDUAL
 from suyuan.clock import clocked, dated
+from suyuan.errors import counted
 from suyuan.io.atomic import result_folder
 from suyuan.io.import_flow import ImportedFlow
+from suyuan.io.models.notes import listed
 from suyuan.plot.closure_map import closure_histogram, closure_map
 from suyuan.report.figures import Lang, inline, svg
+from suyuan.report.model_notes import model_note_words
 from suyuan.report.page import shipped, template
 from suyuan.report.words import Words
 from suyuan.report.words_table import words_table
@@ -45,7 +48,12 @@ _NOTES = {
     ),
     "unchanged": Words("{0} 中的水流与此相同，未改动", "{0} holds the same flow; nothing was changed"),
     "former": Words(
-        "原有水流保存为 {0}：把它复制回来即可撤销", "the former flow is kept as {0}: copy it back to undo"
+        "原有文件保存为 {0}：把它复制回来即可撤销", "the former file is kept as {0}: copy it back to undo"
+    ),
+    "draw": Words(
+        "下一步：在 QGIS 中向 {0} 的图层 outfalls 和 stations 补充排口和监测点，在 suyuan.toml 中写明监测数据，"
+        "再运行 suyuan check",
+        "next: draw outfalls and stations into their layers of {0} in QGIS, name the readings in suyuan.toml, run 'suyuan check'",
     ),
     "name_flow": Words(
         '请在 suyuan.toml 的 [files] 中写 flow = "{0}"', 'write flow = "{0}" under [files] in suyuan.toml'
@@ -67,8 +75,9 @@ def imported_headline(done: ImportedFlow) -> Words:
     return Words(
         f"{done.source}（{done.model.form}）：{counts[0]:,} 个河段，{counts[1]:,} 个节点，{counts[2]} 个闸泵堰，"
         f"{counts[3]} 个湖库；{period}，{bins:,} 个时段，每段 {minutes:g} 分钟；流量 m3/s，水量 m3。",
-        f"{done.source} ({done.model.form}): {counts[0]:,} reaches, {counts[1]:,} nodes, {counts[2]} structures, {counts[3]} "
-        f"lakes; {period}, {bins:,} bins of {minutes:g} min; discharge in m3/s, volume in m3.",
+        f"{done.source} ({done.model.form}): {counted(counts[0], 'reach')}, {counted(counts[1], 'node')}, "
+        f"{counted(counts[2], 'structure')}, {counted(counts[3], 'lake')}; {period}, {counted(bins, 'bin')} of "
+        f"{minutes:g} min; discharge in m3/s, volume in m3.",
     )
 
 
@@ -94,19 +103,19 @@ def closure_words(done: ImportedFlow) -> list[Words]:
         ),
     ]
     if report.dry:
-        named = ", ".join(report.dry[:5]) + (" ..." if len(report.dry) > 5 else "")
+        named = listed(report.dry)
         said.append(
             Words(
                 f"曾干涸的河段（留有一层水膜）{len(report.dry)} 个：{named}",
-                f"{len(report.dry)} reaches ran dry and keep a film of water: {named}",
+                f"Ran dry and keep a film of water: {counted(len(report.dry), 'reach')}, {named}",
             )
         )
     return said
 
 
 def flow_notes(done: ImportedFlow) -> list[Words]:
-    """Return what could not be taken over from the model, as its reader says it, and what became of the project's files."""
-    model = [Words(note, note) for note in done.model.notes]
+    """Return what could not be taken over from the model, and what became of the project's files."""
+    model = [model_note_words(note) for note in done.model.notes]
     return model + [
         Words(_NOTES[code].zh.format(text), _NOTES[code].en.format(text)) for code, text in done.notes
     ]

@@ -121,7 +121,7 @@ def problem_of(
     blocks = blocks_of(observations, first.receptors, substances=substances)
     bin_s = float(np.median(np.diff(first.edges)))
     grid = Grid(
-        release_shapes(first.values.shape[2], bin_s),
+        release_shapes(first.values.shape[2], bin_s, dusks=_dusks(first, prior)),
         library_of(fingerprints, blocks),
         _strength(first, blocks[0]),
         prior,
@@ -129,6 +129,14 @@ def problem_of(
     return Problem(
         tuple(matrices), blocks, background_parts(first), courses_of(first), grid, _log_prior(first, prior)
     )
+
+
+def _dusks(matrix: SourceReceptorMatrix, prior: Prior) -> Array | None:
+    """Return how much likelier than on average a daily repeat begins in each bin, (bin,); None where no hour is likelier."""
+    if prior.nights is None:
+        return None
+    begin = matrix.start + np.round(matrix.edges[:-1]).astype("timedelta64[s]")
+    return prior.nights.weight(begin)
 
 
 def _log_prior(matrix: SourceReceptorMatrix, prior: Prior) -> Array:
@@ -220,11 +228,12 @@ def _pairs(problem: Problem, verdict: Verdict) -> tuple[tuple[str, str, float], 
 
 
 def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
-    prior, strength = problem.grid.prior, problem.grid.strength
+    prior, strength, nights = problem.grid.prior, problem.grid.strength, problem.grid.prior.nights
     return (
         Assumption("nobody", {"share": f"{prior.nobody:.3g}"}),
         Assumption("pair", {"share": f"{prior.pair:.2g}"}),
         Assumption("unlisted", {"share": f"{prior.unlisted:.2g}"}),
+        *(() if nights is None else (Assumption("nights", {"share": f"{nights.share:.2g}"}),)),
         Assumption("rate", _range(strength.log_rate, strength.log_sd)),
         Assumption("members", {"count": f"{len(problem.matrices)}"}),
         Assumption("temperature", {"temperature": f"{verdict.temperature:.2f}"}),

@@ -1,4 +1,4 @@
-"""What is believed before any reading is seen: who may release, how often, how much."""
+"""What is believed before any reading is seen: who may release, how often, how much, when."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
 from suyuan.tracing.result import Candidate
+from suyuan.tracing.shapes import Nights
 from suyuan.transport.matrix import Source
 
 Array = NDArray[np.float64]
@@ -33,7 +34,8 @@ class Prior:
 
     `weight` (candidate,) sums to 1: the prior that this candidate is the source, given that there is one. `kind` is the
     fingerprint kind of each candidate, '' where any kind may be. `kinds` is how often each kind occurs, used for ''.
-    `nobody` and `pair` are the prior probabilities of no release and of two sources, whether they show or not.
+    `nobody` and `pair` are the prior probabilities of no release and of two sources, whether they show or not. `nights` is
+    when daily repeats begin; at any hour alike if None.
     """
 
     candidates: tuple[Candidate, ...]
@@ -42,6 +44,7 @@ class Prior:
     kinds: tuple[tuple[str, float], ...]
     nobody: float = 0.10
     pair: float = 0.10
+    nights: Nights | None = None
 
     def __post_init__(self) -> None:
         if not (self.nobody > 0.0 and self.pair >= 0.0 and self.nobody + self.pair < 1.0):
@@ -75,13 +78,15 @@ def default_prior(
     unlisted: float = UNLISTED_SHARE,
     boundary: float = 0.13,
     nobody: float = 0.10,
+    nights: Nights | None = None,
 ) -> Prior:
     """Return the prior used where the user gives none.
 
     Of the single sources a share `unlisted` is not on the list, spread over the reaches in proportion to length, and a
     share `boundary` came in at a boundary, spread in proportion to its mean inflow [m3/s]; the rest goes to the listed
     outfalls in proportion to `prior_weight`. Networks without outfalls or boundaries give their share to the others.
-    `nobody` is the probability of no release; where there is one, a second goes with it in one case of nine.
+    `nobody` is the probability of no release; where there is one, a second goes with it in one case of nine. `nights` is when
+    releases that come again every day begin, at any hour alike if None.
 
     Raises InputError for shares that are no probabilities, and where they leave nobody to suspect.
     """
@@ -113,6 +118,7 @@ def default_prior(
         tuple((kind, (count + 1.0) / (len(network.outfalls) + len(kinds))) for kind, count in kinds.items()),
         nobody=nobody,
         pair=PAIR_SHARE * (1.0 - nobody),
+        nights=nights,
     )
 
 

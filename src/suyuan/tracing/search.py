@@ -60,6 +60,11 @@ class Problem:
         """Length of a release bin [s]."""
         return float(np.median(np.diff(self.matrices[0].edges)))
 
+    @property
+    def candidate(self) -> NDArray[np.int64]:
+        """A number for the candidate of each source, (source,)."""
+        return np.unique([s.candidate for s in self.matrices[0].sources], return_inverse=True)[1]
+
     def claim(self, plumes: Plumes, *, unrest: Unrest | None = None, is_crude: bool = False) -> Claim:
         """Return the readings whitened for a search in which plumes of about this size, (reading,) a block, are claimed.
 
@@ -212,7 +217,7 @@ def narrowed(problem: Problem, tables: Sequence[Explanations]) -> Problem:
     Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others, in every one of
     these `tables`, found in that member.
     """
-    code = np.unique([s.candidate for s in problem.matrices[0].sources], return_inverse=True)[1]
+    code = problem.candidate
     keep = np.zeros(len(code), bool)
     for found in tables:
         best, of_candidate = np.full(len(code), -np.inf), np.full(code.max() + 1, -np.inf)

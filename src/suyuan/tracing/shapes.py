@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.clock import local
 from suyuan.compiled import kernel
+from suyuan.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -41,13 +44,43 @@ PULSE_HOURS = (
 
 NIGHT_HOURS = (2, 3, 4, 5, 6, 7, 8, 10, 12)
 
+DUSK_H, SMALL_HOURS_H = 18.0, 4.0
+"""A release begins at night from the one to before the other, as clocks show."""
+
+
+@dataclass(frozen=True)
+class Nights:
+    """When releases that come again every day begin: a `share` of them at night, as clocks in `zone` show it.
+
+    >>> from datetime import timezone
+    >>> at_dusk, at_noon = np.array(["2024-07-20T20:00:00", "2024-07-21T12:00:00"], "datetime64[s]")
+    >>> Nights(0.8, timezone.utc).weight(np.array([at_dusk, at_noon])).round(2).tolist()
+    [1.92, 0.34]
+    """
+
+    share: float
+    zone: tzinfo
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0.0 < self.share < 1.0:
+            raise InputError("share of nights", f"{self.share:g}", "give a share above 0 and below 1")
+
+    def weight(self, times: NDArray[np.datetime64]) -> Array:
+        """Return how much likelier than on average a daily release begins at each of the times [UTC], (time,)."""
+        clock = local(times, self.zone)
+        hour = (clock - clock.astype("datetime64[D]")) / np.timedelta64(3600, "s")
+        night_h = 24.0 - DUSK_H + SMALL_HOURS_H
+        is_night = (hour >= DUSK_H) | (hour < SMALL_HOURS_H)
+        return np.where(is_night, 24.0 * self.share / night_h, 24.0 * (1.0 - self.share) / (24.0 - night_h))
+
 
 @dataclass(frozen=True)
 class Shapes:
     """Release histories of rate 1 inside their on-times, each array (shape,) in bins.
 
     A shape is on from `start` for `length` bins, again every `period` bins, `repeats` times in all. `log_prior` sums to
-    one over all shapes when exponentiated; every start inside the window is equally likely.
+    one over all shapes when exponentiated; every start inside the window is equally likely, but for those of daily repeats.
     """
 
     bins: int
@@ -71,15 +104,17 @@ class Shapes:
         return on
 
 
-def release_shapes(bins: int, bin_s: float) -> Shapes:
+def release_shapes(bins: int, bin_s: float, *, dusks: Array | None = None) -> Shapes:
     """Return the release histories considered in a window of `bins` bins of `bin_s` seconds.
 
     A priori a pulse, a step that continues to the end of the window and a nightly repeat are equally likely; the duration
-    of a pulse is uniform on the listed (near logarithmic) values.
+    of a pulse is uniform on the listed (near logarithmic) values. `dusks` (bin,) is how much likelier than on average a
+    repeat begins in each bin; they are all alike if None.
     """
     day = round(86400.0 / bin_s)
     rows: list[tuple[int, int, int, int]] = []
     weight: list[float] = []
+    dusks = np.ones(bins) if dusks is None else dusks
     pulses = sorted({max(1, round(h * 3600.0 / bin_s)) for h in PULSE_HOURS})
     nights = sorted({max(1, round(h * 3600.0 / bin_s)) for h in NIGHT_HOURS})
     for start in range(bins):
@@ -91,7 +126,7 @@ def release_shapes(bins: int, bin_s: float) -> Shapes:
         weight.append(1.0 if fitting else 2.0)
         repeated = _nightly(start, bins, nights=nights, day=day)
         rows.extend(repeated)
-        weight.extend([1.0 / max(1, len(repeated))] * len(repeated))
+        weight.extend([float(dusks[start]) / max(1, len(repeated))] * len(repeated))
     columns = np.array(rows, dtype=np.int64).T
     share = np.array(weight)
     return Shapes(bins, columns[0], columns[1], columns[2], columns[3], np.log(share / share.sum()))

@@ -115,8 +115,7 @@ def weigh(problem: Problem) -> Verdict:
 
 def shown_in(problem: Problem, claimed: Claim) -> Shown:
     """Return how much of the prior shows in the readings."""
-    sources = problem.matrices[0].sources
-    _, candidate = np.unique([source.candidate for source in sources], return_inverse=True)
+    candidate = problem.candidate
     weight, rows = np.exp(problem.log_prior), visible_sources(problem.matrices[0], claimed, grid=problem.grid)
     whole, visible = np.zeros((2, int(candidate.max()) + 1))
     np.add.at(whole, candidate, weight)

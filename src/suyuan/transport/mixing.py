@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError, nearest
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network
+from suyuan.transport.geometry import is_link
 
 Array = NDArray[np.float64]
 
@@ -70,14 +71,17 @@ def dispersion_by_formula(network: Network, flow: BalancedFlow, *, formula: str)
     """Return dispersion (bin, reach) [m2/s] by one of FORMULAS, at least LEAST_DISPERSION.
 
     Depth is volume / (length x width), velocity discharge / (width x depth), shear velocity sqrt(g) n u / depth^(1/6) after
-    Manning for a wide channel. Raises InputError where `width_m` is not known. The assumption that hurts most: the formulas
+    Manning for a wide channel. Raises InputError where `width_m` is not known, but of pumps and structures that hold next to
+    no water, which have LEAST_DISPERSION. The assumption that hurts most: the formulas
     hold for rivers in which a cloud has long been mixed over the section; their errors are a factor of two and more.
     """
     if formula not in FORMULAS:
         raise InputError(
             "transport", f"dispersion '{formula}' is not known", nearest(formula, list(FORMULAS))
         )
-    width = widths_of(network, needed_by=f"dispersion = '{formula}'")
+    width = widths_of(network, flow, needed_by=f"dispersion = '{formula}'")
+    has_section = width > 0.0
+    width = np.where(has_section, width, 1.0)
     length = np.array([reach.length_m for reach in network.reaches])
     rough = np.array([reach.roughness for reach in network.reaches])
     rough = np.where(rough > 0.0, rough, USUAL_ROUGHNESS)
@@ -87,13 +91,19 @@ def dispersion_by_formula(network: Network, flow: BalancedFlow, *, formula: str)
     moving = np.maximum(velocity, 1e-6)
     shear = np.sqrt(GRAVITY) * rough * moving / depth ** (1.0 / 6.0)
     found = FORMULAS[formula](np.broadcast_to(width, depth.shape), depth, velocity=moving, shear=shear)
-    return np.maximum(found, LEAST_DISPERSION)
+    return np.where(has_section, np.maximum(found, LEAST_DISPERSION), LEAST_DISPERSION)
 
 
-def widths_of(network: Network, *, needed_by: str) -> Array:
-    """Return the width of every reach (reach,) [m]; raises InputError with the reaches that have none."""
+def widths_of(network: Network, flow: BalancedFlow, *, needed_by: str) -> Array:
+    """Return the width of every reach (reach,) [m]; raises InputError with the reaches that have none.
+
+    Pumps, and structures that hold next to no water, have neither bed nor section: 0, whatever is written.
+    """
     width = np.array([reach.width_m for reach in network.reaches])
-    bare = [network.reaches[r].id for r in np.flatnonzero(~(width > 0.0))]
+    pumps = {s.reach for s in network.structures if s.kind == "pump"}
+    is_bare = is_link(network, flow) | np.array([reach.id in pumps for reach in network.reaches])
+    width[is_bare] = 0.0
+    bare = [network.reaches[r].id for r in np.flatnonzero(~(width > 0.0) & ~is_bare)]
     if bare:
         named = ", ".join(bare[:5]) + (" ..." if len(bare) > 5 else "")
         what = f"{len(bare)} of {len(width)} reaches have no width_m: {named}"

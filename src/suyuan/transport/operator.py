@@ -88,7 +88,7 @@ class TransportOperator:
         """
         volume = np.stack([self.volume_at(n) for n in range(steps.start, steps.stop)])
         length = np.array([r.length_m for r in self.network.reaches])
-        surface = widths_of(self.network, needed_by="settling") * length
+        surface = widths_of(self.network, self.flow, needed_by="settling") * length
         cell = surface[self.geometry.cell_reach] * self.geometry.cell_share
         lake = np.array([self.network.nodes[n].area_m2 for n in self.geometry.lakes])
         return np.asarray(np.concatenate([cell, lake, self.zones.ratio * cell[self.zones.cell]]) / volume)

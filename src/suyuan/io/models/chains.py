@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.flow import FlowField
+from suyuan.io.models.notes import Note, listed
 from suyuan.network import Line, Network, Node, NodeKind, Reach, Structure
 
 Array = NDArray[np.float64]
@@ -79,7 +80,7 @@ class Joined:
 
     network: Network
     flow: FlowField
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def joined(
@@ -173,7 +174,7 @@ def _piece(chain: Chain, seconds: Array, *, before: int, after: int, reach: Reac
     return _Piece(reach, start, end, volume)
 
 
-def _largest(pieces: list[_Piece]) -> tuple[list[_Piece], tuple[str, ...]]:
+def _largest(pieces: list[_Piece]) -> tuple[list[_Piece], tuple[Note, ...]]:
     """Return the pieces of the part with most reaches, and a note on the others."""
     head: dict[str, str] = {}
 
@@ -190,8 +191,7 @@ def _largest(pieces: list[_Piece]) -> tuple[list[_Piece], tuple[str, ...]]:
     left = [p.reach.id for p, of in zip(pieces, part, strict=True) if of != most]
     if not left:
         return pieces, ()
-    named = ", ".join(left[:5]) + (" ..." if len(left) > 5 else "")
-    note = f"{len(left)} reaches do not touch the rest of the network and are left out: {named}"
+    note = Note("apart", {"reaches": len(left), "named": listed(left)})
     return [p for p, of in zip(pieces, part, strict=True) if of == most], (note,)
 
 
@@ -230,12 +230,11 @@ def _placed(structures: Sequence[Structure], cut: Sequence[_Cut], *, kept: set[s
             yield replace(structure, reach=first[structure.reach])
 
 
-def _said(cut: Sequence[_Cut], *, kept: set[str]) -> Iterator[str]:
+def _said(cut: Sequence[_Cut], *, kept: set[str]) -> Iterator[Note]:
     """Yield a note where branches were cut because water enters or leaves along them."""
     names = [name for c in cut if c.pieces[0].reach.id in kept for name in c.marks]
     if names:
-        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-        yield f"Water enters or leaves along branches at {len(names)} places; each became a node: {shown}"
+        yield Note("cut", {"places": len(names), "named": listed(names)})
 
 
 def _shape(reach: Reach) -> Line:

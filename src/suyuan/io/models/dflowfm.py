@@ -16,6 +16,7 @@ from suyuan.io.files import require_file
 from suyuan.io.models.chains import Chain, Known, joined
 from suyuan.io.models.instants import instants_of_netcdf
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import Note
 from suyuan.io.models.ugrid import Drawing, drawing_of
 from suyuan.io.times import timezone_of
 from suyuan.network import Network, Node
@@ -57,9 +58,8 @@ def read_dflowfm(
             progress(b + 1, len(drawing.branches))
     known = Known(path.name, drawing.crs)
     found = joined(chains, drawing.points(), start=start, edges=seconds, known=known)
-    plane = "The 2-D mesh of the file is left out; what it gives the channels enters at nodes"
-    notes = (plane, *found.notes) if has_plane else found.notes
-    return Model("D-Flow FM 1-D", found.network, found.flow, notes)
+    plane = (Note("plane"),) if has_plane else ()
+    return Model("D-Flow FM 1-D", found.network, found.flow, (*plane, *found.notes))
 
 
 def read_dflowfm_network(path: str | Path) -> Network:

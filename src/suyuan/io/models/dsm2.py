@@ -18,6 +18,7 @@ from suyuan.io.models.dsm2_tables import FOOT, Tables, tables_of_tidefile
 from suyuan.io.models.hdf5 import opened_hdf5, text_of
 from suyuan.io.models.instants import hec_time, instants
 from suyuan.io.models.model import STRUCTURE_LENGTH, Model
+from suyuan.io.models.notes import Note
 from suyuan.io.times import timezone_of
 from suyuan.network import Node, Reach, Structure
 
@@ -234,8 +235,7 @@ def _gates(tables: Tables, record: _Record) -> tuple[Structure, ...]:
     return (*(Structure(name, reach, "gate") for name, reach in tables.gates), *links, *pumps)
 
 
-def _notes(tables: Tables, record: _Record) -> Iterator[str]:
+def _notes(tables: Tables, record: _Record) -> Iterator[Note]:
     if tables.gates:
-        yield f"{len(tables.gates)} gates stand at an end of their channel; its discharge there is theirs"
-    side = "before" if record.is_late else "after"
-    yield f"By continuity a row of flow is the interval {side} the volume of that row"
+        yield Note("gates", {"gates": len(tables.gates)})
+    yield Note("rows_before" if record.is_late else "rows_after")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,16 @@ from numpy.typing import NDArray
 from suyuan.flow import FlowField
 from suyuan.io.epanet_engine import opened_epanet
 from suyuan.io.models.model import STRUCTURE_LENGTH, Model, in_m3_s
+from suyuan.io.models.notes import NO_CALENDAR, Note
 from suyuan.io.models.steps import even_edges, means_over
+from suyuan.io.times import timezone_of, utc_of_datetime
 from suyuan.network import Network, Node, NodeKind, Reach, Structure, StructureKind
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-NO_DATE = np.datetime64("2000-01-01T00:00:00")
-"""When the run of a file begins where nobody says it: EPANET knows hours, not days."""
+NO_DATE = datetime(2000, 1, 1)
+"""The day on which the run of a file begins where nobody says it: EPANET knows hours, not days."""
 
 DAY_S = 86400
 
@@ -32,7 +36,7 @@ _US = 5
 _NODES, _LINKS = 0, 2
 _ELEVATION, _INITIAL_LEVEL, _DEMAND, _INITIAL_VOLUME, _TANK_DIAMETER = 0, 8, 9, 14, 17
 _DIAMETER, _LENGTH, _FLOW = 0, 1, 8
-_DURATION, _HYDRAULIC_STEP = 0, 1
+_DURATION, _HYDRAULIC_STEP, _START_CLOCK = 0, 1, 10
 _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _CHECK_VALVE, _PIPE, _PUMP = 0, 1, 2
 _NO_VALUE = 1e-12
@@ -52,7 +56,8 @@ class _Run:
 def read_epanet(
     path: str | Path,
     *,
-    start: np.datetime64 = NO_DATE,
+    start: np.datetime64 | None = None,
+    timezone: str | tzinfo = UTC,
     hours: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
@@ -61,8 +66,9 @@ def read_epanet(
     Pipes are reaches that stay full, tanks lakes with their volume at the start, reservoirs boundaries (outlets where they
     gain), pumps and valves reaches of STRUCTURE_LENGTH. Demands leave at their nodes, which are outlets with that inflow,
     negative; a negative demand enters at a boundary. Bins are as long as the file's hydraulic time step; shorter steps of EPANET
-    are averaged over them. EPANET has no calendar: the run begins at `start`, datetime64[s] UTC. It lasts `hours`, else as
-    long as the file says, a day where that is one moment only. The assumption that hurts most: demands are as in the file.
+    are averaged over them. EPANET has no calendar: the run begins at `start`, datetime64[s] UTC, else on NO_DATE
+    as the file's clock shows (Start ClockTime, midnight if left out), which is that of `timezone`. It lasts `hours`, else as long
+    as the file says, a day where that is one moment only. The assumption that hurts most: demands are as in the file.
     """
     name = Path(path).name
     with opened_epanet(path) as engine:
@@ -72,6 +78,7 @@ def read_epanet(
         duration = round(3600.0 * hours) if hours else written or DAY_S
         engine.ENsettimeparam(_DURATION, duration)
         bin_s = float(engine.ENgettimeparam(_HYDRAULIC_STEP))
+        shown = NO_DATE + timedelta(seconds=engine.ENgettimeparam(_START_CLOCK))
         drawn = _Drawing.of(engine, metric=metric)
         run = _run(engine, duration=duration, progress=progress)
     edges = even_edges(float(run.steps[-1]), bin_s)
@@ -79,14 +86,11 @@ def read_epanet(
     demand = means_over(edges, run.demand, steps=run.steps) * unit
     network = drawn.network(demand, source=name)
     flow = _flow(drawn, edges=edges, discharge=discharge, demand=demand, source=name)
-    flow = FlowField(**{**vars(flow), "start": start.astype("datetime64[s]")})
-    notes = _notes(drawn, run, start=start)
-    if not written and not hours:
-        notes = (
-            "The file's Duration is 0, one moment: it is run for a day with its patterns; give `hours`",
-            *notes,
-        )
-    return Model("EPANET 2.2", network, flow, notes)
+    begins = utc_of_datetime(shown, timezone_of(timezone)) if start is None else start
+    flow = replace(flow, start=begins.astype("datetime64[s]"))
+    moment = [] if written or hours else [Note("one_moment")]
+    notes = _notes(drawn, run, shown=shown if start is None else None)
+    return Model("EPANET 2.2", network, flow, (*moment, *notes))
 
 
 def _flow(drawn: _Drawing, *, edges: Array, discharge: Array, demand: Array, source: str) -> FlowField:
@@ -94,7 +98,7 @@ def _flow(drawn: _Drawing, *, edges: Array, discharge: Array, demand: Array, sou
     users = drawn.users(demand)
     volume = np.tile(drawn.volume, (len(edges), 1))
     return FlowField(
-        NO_DATE,
+        np.datetime64(NO_DATE, "s"),
         edges,
         drawn.links,
         discharge,
@@ -106,15 +110,13 @@ def _flow(drawn: _Drawing, *, edges: Array, discharge: Array, demand: Array, sou
     )
 
 
-def _notes(drawn: _Drawing, run: _Run, *, start: np.datetime64) -> tuple[str, ...]:
-    notes = []
-    if start == NO_DATE:
-        notes.append(f"EPANET has no calendar: the run is set to begin at {NO_DATE} UTC; give `start`")
+def _notes(drawn: _Drawing, run: _Run, *, shown: datetime | None) -> Iterator[Note]:
+    if shown is not None:
+        yield Note(NO_CALENDAR, {"begin": f"{shown:%Y-%m-%d %H:%M}"})
     if run.warned:
-        notes.append(f"EPANET warned {len(run.warned)} times, first: {run.warned[0]}")
+        yield Note("warned", {"warnings": len(run.warned), "first": run.warned[0]})
     if drawn.devices:
-        notes.append(f"{len(drawn.devices)} pumps and valves hold no water here; valves are taken as gates")
-    return tuple(notes)
+        yield Note("devices", {"devices": len(drawn.devices)})
 
 
 def _run(engine: Any, *, duration: int, progress: Progress | None) -> _Run:
@@ -151,7 +153,10 @@ def _values(engine: Any, function: str, *, code: int, count: int) -> Array:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """The network as the file has it, in m and m3. `ends` (link, 2) are node positions, `volume` (link,) [m3]."""
+    """The network as the file has it, in m and m3. `ends` (link, 2) are node positions, `volume` (link,) [m3].
+
+    `diameter` (link,) [m] is NaN for what is no pipe.
+    """
 
     nodes: tuple[str, ...]
     node_type: tuple[int, ...]
@@ -161,6 +166,7 @@ class _Drawing:
     link_type: tuple[int, ...]
     ends: NDArray[np.int64]
     length: Array
+    diameter: Array
     volume: Array
     devices: dict[int, StructureKind]
 
@@ -189,6 +195,7 @@ class _Drawing:
             link_type,
             np.array([_ends(engine, i + 1) for i in range(links)]),
             length,
+            np.where(is_pipe, diameter, np.nan),
             volume,
             kinds,
         )
@@ -212,8 +219,10 @@ class _Drawing:
             for i, name in enumerate(self.nodes)
         )
         reaches = tuple(
-            Reach(name, self.nodes[a], self.nodes[b], float(length), "concealed_pipe")
-            for name, (a, b), length in zip(self.links, self.ends, self.length, strict=True)
+            Reach(name, self.nodes[a], self.nodes[b], length, "concealed_pipe", 0.25 * math.pi * d, d)
+            for name, (a, b), length, d in zip(
+                self.links, self.ends, self.length.tolist(), self.diameter.tolist(), strict=True
+            )
         )
         structures = tuple(Structure(self.links[i], self.links[i], kind) for i, kind in self.devices.items())
         return Network(nodes, reaches, structures=structures, source=source)

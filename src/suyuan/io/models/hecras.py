@@ -18,6 +18,7 @@ from suyuan.io.models.hecras_geometry import Geometry, geometry_of
 from suyuan.io.models.hecras_sections import water_between
 from suyuan.io.models.instants import hec_time, instants
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import Note
 from suyuan.io.times import timezone_of
 from suyuan.network import Network
 
@@ -74,7 +75,7 @@ def read_hecras(path: str | Path, *, timezone: str | tzinfo = UTC, progress: Pro
             progress(done, len(geometry.rivers))
     known = Known(name, geometry.crs, geometry.waters(), geometry.structures)
     found = joined(chains, dict(geometry.points), start=results.start, edges=results.seconds, known=known)
-    plane = ("2-D flow areas are left out; what they give the rivers enters at nodes",) if has_plane else ()
+    plane = (Note("plane"),) if has_plane else ()
     return Model("HEC-RAS 1-D", found.network, found.flow, (*plane, *geometry.notes, *found.notes))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from suyuan.errors import InputError
 from suyuan.io.models.hdf5 import text_of
 from suyuan.io.models.hecras_sections import Section
+from suyuan.io.models.notes import Note, listed
 from suyuan.network import Line, Network, Node, Reach, Structure
 
 Array = NDArray[np.float64]
@@ -42,7 +43,7 @@ class Geometry:
     points: dict[str, Point | None]
     storage: tuple[str, ...]
     structures: tuple[Structure, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def chainages(self, river: River) -> Array:
         """Return how far the sections of a river lie from its first, (section,) [m]."""
@@ -91,11 +92,9 @@ def geometry_of(data: Any, source: str) -> Geometry:
     points = _points(data, rivers)
     structures, notes = _structures(data, rivers)
     if left_out > 0.0:
-        notes.append(
-            f"Between junctions and their nearest sections HEC-RAS holds no water: {left_out:.0f} m are left out"
-        )
+        notes.append(Note("short_of_junctions", {"length": f"{left_out:.0f}"}))
     if storage:
-        notes.append(f"Storage areas are taken as open water: {', '.join(sorted(set(storage)))}")
+        notes.append(Note("storage_areas", {"named": listed(sorted(set(storage)))}))
     crs = text_of(data.attrs.get("Projection", ""))
     return Geometry(
         source,
@@ -188,7 +187,7 @@ def _points(data: Any, rivers: list[River]) -> dict[str, Point | None]:
     return found
 
 
-def _structures(data: Any, rivers: list[River]) -> tuple[tuple[Structure, ...], list[str]]:
+def _structures(data: Any, rivers: list[River]) -> tuple[tuple[Structure, ...], list[Note]]:
     """Return inline structures as weirs, and notes on those that are not taken over."""
     if "Geometry/Structures/Attributes" not in data:
         return (), []
@@ -201,9 +200,5 @@ def _structures(data: Any, rivers: list[River]) -> tuple[tuple[Structure, ...], 
             found.append(Structure(name, reach, "weir"))
         if text_of(row["Type"]) == "Lateral":
             lateral.append(name)
-    notes = []
-    if lateral:
-        notes.append(
-            f"What passes lateral structures leaves or enters at nodes of the river: {', '.join(lateral[:5])}"
-        )
+    notes = [Note("lateral_structures", {"named": listed(lateral)})] if lateral else []
     return tuple(found), notes

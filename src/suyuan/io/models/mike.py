@@ -17,6 +17,7 @@ from suyuan.io.files import require_file
 from suyuan.io.models.chains import Chain, Known, joined
 from suyuan.io.models.instants import instants
 from suyuan.io.models.model import STRUCTURE_LENGTH, Model
+from suyuan.io.models.notes import Note, listed
 from suyuan.io.times import timezone_of
 from suyuan.network import Node, Reach, Structure, StructureKind
 
@@ -66,9 +67,7 @@ def read_mike(path: str | Path, *, timezone: str | tzinfo = UTC, progress: Progr
     points: dict[str, Point | None] = dict(nodes)
     found = joined(chains, points, start=start, edges=seconds, known=known)
     open_basins = sorted(set(basins) - {lake.id for lake in lakes})
-    notes = (
-        [f"Basins without WaterVolume hold nothing here: {', '.join(open_basins[:5])}"] if open_basins else []
-    )
+    notes = [Note("basins", {"named": listed(open_basins)})] if open_basins else []
     return Model("MIKE 1D", found.network, found.flow, (*notes, *found.notes))
 
 

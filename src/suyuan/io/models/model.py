@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.flow import FlowField
+from suyuan.io.models.notes import Note
 from suyuan.network import Network
 
 Array = NDArray[np.float64]
@@ -18,8 +19,8 @@ Array = NDArray[np.float64]
 class Model:
     """A hydraulic model's network and flow under the model's own ids, in SI units.
 
-    `form` names the format ('SWMM 5'). `notes` are sentences on what could not be taken over and what was assumed instead, in
-    the order of importance; empty where nothing was lost. Nodes with water from outside are of kind boundary, wherever they lie;
+    `form` names the format ('SWMM 5'). `notes` say what could not be taken over and what was assumed instead, in the
+    order of importance; empty where nothing was lost. Nodes with water from outside are of kind boundary, wherever they lie;
     where water leaves or the tide stands, of kind outlet; storages with their volume at the start, of kind lake. Gates, pumps
     and weirs are reaches of STRUCTURE_LENGTH with a Structure on them.
     """
@@ -27,7 +28,7 @@ class Model:
     form: str
     network: Network
     flow: FlowField
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 STRUCTURE_LENGTH = 1.0

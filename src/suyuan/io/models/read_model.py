@@ -20,6 +20,7 @@ from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow
 from suyuan.io.models.hdf5 import opened_hdf5, text_of
 from suyuan.io.models.model import Model
+from suyuan.io.models.notes import Note, listed
 from suyuan.io.times import timezone_of
 from suyuan.network import Network
 
@@ -42,7 +43,7 @@ class Form:
 
 
 SWMM = Form("SWMM 5", ".inp, with its .out beside it or to be run", "swmm", "read_swmm")
-EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet", has_clock=True)
+EPANET = Form("EPANET", ".inp", "epanet_flow", "read_epanet")
 DFLOWFM = Form("D-Flow FM", "UGRID .nc", "dflowfm", "read_dflowfm")
 HECRAS = Form("HEC-RAS", "plan .hdf of an unsteady run", "hecras", "read_hecras")
 RIBASIM = Form("Ribasim", ".toml of a model that has been run", "ribasim", "read_ribasim")
@@ -86,9 +87,7 @@ def read_model(
             raise InputError(path.name, what, "give the network, --network network.gpkg")
         flow = read_flow(path, timezone="UTC" if timezone is None else timezone)
         return on_network(Model(TABLE.name, network, flow), network)
-    zone = (
-        {} if timezone is None or form is EPANET else {"timezone": timezone_of(timezone)}
-    )  # EPANET has no calendar
+    zone = {} if timezone is None else {"timezone": timezone_of(timezone)}
     model = _read(path, form, zone=zone, progress=progress)
     model = replace(model, flow=replace(model.flow, source=path.name))
     return model if network is None else on_network(model, network)
@@ -112,13 +111,16 @@ def on_network(model: Model, network: Network) -> Model:
     flow, held = model.flow, {name: i for i, name in enumerate(model.flow.reaches)}
     absent = [reach.id for reach in network.reaches if reach.id not in held]
     if absent:
-        raise InputError.of(_absent(absent, network, flow=flow))
+        raise InputError.of(_absent(absent, network, model=model))
     wanted, nodes = {reach.id for reach in network.reaches}, {node.id for node in network.nodes}
     others = [name for name in flow.reaches if name not in wanted]
     strange = [name for name in (*flow.boundaries, *flow.lakes) if name not in nodes]
     notes = [
-        f"{len(names)} {what} of the model are not in {network.source}; their flow was left out: {_listed(names)}"
-        for what, names in (("links", others), ("nodes", strange))
+        Note(key, {what: len(names), "network": network.source, "named": listed(names)})
+        for key, what, names in (
+            ("links_without_reach", "links", others),
+            ("nodes_without_node", "nodes", strange),
+        )
         if names
     ]
     flow = _columns_of(flow, [held[reach.id] for reach in network.reaches], nodes=nodes)
@@ -142,21 +144,21 @@ def _columns_of(flow: FlowField, order: list[int], *, nodes: set[str]) -> FlowFi
     )
 
 
-def _absent(absent: list[str], network: Network, *, flow: FlowField) -> list[Fault]:
-    """Return a fault for each reach that the model does not know, and one for those not listed."""
+def _absent(absent: list[str], network: Network, *, model: Model) -> list[Fault]:
+    """Return a fault for each reach that the model does not know, and one for all of them."""
+    flow = model.flow
     faults = [
         Fault(network.source, 0, f"reach '{name}' is not in {flow.source}", nearest(name, flow.reaches))
         for name in absent[:_MOST_NAMED]
     ]
-    if len(absent) > _MOST_NAMED:
-        what = f"{len(absent)} of {len(network.reaches)} reaches are not in {flow.source}"
-        remedy = "give reaches the ids of the model's links, or leave the network out to take the model's own"
-        faults.append(Fault(network.source, 0, what, remedy))
-    return faults
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    what = f"{len(absent)} of {len(network.reaches)} reaches are not in {flow.source}"
+    remedy = (
+        "give the table rows of every reach, under the network's ids"
+        if model.form == TABLE.name
+        else "give reaches the ids of the model's links; to take the model's own network leave --network out, "
+        "and move that of the project away"
+    )
+    return [*faults, Fault(network.source, 0, what, remedy)]
 
 
 def _read(path: Path, form: Form, *, zone: dict[str, tzinfo], progress: Progress | None) -> Model:

@@ -18,6 +18,7 @@ from suyuan.errors import InputError
 from suyuan.io.files import read_text, require_file
 from suyuan.io.models.chains import Chain, Known, joined
 from suyuan.io.models.model import STRUCTURE_LENGTH, Model
+from suyuan.io.models.notes import Note
 from suyuan.io.models.ribasim_results import Results, read_results
 from suyuan.io.models.steps import even_edges, means_over
 from suyuan.io.times import timezone_of
@@ -214,8 +215,8 @@ def _nodes(drawing: _Drawing, basins: Results) -> Iterator[Node]:
             yield Node(name, _KINDS[kind], point=drawing.points[name])
 
 
-def _notes(basins: Results, chains: list[Chain], *, edges: Array) -> Iterator[str]:
-    yield "Links hold no water in Ribasim: each is a reach of a metre, and basins are mixed at once"
+def _notes(basins: Results, chains: list[Chain], *, edges: Array) -> Iterator[Note]:
+    yield Note("links_of_a_metre")
     storage = basins.of("storage")
     gained = dict.fromkeys(basins.ids, np.zeros(len(edges)))
     for chain in chains:
@@ -233,6 +234,6 @@ def _notes(basins: Results, chains: list[Chain], *, edges: Array) -> Iterator[st
         if missed > worst:
             worst, basin = missed, name
     if worst > DRIFT:
-        yield f"What flows into and out of basin {basin} misses its storage by up to {worst:.1%}"
+        yield Note("drift", {"basin": basin, "share": f"{worst:.1%}"})
     if any(chain.reach.id.endswith("~loss") for chain in chains):
-        yield "Evaporation leaves like water that flows out, with what is dissolved in it"
+        yield Note("evaporation")

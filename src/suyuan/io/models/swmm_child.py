@@ -1,25 +1,63 @@
-"""Runs SWMM's engine on model.inp in the working folder and tells how far it is: `python -m suyuan.io.models.swmm_child 3600`.
+"""Runs SWMM's engine on model.inp in the working folder, for one who holds a line to it: `python swmm_child.py guard 3600`.
 
-A process of its own, since the engine is C: whatever it does to itself, whoever asked for the run lives on.
+Two processes of their own. The engine is C and holds the interpreter for as long as it likes, so whatever it does to itself,
+or fails to do, whoever asked for the run lives on; and the guard, which only waits, hears when the line (its standard input)
+breaks, ends the engine and removes the folder, however whoever held the line has ended. Nothing of suyuan is imported.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import threading
+from pathlib import Path
+
+ENDED = "ended"
+"""First word of the guard's last line; its second is the exit code of the engine."""
 
 
-def main(stride_s: int) -> None:
+def guard(stride: str) -> None:
+    """Start the engine, tell how it ended, and stay until the line breaks; then leave nothing behind.
+
+    Ctrl-C and polite kills are for the one who holds the line.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    command = [sys.executable, "-P", __file__, "engine", stride]
+    engine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def tell() -> None:
+        _say(f"{ENDED} {engine.wait()}")
+
+    threading.Thread(target=tell, name="engine", daemon=True).start()
+    sys.stdin.buffer.read()
+    engine.kill()
+    engine.wait()
+    folder = Path.cwd()
+    os.chdir(folder.parent)  # Windows removes no folder that somebody is in
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def run(stride: str) -> None:
     """Run model.inp, writing model.rpt and model.out; one line with the simulated days after every stride [s]."""
     from swmm.toolkit import solver
 
     solver.swmm_open("model.inp", "model.rpt", "model.out")
     solver.swmm_start(1)
-    while (days := solver.swmm_stride(stride_s)) > 0.0:
-        sys.stdout.write(f"{days}\n")
-        sys.stdout.flush()
+    while (days := solver.swmm_stride(int(stride))) > 0.0:
+        _say(f"{days}")
     solver.swmm_end()
     solver.swmm_close()
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    {"guard": guard, "engine": run}[sys.argv[1]](sys.argv[2])

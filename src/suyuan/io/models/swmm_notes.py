@@ -1,4 +1,4 @@
-"""What an import of a SWMM 5 model leaves out or assumes, in sentences."""
+"""What an import of a SWMM 5 model leaves out or assumes, as notes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from suyuan.io.models.notes import Note
 from suyuan.io.models.swmm_flow import LEAST_LAKE_M3, STEADY, Water
 from suyuan.io.models.swmm_inp import Inp, likely, number
 from suyuan.io.models.swmm_network import Sewers, parts_of
@@ -20,7 +21,7 @@ COARSE_REPORT_S = 300.0
 
 def notes_of(
     inp: Inp, sewers: Sewers, *, water: Water, kept: Mask, results: Results, was_run: bool
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Return notes in the order of importance: what is missing, what was assumed, how the results came about."""
     return (
         *_parts_left_out(sewers, water, kept=kept),
@@ -31,7 +32,7 @@ def notes_of(
     )
 
 
-def _parts_left_out(sewers: Sewers, water: Water, *, kept: Mask) -> Iterator[str]:
+def _parts_left_out(sewers: Sewers, water: Water, *, kept: Mask) -> Iterator[Note]:
     _, part = parts_of(sewers)
     position = {name: i for i, name in enumerate(sewers.nodes)}
     of_link = np.array([part[position[r.from_node]] for r in sewers.reaches])
@@ -40,53 +41,52 @@ def _parts_left_out(sewers: Sewers, water: Water, *, kept: Mask) -> Iterator[str
         links = int((of_link == left).sum())
         node = next(name for name, i in position.items() if part[i] == left)
         if links:
-            yield (
-                f"A part of {links} links is not connected with the rest and was left out; "
-                f"{entering[part == left].sum():.3g} m3/s enter it; part='{node}' takes it instead."
-            )
+            inflow = f"{entering[part == left].sum():.3g}"
+            yield Note("part", {"links": links, "inflow": inflow, "node": node})
         else:
-            yield f"Node '{node}' has no link and was left out."
+            yield Note("lone_node", {"node": node})
 
 
-def _lost_water(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
+def _lost_water(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[Note]:
     seconds = np.diff(water.steps.edges)
     flooded = seconds @ water.steps.overflow
     if flooded.sum() > 0.0:
         worst = int(np.argmax(flooded))
-        yield (
-            f"{flooded.sum():.3g} m3 flood out of {int((flooded > 0.0).sum())} nodes, most at "
-            f"'{list(sewers.nodes)[worst]}'; it leaves the network there"
-            + (", and comes back where ponding is allowed." if sewers.ponded else ".")
-        )
+        many, most = int((flooded > 0.0).sum()), list(sewers.nodes)[worst]
+        key = "ponded" if sewers.ponded else "flooded"
+        yield Note(key, {"volume": f"{flooded.sum():.3g}", "nodes": many, "worst": most})
     seeping = [
         row.cell(0)
         for row in inp.rows("LOSS")
         if number(row, 5, what="seepage rate", source=inp.source, default="0") > 0.0
     ]
     if seeping:
-        yield f"What seeps out of {len(seeping)} conduits ('{seeping[0]}' ...) is not in the .out; closure spreads it."
+        yield Note("seeping", {"conduits": len(seeping), "first": seeping[0]})
     if any(row.cell(0).upper() != "DRY_ONLY" and not _is_dry(row.cells[1:]) for row in inp.rows("EVAP")):
-        yield "What evaporates from channels and storages is not in the .out; closure spreads it."
+        yield Note("evaporating")
 
 
 def _is_dry(cells: tuple[str, ...]) -> bool:
     return all(cell.replace(".", "").strip("0") == "" for cell in cells)
 
 
-def _of_the_file(inp: Inp) -> Iterator[str]:
+def _of_the_file(inp: Inp) -> Iterator[Note]:
     if not any(row.cell(0).upper() == "FLOW_UNITS" for row in inp.rows("OPTION")):
-        yield "OPTIONS names no FLOW_UNITS: flows are CFS and lengths feet, as SWMM takes it."
+        yield Note("no_unit")
     for header in inp.unknown:
-        meant = f"; [{likely(header)}] may be meant" if likely(header) else ""
-        yield f"The section [{header}] is not one of SWMM's and was not read{meant}."
-    for section, what in (("POLLUT", "Pollutants"), ("TREATMENT", "Treatment"), ("LANDUSE", "Land uses")):
+        meant = likely(header)
+        if meant:
+            yield Note("misspelt_section", {"section": header, "meant": meant})
+        else:
+            yield Note("strange_section", {"section": header})
+    for section, written in (("POLLUT", "POLLUTANTS"), ("TREATMENT", "TREATMENT"), ("LANDUSE", "LANDUSES")):
         if inp.rows(section):
-            yield f"{what} of the model were not taken over; suyuan has its own transport."
+            yield Note("not_water", {"section": written})
 
 
-def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
+def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[Note]:
     if inp.option("FLOW_ROUTING", "KINWAVE") in STEADY:
-        yield "Steady routing stores no water: every conduit keeps the mean of its volumes."
+        yield Note("steady")
     kinds = list(sewers.nodes.values())
     wide = [
         n
@@ -94,26 +94,22 @@ def _of_the_routing(inp: Inp, sewers: Sewers, *, water: Water) -> Iterator[str]:
         if kind == "STORAGE" and not lake
     ]
     if wide:
-        yield (
-            f"{len(wide)} storages ('{wide[0]}' ...) never hold {LEAST_LAKE_M3:g} m3: their water is held in the reaches beside "
-            "them, not in a mixed tank."
-        )
+        least = f"{LEAST_LAKE_M3:g}"
+        yield Note("small_storages", {"storages": len(wide), "first": wide[0], "least": least})
     if water.ran_dry:
-        yield f"{water.ran_dry} links run almost dry; up to a litre a metre was added to each, all the time."
+        yield Note("ran_dry", {"links": water.ran_dry})
     if inp.rows("OUTLET"):
-        yield f"{len(inp.rows('OUTLET'))} links of section OUTLETS became weirs: their discharge follows from the stage."
+        yield Note("outlet_links", {"links": len(inp.rows("OUTLET"))})
     if inp.rows("DIVIDER"):
-        yield f"{len(inp.rows('DIVIDER'))} dividers became junctions: how they split is in the discharges."
+        yield Note("dividers", {"dividers": len(inp.rows("DIVIDER"))})
 
 
-def _of_the_results(inp: Inp, *, results: Results, was_run: bool) -> Iterator[str]:
+def _of_the_results(inp: Inp, *, results: Results, was_run: bool) -> Iterator[Note]:
     version = f"{results.version // 10000}.{results.version // 1000 % 10}.{results.version % 1000}"
+    said = {"version": version, "step": f"{results.step_s:g}"}
     if was_run:
-        yield f"The model was run here by SWMM {version}, reports every {results.step_s:g} s."
+        yield Note("was_run", said)
     elif inp.is_averaged():
-        yield f"Results of SWMM {version} are means over {results.step_s:g} s; volumes between them are interpolated."
+        yield Note("means", said)
     elif results.step_s > COARSE_REPORT_S:
-        yield (
-            f"Results of SWMM {version} are of instants {results.step_s:g} s apart: what pumps and gates do between them is not "
-            "seen. A REPORT_STEP of a minute, or the .inp without its .out, shows it."
-        )
+        yield Note("coarse", said)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from suyuan.errors import Fault, InputError
+from suyuan.io.atomic import ending_cleanly
+from suyuan.io.models.swmm_engine import engine
 from suyuan.io.models.swmm_inp import Inp, header_of, outside_files, section_of
 
 Progress = Callable[[int, int], None]
@@ -72,7 +72,7 @@ def ran(inp: Inp, *, bin_s: float, size: tuple[int, int], progress: Progress | N
 
     All links and nodes are reported as means, `bin_s` [s] cut so fine that volume at its edges is
     near the truth; `size` counts nodes and links. Water quality is not computed. Raises ImportError
-    without swmm-toolkit, and InputError where SWMM refuses the model, crashes, or outside files are missing.
+    without swmm-toolkit, and InputError where SWMM refuses the model, crashes or hangs, or outside files are missing.
     """
     if importlib.util.find_spec("swmm") is None:
         raise ImportError(
@@ -80,12 +80,19 @@ def ran(inp: Inp, *, bin_s: float, size: tuple[int, int], progress: Progress | N
         )
     span = span_of(inp)
     step = report_step(span, bin_s, size=size)
-    with tempfile.TemporaryDirectory(prefix="suyuan-swmm-") as name:
+    stride = step * max(1, round(span.seconds / step / _PIECES))
+
+    def told(seconds: float) -> None:
+        if progress is not None:
+            progress(min(round(seconds), span.seconds), span.seconds)
+
+    with ending_cleanly(), tempfile.TemporaryDirectory(prefix="suyuan-swmm-") as name:
         folder = Path(name)
         text = _prepared(inp, _copied(inp, folder), step=step)
         (folder / "model.inp").write_text(text, "utf-8", newline="\n")
-        _run(inp, folder, span=span, step=step, progress=progress)
-        yield folder / "model.out"
+        with engine(folder, inp.source, stride_s=stride, told=told) as out:
+            told(span.seconds)
+            yield out
 
 
 def report_step(span: Span, bin_s: float, *, size: tuple[int, int]) -> int:
@@ -149,45 +156,6 @@ def _renamed(line: str, section: str, *, renamed: dict[str, str]) -> str:
             pattern = rf'"{re.escape(said)}"|(?<!\S){re.escape(said)}(?!\S)'
             line = re.sub(pattern, f'"{name}"', line)
     return line
-
-
-def _run(inp: Inp, folder: Path, *, span: Span, step: int, progress: Progress | None) -> None:
-    """Run model.inp in a process of its own, which does not outlive this one's interest in it."""
-    stride = step * max(1, round(span.seconds / step / _PIECES))
-    command = [sys.executable, "-m", "suyuan.io.models.swmm_child", str(stride)]
-    with (folder / "child.log").open("wb") as log:
-        child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
-        try:
-            for said in child.stdout or ():
-                if progress is not None:
-                    progress(min(round(float(said) * 86400.0), span.seconds), span.seconds)
-            code = child.wait()
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
-    if code:
-        raise _failure(inp, folder, code=code)
-    if progress is not None:
-        progress(span.seconds, span.seconds)
-
-
-def _failure(inp: Inp, folder: Path, *, code: int) -> InputError:
-    """Return what SWMM says of a run that failed: the first ERROR of its report, or how the process ended."""
-    report = folder / "model.rpt"
-    text = report.read_text("utf-8", errors="replace") if report.exists() else ""
-    errors = [line.strip() for line in text.splitlines() if line.strip().startswith("ERROR")]
-    if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return InputError(inp.source, f"SWMM says: {errors[0]}{more}", "mend it in SWMM")
-    if code < 0:
-        what = f"SWMM's engine crashed (signal {-code}) while running it"
-        return InputError(inp.source, what, "run it in SWMM's own program and give the .out")
-    log = (folder / "child.log").read_text("utf-8", errors="replace").strip().splitlines()
-    what = f"SWMM's engine failed: {log[-1][:200] if log else f'exit code {code}'}"
-    return InputError(inp.source, what, "run it in SWMM's own program and give the .out")
 
 
 def _moment(inp: Inp, which: str, *, day: str) -> datetime:
