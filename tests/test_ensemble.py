@@ -138,7 +138,7 @@ def test_a_member_that_is_the_given_flow_counts_once():
 
 
 def test_of_too_many_members_some_are_taken_as_if_by_chance_and_it_is_said(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("suyuan.ensemble.MOST_GIVEN", 3)
+    monkeypatch.setattr("suyuan.io.flow_members.MOST_GIVEN", 3)
     network = worlds.meeting().network
     fields = {f"run {i}": field_of(network, steady(1.0 + 0.05 * i, 3.0)) for i in range(9)}
     found = ensemble(network, fields)

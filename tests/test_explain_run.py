@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from datetime import UTC
 from pathlib import Path
 
@@ -350,6 +351,30 @@ def test_the_release_of_a_traced_outfall_is_named_and_has_its_size(traced: Path)
     assert part["value"] == pytest.approx(0.2, abs=0.02)  # the mean of 0.6 sin2, two days of three
     assert part["low"] < 0.2 < part["high"]
     assert change["change"] == pytest.approx(0.2, abs=0.06)
+
+
+def test_of_an_ensemble_the_flow_in_the_middle_explains_and_it_is_said(traced: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(traced, tmp_path / "many"))
+    hours, names = 24 * 40, ["low.nc", "middle.nc", "high.nc"]
+    for name, q in zip(names, (2.5, 5.0, 9.0), strict=True):
+        column = np.full((hours, 2), q)
+        field = FlowField(
+            np.datetime64("2024-06-30T16:00:00"),
+            3600.0 * np.arange(hours + 1.0),
+            ("R1", "R2"),
+            column,
+            column,
+            np.full((hours + 1, 2), 18000.0),
+        )
+        write_flow(field, folder / name)
+    settings = (folder / "suyuan.toml").read_text("utf-8")
+    several = settings.replace('flow = "flow.nc"', f"flow_members = {json.dumps(names)}")
+    (folder / "suyuan.toml").write_text(several, "utf-8")
+    words = ("--since", "2024-08-05", "--until", "2024-08-07", "--json")
+    found = json.loads(suyuan("explain", folder, "down", *words).stdout)
+    part = next(one for one in found["changes"][0]["parts"] if one["part"] == "release")
+    assert part["value"] == pytest.approx(0.2, abs=0.02)  # 3 g/s at their peak into 5 m3/s, not into 2.5 or 9
+    assert ("middle_of_members", ["3"]) in [(note["code"], note["values"]) for note in found["notes"]]
 
 
 def test_a_trace_of_another_time_is_not_blamed(traced: Path):

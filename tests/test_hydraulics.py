@@ -184,21 +184,31 @@ def test_a_pump_without_a_log_never_runs_backwards():
         assert balanced(flow, network).balance.residual_share < 1e-12
 
 
+def nearly_empty() -> Reconciled:
+    # 0.3 m deep on average, and the stage falls by 0.27 m twice a day: some draws would fall dry.
+    stage = 0.27 * np.cos(np.arange(25) * np.pi / 6.0)
+    level = Gauge("S", "stage", stage, np.full(25, 0.05), "R1", 500.0, offset=3.0)
+    return found(one_reach(depth_m=0.3), gauge("R1", 0.3, bins=24, at=0.0), level)
+
+
 def test_volumes_stay_above_the_least_in_every_draw():
-    level = Gauge(
-        "S",
-        "stage",
-        np.array([0.3, 0.2, 0.1, 0.0, 0.1, 0.2, 0.3, 0.2, 0.1]),
-        np.full(9, 0.05),
-        "R1",
-        500.0,
-        offset=3.0,
-    )
-    network = one_reach(depth_m=0.2)
-    done = found(network, gauge("R1", 0.3, sd=0.02, bins=8), level)
+    done = nearly_empty()
     for flow in done.sampled(40, np.random.default_rng(4)):
         assert flow.volume.min() >= 1.0
-        assert balanced(flow, network).balance.residual_share < 1e-12
+        assert balanced(flow, done.network).balance.residual_share < 1e-12
+    noise = np.random.default_rng(4).standard_normal((*done.fit.unknown.shape, 40))
+    deviation, _ = done.fit.factor.drawn(noise, np.zeros((len(done.fit.still), 40)))
+    free = [done.fit.water(done.fit.unknown + d, done.fit.still).volume for d in np.moveaxis(deviation, 2, 0)]
+    assert np.min(free) < 0.0  # what is kept would be passed
+
+
+def test_draws_that_cannot_be_brought_within_their_bounds_are_refused_and_not_handed_out(monkeypatch):
+    done = nearly_empty()
+    monkeypatch.setattr("suyuan.hydraulics.bounds.MOST_ROUNDS", 1)
+    with pytest.raises(
+        InputError, match=r"in reach 'R1' less water is held than none at \d+ times .* after 1 rounds"
+    ):
+        list(done.sampled(40, np.random.default_rng(4)))
 
 
 def test_a_gap_in_a_record_is_filled_and_less_sure():
@@ -269,6 +279,14 @@ def test_how_much_water_there_is_hangs_on_the_depth_that_is_given_and_not_on_a_g
     drawn = found(network, flow, level).sampled(60, np.random.default_rng(2))
     volume = np.log([each.volume.mean(axis=0) for each in drawn])
     assert np.all((volume.std(axis=0) > 0.1) & (volume.std(axis=0) < 0.2))
+
+
+def test_depth_errs_in_each_reach_by_itself_beside_what_all_have_in_common():
+    nodes = (Node("A", "boundary"), Node("J"), Node("B", "outlet"))
+    done = found(canal(nodes=nodes, ends="A-J J-B"), gauge("R1", 4.0), gauge("R2", 4.0, name="Q2"))
+    volume = np.log([f.volume.mean(axis=0) for f in done.sampled(800, np.random.default_rng(5))])
+    np.testing.assert_allclose(volume.std(axis=0), 0.15, rtol=0.09)
+    assert np.corrcoef(volume.T)[0, 1] == pytest.approx(0.4, abs=0.1)
 
 
 def test_stage_alone_is_refused():

@@ -123,6 +123,10 @@ def test_gauges_are_read_as_reconciling_would_read_them(project: Path):
     found = check(project)
     assert found.is_usable
     assert found.summary["gauges"].startswith("1 of discharge; 2024-07-20 00:00+08:00 to ")
+    edit(project / "suyuan.toml", "[files]", '[files]\nstorage = "storage.csv"')
+    (project / "storage.csv").write_text("place,stage_m,volume_m3\nR1,0,0\nR1,2,900\n", "utf-8")
+    assert "'R1' has a storage table and 0 gauges of stage" in faults(project)[0]
+    edit(project / "suyuan.toml", 'storage = "storage.csv"\n', "")
     rows[2] = "2024-07-20 02:00,R99+100,discharge,3,m3/s"
     rows[3] = "2024-07-20 03:00,R1+100,discharge,3,gal"
     (project / "gauges.csv").write_text("\n".join([header, *rows]), "utf-8")

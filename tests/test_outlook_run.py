@@ -420,6 +420,19 @@ def test_the_rest_may_carry_concentration_times_discharge_whichever_way_water_ru
     assert json.loads((tmp_path / "out" / "budget.json").read_text("utf-8"))["items"] == found
 
 
+def test_of_an_ensemble_the_mean_discharge_counts(tmp_path: Path):
+    folder = canal(tmp_path, [2.0] * 17)
+    (folder / "flow.csv").rename(folder / "low.csv")
+    canal(tmp_path, [5.0] * 17)
+    (folder / "flow.csv").rename(folder / "high.csv")
+    settings = folder / "suyuan.toml"
+    text = settings.read_text("utf-8").replace('flow = "flow.csv"', 'flow_members = ["low.csv", "high.csv"]')
+    settings.write_text(text, "utf-8")
+    one, notes = loads_of(folder)
+    assert one["discharge_m3_s"] == pytest.approx(3.5)
+    assert notes["flow_recent"] == ("3.5", "7")
+
+
 def test_of_a_bin_only_the_hours_before_the_moment_count(tmp_path: Path):
     """A month in one bin covers the moment; of two bins the second began a day before it: 6 days of 2 and 1 of 9 m3/s."""
     month, two = (tmp_path / name for name in ("month", "two"))

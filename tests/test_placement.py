@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from typer.testing import CliRunner, Result
 from suyuan.cli import app
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
+from suyuan.io.flow import read_flow
+from suyuan.io.flow_members import write_flow_members
 from suyuan.io.places import read_places, written_places
 from suyuan.io.project import read_project
 from suyuan.network import Network, Node, Outfall, Reach, Station
-from suyuan.place_run import PlaceAsk, asked_places, place_folder, place_stations, trial_of
+from suyuan.place_run import PlaceAsk, asked_places, looks_of, place_folder, place_stations, trial_of
 from suyuan.plot import placement_map
+from suyuan.tracing.members import FlowMember
 from suyuan.tracing.placement.choose import choose, exchanged, greedy, substitutes
 from suyuan.tracing.placement.places import Places, default_places, places_of
 from suyuan.tracing.placement.responses import (
@@ -451,6 +455,31 @@ def test_unlisted_sources_weigh_what_the_project_or_else_the_caller_says(
     ask = PlaceAsk(1, at=("R1:300",), unlisted=asked)
     place_folder(folder, ask, lang="en", out=tmp_path / "out", progress=lambda *_: None)
     assert heard == [used]
+
+
+def test_stations_are_placed_in_the_flows_of_an_ensemble(river: Path, tmp_path: Path):
+    """Nothing but the members is named; all are looked at, for as many hours in all as where they are drawn."""
+    folder = Path(shutil.copytree(river, tmp_path / "river"))
+    project = read_project(folder)
+    flow = read_flow(project.files.flow, timezone=project.zone)
+    names = [f"run{k}" for k in range(3)]
+    changed = (
+        replace(flow, discharge_start=f * flow.discharge_start, discharge_end=f * flow.discharge_end)
+        for f in (1.0, 0.99, 1.02)
+    )
+    write_flow_members(changed, folder / "members.nc", names=names)
+    settings = folder / "suyuan.toml"
+    named = f'flow = "{project.files.flow.name}"'
+    text = settings.read_text("utf-8")
+    assert named in text
+    settings.write_text(text.replace(named, 'flow_members = "members.nc"'), "utf-8")
+    ask, out = PlaceAsk(1, at=("R1:300",)), tmp_path / "out"
+    found = place_folder(folder, ask, lang="en", out=out, progress=lambda *_: None)
+    told = json.loads((out / "placement.json").read_text("utf-8"))
+    assert (told["flow_members_given"], sorted(told["flow_members"])) == (3, names)
+    assert dict(found.placement.assumptions)["flow members"] == "3"
+    looks = looks_of([FlowMember(found.flow, 1.0)] * 3, found.placement.test, rng=np.random.default_rng(0))
+    assert len(looks) == 24
 
 
 def test_the_same_seed_gives_the_same_answer():

@@ -103,6 +103,17 @@ def test_the_same_seed_gives_the_same_flow(folder: Path, tmp_path: Path):
     assert np.array_equal(a.discharge_start, b.discharge_start)
 
 
+def test_a_storage_table_of_the_project_is_read_and_must_fit_the_network(folder: Path, tmp_path: Path):
+    for name in ("network.gpkg", "gauges.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    told = (folder / "suyuan.toml").read_text("utf-8").replace("[flow]", 'storage = "storage.csv"\n[flow]')
+    (tmp_path / "suyuan.toml").write_text(told, "utf-8")
+    (tmp_path / "storage.csv").write_text("place,stage_m,volume_m3\nC99,0,0\nC99,5,900\n", "utf-8")
+    run = suyuan("flow", "reconcile", tmp_path, "--lang", "en")
+    assert run.exit_code != 0
+    assert "'C99' of a storage table is neither a canal nor a lake" in " ".join(run.output.split())
+
+
 def gauges(folder: Path, text: str) -> Callable[[], object]:
     (folder / "some.csv").write_text(text, "utf-8")
     network = read_network(folder / "network.gpkg")
@@ -124,7 +135,7 @@ def gauges(folder: Path, text: str) -> Callable[[], object]:
             "2024-07-01 00:00,gat,gate_opening,1,1",
             "gate 'gat' is not in the layer structures; did you mean 'gate'",
         ),
-        ("2024-07-01 00:00,X,inflow,1,m3/s", "node 'X' is not in the network"),
+        ("2024-07-01 00:00,X,inflow,1,m3/s", "'X' is neither a node nor a reach of the network"),
         ("2024-07-01 00:00,gate,pump_on,1,1", "pump 'gate' has no capacity"),
         (
             "2024-07-01 00:00,C3+500,discharge,1,m3/s",
@@ -202,3 +213,10 @@ def test_settings_beyond_what_they_may_be_are_named_with_their_line(folder: Path
         "suyuan.toml, row 9: 'step' in [flow] is not known; did you mean 'step_h'?",
         "suyuan.toml, row 10: side_slope in [flow] is 'x'; write a number from 0 to 10",
     ]
+
+
+def test_an_inflow_named_by_a_canal_enters_along_it_and_by_a_node_at_it(folder: Path):
+    rows = [f"2024-07-01 0{h}:00,{place},旁侧入流,0.2,m3/s\n" for h in range(3) for place in ("C1", "J4")]
+    read = gauges(folder, HEADER + "".join(rows))()
+    kinds = {(g.id, g.kind, g.reach, g.node) for g in read.gauges}
+    assert kinds == {("C1", "lateral", "C1", ""), ("J4", "inflow", "", "J4")}

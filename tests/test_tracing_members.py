@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
-from suyuan.network import Network, Node, Structure
+from suyuan.network import Network, Node, Reach, Structure
 from suyuan.tracing.members import FlowErrors, StillWater, flow_members, with_still_water
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 
@@ -144,3 +144,27 @@ def test_a_sewer_and_a_reach_with_a_gate_keep_all_their_water():
     named = StillWater(reaches=("nowhere",))
     with pytest.raises(InputError, match="beside reach 'nowhere', which is not in the network"):
         with_still_water(network, members, still=named, rng=np.random.default_rng(2))
+
+
+def test_what_enters_or_is_taken_along_a_reach_errs_like_other_inflows_and_water_stays_balanced():
+    """1 m3/s enters along R1 and half of that is taken along R2: the outlet gives what is left of what came."""
+    nodes = (Node("A", "boundary"), Node("M"), Node("B", "outlet"))
+    network = Network(nodes, (Reach("R1", "A", "M", 3000.0), Reach("R2", "M", "B", 2000.0)))
+    lateral = np.tile([1.0, -0.5], (4, 1))
+    volume = np.tile([30000.0, 20000.0], (5, 1))
+    flow = networks.flow_of(network, np.tile([1.0, 2.0], (4, 1)), volume, lateral=lateral)
+    members = [m.flow for m in flow_members(network, flow, count=400, rng=np.random.default_rng(5))[1:]]
+    along = np.array([m.lateral[0] for m in members])
+    np.testing.assert_allclose(np.log(along / lateral[0]).std(axis=0), 0.12, rtol=0.1)
+    assert abs(np.corrcoef(np.log(along[:, 0]), np.log(-along[:, 1]))[0, 1]) < 0.15
+    for member in members[:40]:
+        held = np.diff(member.volume, axis=0) / np.diff(member.edges)[:, None]
+        gained = member.discharge_start - member.discharge_end + member.lateral
+        np.testing.assert_allclose(gained, held, atol=1e-12)
+        for node in ("A", "M", "B"):
+            at = network.node_index(node)
+            np.testing.assert_allclose(_gain(member, network, node) + member.external[:, at], 0.0, atol=1e-12)
+        assert member.external[0, 1] == 0.0
+    entered = np.array([m.external[0, 0] for m in members])
+    left = np.array([-m.external[0, 2] for m in members])
+    np.testing.assert_allclose(left, entered + along.sum(axis=1), atol=1e-12)

@@ -21,7 +21,7 @@ from suyuan.transport.operator import Mixing, compile_operator
 from suyuan.transport.reverse import adjoint
 from suyuan.transport.runs import Releases, forward
 from suyuan.transport.source_receptor import source_receptor_matrix
-from suyuan.transport.storage import TransientStorage
+from suyuan.transport.storage import TransientStorage, kept
 
 HOUR = networks.HOUR
 START = networks.START
@@ -170,6 +170,29 @@ def test_still_water_beside_the_channel_fills_as_the_exponential_of_a_two_by_two
     exact = expm(86400.0 * alpha * np.array([[-1.0, 1.0], [1.0 / ratio, -1.0 / ratio]])) @ [1.0, 0.0]
     np.testing.assert_allclose(got[:40], exact[0], rtol=1e-11)
     np.testing.assert_allclose(got[40:], exact[1], rtol=1e-11)
+
+
+def test_what_settles_sinks_in_the_still_water_beside_the_channel_too():
+    # Still water 1.25 m deep and a zone as deep: whatever changes places, exp(-0.5 m/d / 1.25 m) is left of all after a day.
+    network, _ = wide("single_reach")
+    flow = networks.steady(network, np.zeros(1))
+    operator = compile_operator(network, flow, dispersion=0.0, storage=TransientStorage(0.4, 3e-5))
+    initial = np.repeat([1.0, 0.2], 40)[:, None]
+    losses = Losses(np.zeros(1), np.array([0.5 / 86400.0]))
+    run = forward(operator, initial=initial, decay_per_s=losses)
+    even = forward(operator, initial=initial)
+    np.testing.assert_allclose(run.mass, np.exp(-0.4) * even.mass, rtol=1e-12)
+
+
+@given(st.floats(0.0, 1e-2), st.floats(1e-3, 1e3), st.floats(0.0, 1e-2), st.floats(0.0, 1e-2))
+def test_what_settles_and_changes_places_follows_the_exponential_of_a_two_by_two(give, ratio, first, second):
+    from scipy.linalg import expm
+
+    take, seconds = give * ratio, 300.0
+    exact = expm(seconds * np.array([[-give - first, take], [give, -take - second]]))
+    np.testing.assert_allclose(
+        kept(give, take, (first, second), seconds), exact.ravel(), rtol=1e-9, atol=1e-13
+    )
 
 
 def test_storage_delays_a_pulse_by_its_share_and_spreads_it():

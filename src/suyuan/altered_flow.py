@@ -38,9 +38,9 @@ def altered(
 ) -> BalancedFlow:
     """Return the flow that closes with other inflows at the boundary nodes and other splits, volumes unchanged.
 
-    `external` (bin, node) [m3/s] is what should enter; outlets take up the difference. A lake passes it on and keeps its gain
-    and its rain; it takes the difference up only where no outlet can, or where it holds no volume of its own. As far as
-    continuity then leaves them free, discharges in loops, and on ways to several outlets, come as near as can be to those
+    `external` (bin, node) [m3/s] is what should enter, rain on lakes included; outlets take up the difference. A lake passes
+    it on and keeps its gain; it takes the difference up only where no outlet can, or where it holds no volume of its own. As far
+    as continuity then leaves them free, discharges in loops, and on ways to several outlets, come as near as can be to those
     `wanted` (bin, reach) [m3/s]: least squares in every bin, an arm's departure in units of its `spread` (bin, reach) [m3/s].
     Next to nothing passes where spread is next to nothing, as at a closed gate.
     """
@@ -54,11 +54,29 @@ def altered(
     leaving, entering = incidence(network)
     start, end = flow.discharge_start + change, flow.discharge_end + change
     needed = (leaving @ start.T - entering @ end.T).T
-    outside = np.where(holds_water(network), flow.external, needed)
+    outside = np.where(holds_water(network), external, needed)
     outside[:, ~has_outside(network)] = 0.0
     gained = np.cumsum((outside - needed) * np.diff(flow.edges)[:, None], axis=0)
     held = flow.lake_volume[0] + np.vstack([np.zeros_like(gained[:1]), gained])
     return replace(flow, discharge_start=start, discharge_end=end, external=outside, lake_volume=held)
+
+
+def with_lateral(flow: BalancedFlow, network: Network, *, lateral: Array) -> BalancedFlow:
+    """Return the flow with other inflows along its reaches, `lateral` (bin, reach) [m3/s], volumes unchanged.
+
+    Each reach hands half of what it gets more on at either end; `external` says what every node then lacks, at junctions too,
+    until `altered` brings it to the outlets.
+    """
+    more = 0.5 * (lateral - flow.lateral)
+    leaving, entering = incidence(network)
+    owed = (leaving @ more.T + entering @ more.T).T
+    return replace(
+        flow,
+        discharge_start=flow.discharge_start - more,
+        discharge_end=flow.discharge_end + more,
+        external=flow.external - owed,
+        lateral=lateral,
+    )
 
 
 def _through(flow: BalancedFlow, network: Network, *, external: Array) -> Array:

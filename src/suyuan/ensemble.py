@@ -9,9 +9,14 @@ import numpy as np
 
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow, FlowField, balanced
-from suyuan.io.digest import digest
 from suyuan.io.flow import read_flow
-from suyuan.io.flow_members import FlowMembers, closed_members, read_flow_members
+from suyuan.io.flow_members import (
+    FlowMembers,
+    closed_members,
+    flow_digest,
+    read_flow_members,
+    used_members,
+)
 from suyuan.io.project import SETTINGS, Project
 from suyuan.network import Network
 from suyuan.tracing.given_members import given_members, middle_of, where_they_differ
@@ -20,9 +25,6 @@ from suyuan.tracing.statements import Note
 
 DRAWN = 12
 """Flow members over which the error of the flow is averaged where none are given."""
-
-MOST_GIVEN = 50
-"""Of more that are given so many are used: memory and time grow with each."""
 
 GIVEN_FLOW = "flow"
 """The name among given members of the flow that is named as such."""
@@ -73,30 +75,31 @@ def ensemble_of(
     run_on: Callable[[BalancedFlow], BalancedFlow],
     rng: np.random.Generator,
     progress: Callable[[str, float], None],
+    drawn: int = DRAWN,
 ) -> Ensemble:
     """Return the members that a run is made with.
 
-    Without given members DRAWN are drawn about the flow. Given ones come in an order of their own, so that the answer does not
-    hang on that in which they stand in their file; first is the given flow or else the member in their middle. `run_on` runs a
-    closed flow on as far as is wanted. `progress` is told the share of the whole run.
+    Without given members so many are `drawn` about the flow. Given ones come in an order of their own, so that the answer does
+    not hang on that in which they stand in their file; first is the given flow or else the member in their middle. `run_on` runs
+    a closed flow on as far as is wanted. `progress` is told the share of the whole run.
     """
     progress("closing the water balance", 0.04)
     given, members = water.flow, water.members
     own = None if given is None else balanced(given, network)
     if given is not None and own is not None and members is None:
         flow = run_on(own)
-        return Ensemble(flow, flow_members(network, flow, count=DRAWN, rng=rng), given.until)
+        return Ensemble(flow, flow_members(network, flow, count=drawn, rng=rng), given.until)
     if members is None:
         raise InputError(SETTINGS, "no flow is named", _NAME_ONE)
     closed = closed_members(
         members,
         network,
         like=given,
-        which=_chosen(members.names),
+        which=used_members(members.names),
         progress=lambda share: progress("closing the water balance", 0.04 + 0.02 * share),
     )
-    keys = {name: _digest_of(flow) for name, flow in closed.items()}
-    same = "" if own is None else _digest_of(own)
+    keys = {name: flow_digest(flow) for name, flow in closed.items()}
+    same = "" if own is None else flow_digest(own)
     order = sorted(keys, key=lambda name: (keys[name], name))
     flows = {name: run_on(closed[name]) for name in order if keys[name] != same}
     first = GIVEN_FLOW if own is not None else list(flows)[middle_of(list(flows.values()))]
@@ -123,12 +126,3 @@ def told(ensemble: Ensemble, network: Network, *, weights: Sequence[float]) -> t
         "reaches": ", ".join(f"{name} {before:.0%} -> {after:.0%}" for name, before, after in differ) or "-",
     }
     return (Note("given members", gaps),)
-
-
-def _chosen(names: Sequence[str]) -> list[int]:
-    """Return which members are used: all or, where there are too many, some that are taken as if by chance, by their names."""
-    return sorted(sorted(range(len(names)), key=lambda i: digest(names[i]))[:MOST_GIVEN])
-
-
-def _digest_of(flow: BalancedFlow) -> str:
-    return digest(flow.discharge_start, flow.discharge_end, flow.volume, flow.external)

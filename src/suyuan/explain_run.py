@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from suyuan.explain.table import StationTable, at_times, station_table
 from suyuan.explain.water import added_by, discharge_at, travel_hours, wetness
 from suyuan.flow import BalancedFlow
 from suyuan.given import Given, determinands_of, moment, read_given, window
+from suyuan.io.flow_members import read_flow_members
 from suyuan.io.rain import read_rain
 from suyuan.io.traced import read_traced
 from suyuan.network import Station
@@ -102,8 +103,18 @@ def explain_folder(folder: Path, ask: ExplainAsk, *, now: datetime, progress: Pr
     progress("parting the change", 0.3)
     rng = np.random.default_rng(ask.seed)
     found = explain(table, drivers, periods=periods, determinands=asked, rng=rng)
+    found = replace(found, notes=(*found.notes, *_of_many_flows(given)))
     project = given.project
     return Explained(project.name, project.zone, given.called(station), found, project.is_invented)
+
+
+def _of_many_flows(given: Given) -> tuple[Note, ...]:
+    """Return a note where the project has an ensemble of flows: an explanation is made with one."""
+    files = given.project.files
+    if given.network is None or not files.flow_members:
+        return ()
+    count = len(read_flow_members(files.flow_members, timezone=given.zone))
+    return (Note("flow_beside_members" if files.flow else "middle_of_members", (str(count),)),)
 
 
 def write_page(explained: Explained, *, lang: Lang, made: datetime, out: Path) -> tuple[Path, ...]:

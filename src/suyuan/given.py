@@ -15,6 +15,7 @@ from suyuan.clock import clocked
 from suyuan.errors import InputError, nearest
 from suyuan.flow import BalancedFlow, balanced
 from suyuan.io.flow import read_flow
+from suyuan.io.flow_members import middle_member, read_flow_members
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations, require_past
 from suyuan.io.project import SETTINGS, Project, read_project
@@ -41,10 +42,14 @@ class Given:
         return self.project.zone
 
     def flow(self) -> BalancedFlow | None:
-        """Return the flow, closed; None where the project has none."""
-        if self.network is None or self.project.files.flow is None:
+        """Return the best guess of the flow, closed: the flow named, else the member in the middle of those named, else None."""
+        files = self.project.files
+        if self.network is None or not (files.flow or files.flow_members):
             return None
-        return balanced(read_flow(self.project.files.flow, timezone=self.zone), self.network)
+        if files.flow is not None:
+            return balanced(read_flow(files.flow, timezone=self.zone), self.network)
+        members = read_flow_members(files.flow_members, timezone=self.zone, network=self.network)
+        return middle_member(members, self.network)[1]
 
     def station(self, name: str, *, where: str = "STATION") -> str:
         """Return the id of the station that goes by this id, name or other name and has readings."""

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from suyuan.ensemble import Ensemble, ensemble_of, read_water
 from suyuan.errors import InputError
-from suyuan.flow import BalancedFlow, balanced
+from suyuan.flow import BalancedFlow
 from suyuan.io.atomic import require_writable
-from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.places import read_places, written_places
-from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.io.project import Project, read_project
 from suyuan.network import Network
 from suyuan.report import Lang
 from suyuan.report.placement import write_placement
@@ -42,6 +42,9 @@ MEMBERS = 4
 
 STARTS = 6
 """Hours of release in each flow member, each its own."""
+
+MOST_GIVEN = 12
+"""Of flow members that are given so many are looked at; each then has fewer hours of release, all together as many."""
 
 HORIZON_H = 48.0
 """Hours within which a release must be seen, at most half of what the flow covers."""
@@ -81,20 +84,22 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     to = out or Path(folder) / "results"
     require_writable(to)
     network = read_network(project.files.network)
-    if project.files.flow is None:
-        raise InputError(SETTINGS, "no flow is named", 'write flow = "file" under [files]')
-    given = read_flow(project.files.flow, timezone=project.zone, network=network)
+    water = read_water(project, network)
     places = asked_places(network, ask)
-    progress("closing the water balance", 0.04)
-    flow = balanced(given, network)
-    ask = ask if ask.unlisted is not None else replace(ask, unlisted=project.trace.unlisted)
-    placement = place_stations(
-        network, flow, ask=ask, places=places, test=trial_of(project, network, flow=flow), progress=progress
+    rng = np.random.default_rng(ask.seed)
+    ensemble = ensemble_of(
+        water, network, run_on=lambda flow: flow, rng=rng, progress=progress, drawn=MEMBERS
     )
+    flow = ensemble.flow
+    ask = ask if ask.unlisted is not None else replace(ask, unlisted=project.trace.unlisted)
+    test = trial_of(project, network, flow=flow)
+    looks = looks_of(ensemble.members[:MOST_GIVEN], test, rng=rng)
+    placement = place_looks(network, looks, ask=ask, places=places, test=test, progress=progress)
     about = {
         "project": project.name,
         "invented": project.is_invented,
         "seed": ask.seed,
+        **_members_told(ensemble),
         "versions": dict(versions()),
         "seconds": round(time.perf_counter() - began, 3),
     }
@@ -102,6 +107,13 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     files = write_placement(placement, network, flow=flow, about=about, lang=lang, out=to)
     progress("done", 1.0)
     return Placed(placement, network, flow, files, is_invented=project.is_invented)
+
+
+def _members_told(ensemble: Ensemble) -> dict[str, object]:
+    """Return which of the flow members that were given are looked at, and out of how many; nothing where they were drawn."""
+    if not ensemble.names:
+        return {}
+    return {"flow_members": list(ensemble.names[:MOST_GIVEN]), "flow_members_given": ensemble.given}
 
 
 def asked_places(network: Network, ask: PlaceAsk) -> Places:
@@ -137,18 +149,40 @@ def place_stations(
     test: TrialRelease,
     progress: Progress,
 ) -> Placement:
-    """Return where to put stations: follow test releases from everywhere, then choose."""
+    """Return where to put stations: follow test releases from everywhere in flows drawn about this one, then choose."""
     rng = np.random.default_rng(ask.seed)
     members = flow_members(network, flow, count=MEMBERS, rng=rng)
-    looks = [(m, b) for m in members for b in release_bins(flow, test, count=STARTS, rng=rng)]
+    looks = looks_of(members, test, rng=rng)
+    return place_looks(network, looks, ask=ask, places=places, test=test, progress=progress)
+
+
+def looks_of(
+    members: Sequence[FlowMember], test: TrialRelease, *, rng: np.random.Generator
+) -> tuple[tuple[FlowMember, int], ...]:
+    """Return the flow members, each with the bins in which its releases begin: as many a member, MEMBERS x STARTS in all."""
+    starts = max(1, round(MEMBERS * STARTS / len(members)))
+    return tuple((m, b) for m in members for b in release_bins(m.flow, test, count=starts, rng=rng))
+
+
+def place_looks(
+    network: Network,
+    looks: Sequence[tuple[FlowMember, int]],
+    *,
+    ask: PlaceAsk,
+    places: Places,
+    test: TrialRelease,
+    progress: Progress,
+) -> Placement:
+    """Return where to put stations by what test releases show in these `looks_of` flow members, the best guess first."""
     sights = sights_of(network, looks, places=places, test=test, progress=progress)
     progress("choosing places", 0.85)
     unlisted = UNLISTED_SHARE if ask.unlisted is None else ask.unlisted
-    prior = default_prior(network, flow, unlisted=unlisted)
+    prior = default_prior(network, looks[0][0].flow, unlisted=unlisted)
     table = table_of(
         sights, sources=imagined_sources(network), prior=prior, test=test, apart_share=ask.apart_share
     )
-    return place(table, ask.count, places=places, prior=prior, test=test, members=MEMBERS)
+    count = len({id(member) for member, _ in looks})
+    return place(table, ask.count, places=places, prior=prior, test=test, members=count)
 
 
 def sights_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from suyuan.io.flow_members import write_flow_members
 from suyuan.io.gauges import read_gauges
 from suyuan.io.network import read_network
 from suyuan.io.project import SETTINGS, Project, read_project
+from suyuan.io.storage_tables import read_storage
 from suyuan.plot.reconciled import Hydrograph, reconciled_map
 from suyuan.report import Lang
 from suyuan.report.figures import standalone, svg
@@ -64,6 +65,8 @@ def reconcile_folder(
     network = read_network(project.files.network)
     gauges = read_gauges(project.files.gauges, network, zone=project.zone, settings=project.flow)
     progress("fitting", 0.1)
+    if project.files.storage is not None:
+        gauges = replace(gauges, tables=read_storage(project.files.storage))
     rng = np.random.default_rng(seed)
     found = reconcile(network, gauges, rng=rng, errors=project.flow.errors)
     progress("standard deviations", 0.6)

@@ -60,7 +60,7 @@ class Factor:
     def solve(self, right: Array, right_corner: Array) -> tuple[Array, Array]:
         """Return the unknowns (block, n, m) and (p, m) of right sides of the same shapes."""
         solved = self._inner(right)
-        change = self.unit[:, None] * right_corner - np.einsum("enp,enm->pm", self.carried, right)
+        change = self.unit[:, None] * right_corner - np.tensordot(self.carried, right, ((0, 1), (0, 1)))
         half = solve_triangular(self.corner, change, lower=True, check_finite=False)
         still = solve_triangular(self.corner, half, lower=True, trans=1, check_finite=False)
         return solved - self.carried @ still, self.unit[:, None] * still

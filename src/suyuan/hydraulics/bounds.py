@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
+from suyuan.errors import InputError
 from suyuan.flow import LEAST_VOLUME_PER_METRE
 from suyuan.hydraulics.fit import Fit
 
@@ -18,8 +20,8 @@ Places = NDArray[np.int64]
 INSIDE = 1e-6
 """Share of the usual discharge, or of the usual volume, by which the bounds lie inside what must hold, against rounding."""
 
-MOST_ROUNDS = 8
-"""Rounds in which bounds that are newly passed join those that hold."""
+MOST_ROUNDS = 100
+"""Rounds in which bounds that are newly passed join those that hold; two or three are usual."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ class Bound:
             r = column - len(self.pumps)
             on[:, frame.stage] = -frame.stored[r] / len(on)
             on[b, frame.stage] += frame.stored[r]
-            rise = self.fit.guess.rise(frame)[:, r]
-            gained = (rise[b] - rise.mean()) * frame.shape.area[r]
-            on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained
+            gained = self.fit.beyond[0][:, r]
+            on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained[b] - gained.mean()
         return on, on_still
 
 
@@ -75,6 +76,7 @@ def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
 
     Draws of a Gaussian projected so put on a bound the probability of passing it (Bardsley and Fox, 2012, An MCMC method for
     uncertainty quantification in nonnegativity constrained inverse problems): a pump that may stand still stands still in some.
+    Raises InputError where bounds are still passed after MOST_ROUNDS.
     """
     bound = Bound.of(fit)
     unknown, still = unknown.copy(), still.copy()
@@ -84,12 +86,12 @@ def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
         slack = [bound.slack(u, s) for u, s in zip(unknown, still, strict=True)]
         fresh = {(int(b), int(c)) for each in slack for b, c in np.argwhere(each < 0.0)} - set(places)
         if not fresh:
-            break
+            return unknown, still
         places += sorted(fresh)
         rows = [bound.statement(place) for place in places]
         on, on_still = np.stack([r[0] for r in rows], axis=2), np.stack([r[1] for r in rows], axis=1)
         back, back_still = fit.factor.solve(on, on_still)
-        joint = np.einsum("enk,enl->kl", on, back, optimize=True) + on_still.T @ back_still
+        joint = np.tensordot(on, back, ((0, 1), (0, 1))) + on_still.T @ back_still
         upper = cholesky(joint + np.diag(1e-12 * np.diag(joint)))
         at = tuple(np.array(places).T)
         for i in range(len(unknown)):
@@ -98,4 +100,18 @@ def kept(fit: Fit, unknown: Array, *, still: Array) -> tuple[Array, Array]:
                 continue
             push, _ = nnls(upper, -solve_triangular(upper, missing, trans=1))
             unknown[i], still[i] = given[i] + back @ push, given_still[i] + back_still @ push
-    return unknown, still
+    raise _passed(bound, sorted(fresh))
+
+
+def _passed(bound: Bound, places: list[tuple[int, int]]) -> InputError:
+    """Return the error that bounds at these (edge, bound) are still passed, the reach named at which most of them are."""
+    count = Counter(column for _, column in places)
+    column, times = count.most_common(1)[0]
+    is_pump = column < len(bound.pumps)
+    reach = bound.fit.problem.frame.network.reaches[
+        int(bound.pumps[column]) if is_pump else column - len(bound.pumps)
+    ]
+    passed = "the pump runs backwards" if is_pump else "less water is held than none"
+    what = f"in reach '{reach.id}' {passed} at {times} times in drawn flows, after {MOST_ROUNDS} rounds of correcting them"
+    remedy = "check its depth_m or log, and whether the gauges nearby press against it"
+    return InputError(bound.fit.problem.gauges.source, what, remedy)

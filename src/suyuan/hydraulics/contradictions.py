@@ -51,6 +51,7 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
     share = np.array([g.share for g in seen])
     filled = FILLED * frame.shape.held * (frame.shape.area > 0.0) / (known.sum() * gauges.step)
     covariance = np.diag(white + (share * mean) ** 2) + (storing * filled**2) @ storing.T
+    mean, covariance = _entered(frame, gauges, known=known, storing=storing, seen=(mean, covariance))
     weight = np.linalg.inv(covariance + 1e-12 * np.trace(covariance) * np.eye(len(mean)))
     left = np.linalg.pinv(rows.T @ weight @ rows, rcond=1e-10, hermitian=True)
     adjusted = weight - weight @ rows @ left @ rows.T @ weight
@@ -65,6 +66,20 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
     other = int(np.argmax(kin))
     pair, means = (seen[worst], seen[other]), (float(mean[worst]), float(mean[other]))
     return MeanBalance(misfit, freedom, float(chi2.sf(misfit, freedom)), pair, means)
+
+
+def _entered(
+    frame: Frame, gauges: Gauges, *, known: NDArray[np.bool_], storing: Array, seen: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Return means and covariance of what gauges see without what enters along reaches, as its own gauges tell."""
+    mean, covariance = seen
+    for gauge in gauges.readings:
+        if gauge.kind == "lateral":
+            own = float(np.nan_to_num(np.nanmean(gauge.value)))
+            moved = storing[:, frame.network.reach_index(gauge.reach)]
+            error = (gauge.share * own) ** 2 + np.nanmean(gauge.sd**2) / known.sum()
+            mean, covariance = mean + moved * own, covariance + error * np.outer(moved, moved)
+    return mean, covariance
 
 
 def _together(frame: Frame, gauges: Gauges) -> tuple[list[Gauge], NDArray[np.bool_]]:

@@ -61,6 +61,14 @@ class Doubts:
         member = self.group[:, None] == np.arange(int(self.group.max()) + 1)
         return np.asarray(values[..., None] * member)
 
+    def carried(self, on: Array, values: Array) -> Array:
+        """Return `on` (row, reach) @ `groups(values)`, (bin, row, group), for values (bin, reach); each group by itself."""
+        found = np.empty((len(values), len(on), int(self.group.max()) + 1))
+        for group in range(found.shape[2]):
+            own = np.flatnonzero(self.group == group)
+            found[:, :, group] = values[:, own] @ on[:, own].T
+        return found
+
 
 def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> Doubts:
     """Return the unknowns that do not change; `scale` [m3/s] is what discharges are about."""
@@ -68,7 +76,7 @@ def doubts_of(frame: Frame, gauges: Gauges, *, errors: Errors, scale: float) -> 
     count = int(group.max()) + 1
     is_gate = np.bincount(group, frame.shape.is_gate, count) > 0.0
     loss = 2.0 * np.where(is_gate, errors.gate, errors.conveyance)
-    driven, outer = len(frame.driven), len(frame.open_nodes)
+    driven, outer = len(frame.driven) + len(frame.along), len(frame.open_nodes)
     first = 2 * count + driven + outer + 1
     has_share = np.array([g.share > 0.0 for g in gauges.readings])
     has_datum = np.array([g.kind == "stage" for g in gauges.readings])

@@ -27,6 +27,7 @@ from suyuan.hydraulics.statements import (
     swelling,
     undriven,
     usual_inflows,
+    widened,
 )
 
 Array = NDArray[np.float64]
@@ -61,11 +62,13 @@ STAGE_STEP = 0.03
 
 
 class Water(NamedTuple):
-    """Discharge at both ends (bin, reach) [m3/s], volume (bin + 1, reach) [m3], and the unknowns they follow from."""
+    """Discharge at both ends (bin, reach) [m3/s], volume (bin + 1, reach) [m3], what enters along reaches
+    (bin, reach) [m3/s], and the unknowns they follow from."""
 
     start: Array
     end: Array
     volume: Array
+    lateral: Array
     unknown: Array
 
 
@@ -101,7 +104,10 @@ class Fit:
         middle[problem.closed] = 0.0
         above = self.above(unknown, factor)
         rate = np.diff(above, axis=0) / frame.step
-        return Water(middle + 0.5 * rate, middle - 0.5 * rate, frame.shape.held + above, unknown)
+        lateral = np.zeros_like(middle)
+        lateral[:, frame.along] = unknown[1:, frame.lateral]
+        gained = 0.5 * (rate - lateral)
+        return Water(middle + gained, middle - gained, frame.shape.held + above, lateral, unknown)
 
     def above(self, unknown: Array, factor: Array) -> Array:
         """Return the storage (bin + 1, reach) [m3] above its own mean: depth is the usual one on average, whatever the datum."""
@@ -114,7 +120,7 @@ class Fit:
     def beyond(self) -> tuple[Array, Array]:
         """What a unit of width factor and what sloping banks add to the storage, each (bin + 1, reach) [m3]."""
         rise = self.guess.rise(self.problem.frame)
-        return rise * self.problem.frame.shape.area, swelling(self.problem, rise)
+        return widened(self.problem, rise), swelling(self.problem, rise)
 
 
 def sealed(problem: Problem, unknown: Array, *, bend: Array) -> Array:
@@ -189,7 +195,7 @@ def statements(problem: Problem, guess: Guess, *, more: Bent, scales: dict[str, 
         rows.append(inflows(problem, place, sd=scales[name], scale=name))
     for place, name in enumerate(stage_names(problem)):
         rows.append(outer_stage(problem, place, sd=scales[name], scale=name))
-    if len(frame.driven):
+    if len(inflow_names(problem)):
         rows.append(usual_inflows(problem, sd=scales["usual inflow"]))
     rows.append(at_the_start(problem, sd=3.0 * max([STAGE_STEP, *(scales[n] for n in stage_names(problem))])))
     rows.append(undriven(problem, scale=guess.scale))
@@ -247,12 +253,19 @@ def first_scales(problem: Problem, scale: float) -> dict[str, float]:
     frame, readings = problem.frame, problem.gauges.readings
     stages = [_step(g.value) for g in readings if g.kind == "stage"]
     found = {"head loss": LOSS_SD} if frame.loss_ways.size else {}
-    for place, name in zip(frame.driven, inflow_names(problem), strict=True):
+    for r, name in zip(frame.along, inflow_names(problem)[len(frame.driven) :], strict=True):
+        own = [
+            _step(g.value) for g in readings if g.kind == "lateral" and g.reach == frame.network.reaches[r].id
+        ]
+        found[name] = max([1e-3 * scale, *own])
+    for place, name in zip(frame.driven, inflow_names(problem)[: len(frame.driven)], strict=True):
         steps = [
-            _step(g.value) for g in readings if g.kind != "stage" and _stands_at(problem, g, node=int(place))
+            _step(g.value)
+            for g in readings
+            if g.kind in ("discharge", "inflow") and _stands_at(problem, g, node=int(place))
         ]
         found[name] = max([INFLOW_STEP * scale, *steps]) if name == "inflow" else max([1e-3 * scale, *steps])
-    if len(frame.driven):
+    if len(inflow_names(problem)):
         means = [abs(float(np.nanmean(g.value))) for g in readings if g.kind in ("discharge", "inflow")]
         found["usual inflow"] = 0.5 * max([0.05 * scale, *means])
     for name in stage_names(problem):
@@ -267,8 +280,10 @@ def _step(values: Array) -> float:
 
 
 def inflow_names(problem: Problem) -> list[str]:
-    """Return the scale of each driven node: one of its own where a gauge stands at it, else the common one."""
-    return [_scale_name(problem, int(node), word="inflow") for node in problem.frame.driven]
+    """Return the scale of each inflow: one of its own where a gauge stands at the node and along reaches, else the common one."""
+    frame = problem.frame
+    along = [f"inflow along {frame.network.reaches[r].id}" for r in frame.along]
+    return [_scale_name(problem, int(node), word="inflow") for node in frame.driven] + along
 
 
 def stage_names(problem: Problem) -> list[str]:

@@ -18,6 +18,7 @@ from suyuan.flow import has_outside
 from suyuan.hydraulics.gauges import Gauges
 from suyuan.hydraulics.pools import centres, stage_from
 from suyuan.hydraulics.resistance import Shape, shape_of
+from suyuan.hydraulics.storage import Tabled, lake_area, shaped, tabled_of
 from suyuan.hydraulics.ways import ways
 from suyuan.network import Network
 
@@ -32,8 +33,10 @@ class Frame:
     `discharge` (reach, n) and `discharge_before` (reach, n): mean discharge from this bin's unknowns and those of the bin before;
     `stored` (reach, centre) [m2]: storage per metre of stage; `passed` (reach, reach): discharge per m3/s stored in a reach;
     `stage_at` (node, centre); `loss_ways` (reach, way): ways between centres, and round, along which head losses must add up.
-    `driven` (inflow,) nodes with an inflow of their own, boundaries and lakes with an area; `open_nodes` (open,) those where
-    water comes and goes as the stage drives it. `arm` (reach,) as in Circulations.
+    `passing` (reach, node): discharge that brings one m3/s to a node; `tables` of storage. `driven` (inflow,) nodes with an
+    inflow of their own, boundaries and lakes with an area; `along` (lateral,) reaches into which water runs on the way, whose
+    inflows follow those of nodes; `open_nodes` (open,) where water comes and goes as the stage drives it. `arm` (reach,) as in
+    Circulations.
     """
 
     network: Network
@@ -44,12 +47,15 @@ class Frame:
     discharge_before: Array
     stored: Array
     passed: Array
+    passing: Array
     stage_at: Array
     loss_ways: Array
     at: Places
     driven: Places
     open_nodes: Places
     arm: Places
+    along: Places
+    tables: tuple[Tabled, ...] = ()
 
     @property
     def size(self) -> int:
@@ -64,7 +70,12 @@ class Frame:
     @property
     def inflow(self) -> slice:
         """Where the inflow of the driven nodes stands among a bin's unknowns."""
-        return slice(self.size - len(self.at) - len(self.driven), self.size - len(self.at))
+        return slice(self.lateral.start - len(self.driven), self.lateral.start)
+
+    @property
+    def lateral(self) -> slice:
+        """Where the inflow along reaches stands among a bin's unknowns."""
+        return slice(self.stage.start - len(self.along), self.stage.start)
 
     @property
     def mean_stage(self) -> Array:
@@ -81,9 +92,10 @@ def frame_of(network: Network, gauges: Gauges, *, roughness: float, pools: int) 
     if not outside.any():
         what = "no node is of kind boundary, outlet or lake, so no water can enter or leave"
         raise InputError(network.source, what, "give the node where the network ends the kind outlet")
-    shape = shape_of(network, roughness=roughness)
+    tables = tabled_of(network, gauges)
+    shape = shaped(shape_of(network, roughness=roughness), tables)
     ends = np.array([[network.node_index(n) for n in (r.from_node, r.to_node)] for r in network.reaches]).T
-    area = np.array([n.area_m2 if n.kind == "lake" else 0.0 for n in network.nodes])
+    area = lake_area(network, tables)
     is_open = np.array([n.kind in ("outlet", "lake") for n in network.nodes]) & ~(area > 0.0)
     if not is_open.any():
         is_open[np.flatnonzero(outside)[-1]] = True
@@ -92,28 +104,38 @@ def frame_of(network: Network, gauges: Gauges, *, roughness: float, pools: int) 
     free = ways(ends, is_open, avoided=~shape.is_channel)
     stored = shape.area[:, None] * 0.5 * (stage_at[ends[0]] + stage_at[ends[1]])
     passed = 0.5 * (free.passing[:, ends[0]] + free.passing[:, ends[1]])
-    none = np.zeros((len(network.reaches), free.round.shape[1] + len(driven)))
+    entered = sorted({network.reach_index(g.reach) for g in gauges.readings if g.kind == "lateral"})
+    entering = np.hstack([-free.passing[:, driven], -passed[:, entered]])
+    none = np.zeros((len(network.reaches), free.round.shape[1] + entering.shape[1]))
     by_stage = (passed @ stored + free.passing @ (area[:, None] * stage_at)) / gauges.step
-    has_loss = shape.is_channel | shape.is_gate
-    some = ways(ends[:, has_loss], np.isin(np.arange(len(network.nodes)), at)).round
-    losses = np.zeros((len(network.reaches), some.shape[1]))
-    losses[has_loss] = some
     return Frame(
         network=network,
         shape=shape,
         step=gauges.step,
         ends=ends,
-        discharge=np.hstack([free.round, -free.passing[:, driven], by_stage]),
+        discharge=np.hstack([free.round, entering, by_stage]),
         discharge_before=np.hstack([none, -by_stage]),
         stored=stored,
         passed=passed,
+        passing=free.passing,
         stage_at=stage_at,
-        loss_ways=losses,
+        loss_ways=_loss_ways(shape, ends, is_centre=np.isin(np.arange(len(network.nodes)), at)),
         at=at,
         driven=driven,
         open_nodes=np.flatnonzero(is_open),
         arm=np.asarray(circulations_of(network).arm),
+        along=np.array(entered, np.int64),
+        tables=tables,
     )
+
+
+def _loss_ways(shape: Shape, ends: Places, *, is_centre: NDArray[np.bool_]) -> Array:
+    """Return the ways (reach, way) between centres, and round, through reaches of which head losses are known."""
+    has_loss = shape.is_channel | shape.is_gate
+    some = ways(ends[:, has_loss], is_centre).round
+    found = np.zeros((len(has_loss), some.shape[1]))
+    found[has_loss] = some
+    return found
 
 
 def _stages(

@@ -13,7 +13,7 @@ from suyuan.network import Network
 
 Array = NDArray[np.float64]
 
-GaugeKind = Literal["discharge", "stage", "inflow", "opening"]
+GaugeKind = Literal["discharge", "stage", "inflow", "lateral", "opening"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Gauge:
     """The record of one gauge: means over bins (bin,), of stage values at their edges (bin + 1,); NaN where it says nothing.
 
     `discharge` [m3/s] at `chainage_m` of `reach`, positive from from_node to to_node (a pump's log is one, at its reach); `stage`
-    [m]; `inflow` [m3/s] that enters at `node` from outside; `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is
-    the standard deviation of one value's error, independent of the others; `share` that of a factor which is wrong all the time
-    (a rating); `offset` [m] that of a stage gauge's datum against the others'.
+    [m]; `inflow` [m3/s] that enters at `node` from outside, `lateral` [m3/s] evenly along `reach` (negative: taken out);
+    `opening` of a gate, 0 closed to 1 open. `sd`, of the same shape, is the standard deviation of one value's error, independent
+    of the others; `share` that of a factor which is wrong all the time (a rating); `offset` [m] that of a stage gauge's datum
+    against the others'.
     """
 
     id: str
@@ -43,17 +44,28 @@ class Gauge:
 
 
 @dataclass(frozen=True)
+class StorageTable:
+    """What a canal or lake `place` holds, `volume` (row,) [m3], at the `stage` (row,) [m] its one gauge of stage reads."""
+
+    place: str
+    stage: Array
+    volume: Array
+    source: str = "storage"
+
+
+@dataclass(frozen=True)
 class Gauges:
     """All gauges of a network over the same bins of equal length.
 
-    `start` is datetime64[s] in UTC, `edges` (bin + 1,) seconds from it. Raises InputError for gauges that are not in the network
-    or whose numbers cannot be.
+    `start` is datetime64[s] in UTC, `edges` (bin + 1,) seconds from it; `tables` of storage go with gauges of stage. Raises
+    InputError for numbers that cannot be.
     """
 
     start: np.datetime64
     edges: Array
     gauges: tuple[Gauge, ...]
     source: str = "gauges"
+    tables: tuple[StorageTable, ...] = ()
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
@@ -63,6 +75,11 @@ class Gauges:
                 self.source, f"{bins} bins of unequal length", "give two or more bins of equal length"
             )
         faults = [f for gauge in self.gauges for f in _faults(gauge, bins, source=self.source)]
+        faults += [f for table in self.tables for f in _table_faults(table)]
+        places = [table.place for table in self.tables]
+        if len(set(places)) < len(places):
+            twice = next(p for p in places if places.count(p) > 1)
+            faults.append(Fault(self.source, 0, f"'{twice}' has two storage tables", "give one a place"))
         if faults:
             raise InputError.of(faults)
 
@@ -96,6 +113,22 @@ def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
     return [Fault(source, 0, what, remedy) for what, remedy in found]
 
 
+def _table_faults(table: StorageTable) -> list[Fault]:
+    """Return what is wrong with the numbers of a table."""
+    found: list[tuple[str, str]] = []
+    if len(table.stage) < 2:
+        found.append((f"{len(table.stage)} rows for '{table.place}'", "give two or more stages"))
+    elif not np.all(np.diff(table.stage) > 0.0):
+        found.append((f"stage of '{table.place}' is given twice", "write each stage once"))
+    elif not (table.volume[0] >= 0.0 and np.all(np.diff(table.volume) > 0.0)):
+        at = int(np.argmin(np.diff(table.volume)))
+        worst = f"{table.volume[at]:g} m3 at {table.stage[at]:g} m, {table.volume[at + 1]:g} m3 at {table.stage[at + 1]:g} m"
+        found.append(
+            (f"storage of '{table.place}' does not rise with stage: {worst}", "write 0 m3 or more, rising")
+        )
+    return [Fault(table.source, 0, what, remedy) for what, remedy in found]
+
+
 def require_placed(gauges: Gauges, network: Network) -> None:
     """Raise InputError for gauges on reaches, chainages or nodes that the network lacks, and where there is none at all."""
     if not gauges.readings:
@@ -103,8 +136,9 @@ def require_placed(gauges: Gauges, network: Network) -> None:
         raise InputError(
             gauges.source, what, "give at least one discharge or inflow; without any nothing is known"
         )
-    if all(gauge.kind == "stage" for gauge in gauges.readings):
-        what = f"all {len(gauges.readings)} gauges read stage, none discharge or inflow"
+    if all(gauge.kind in ("stage", "lateral") for gauge in gauges.readings):
+        kinds = sorted({gauge.kind for gauge in gauges.readings}, reverse=True)
+        what = f"all {len(gauges.readings)} gauges read {' or '.join(kinds)}, none discharge or inflow"
         raise InputError(
             gauges.source, what, "give at least one discharge or inflow; levels alone do not tell"
         )
@@ -121,6 +155,9 @@ def require_placed(gauges: Gauges, network: Network) -> None:
         elif gauge.reach not in reaches:
             what = f"reach '{gauge.reach}' of {gauge.label} is not in the network"
             faults.append(Fault(gauges.source, 0, what, nearest(gauge.reach, list(reaches))))
+        elif gauge.kind == "lateral" and any(s.reach == gauge.reach for s in network.structures):
+            what = f"{gauge.label} enters along '{gauge.reach}', which is a structure"
+            faults.append(Fault(gauges.source, 0, what, "name the canal beside it, or a node"))
         elif not 0.0 <= gauge.chainage_m <= reaches[gauge.reach].length_m:
             length = reaches[gauge.reach].length_m
             what = f"chainage_m {gauge.chainage_m:g} of {gauge.label} lies outside '{gauge.reach}' (0 to {length:g} m)"

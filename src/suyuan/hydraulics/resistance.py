@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Shape:
     """Width, depth [m] and Manning roughness [s/m^(1/3)] of reaches, each (reach,); gates and weirs and pumps hold no water.
 
     `is_channel`: water runs by friction; `is_gate`: through a gate whose size is known. Pumps, weirs and other gates are neither:
-    nothing is said of what head drives through them.
+    nothing is said of what head drives through them. `surface` [m2] and `full` [m3] are those of a storage table, NaN without.
     """
 
     length: Array
@@ -37,16 +37,31 @@ class Shape:
     roughness: Array
     is_channel: NDArray[np.bool_]
     is_gate: NDArray[np.bool_]
+    surface: Array = field(default_factory=lambda: np.empty(0))
+    full: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        """Spell out that there are no tables, where they are left out."""
+        for name in ("surface", "full"):
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, np.full(len(self.length), np.nan))
+
+    @property
+    def is_tabled(self) -> NDArray[np.bool_]:
+        """Whether a table says what a reach holds, (reach,)."""
+        return np.isfinite(self.surface)
 
     @property
     def area(self) -> Array:
         """Water surface (reach,) [m2]; 0 in structures."""
-        return np.where(self.is_channel, self.length * self.width, 0.0)
+        surface = np.where(self.is_tabled, self.surface, self.length * self.width)
+        return np.where(self.is_channel, surface, 0.0)
 
     @property
     def held(self) -> Array:
         """Water held at the usual depth (reach,) [m3], next to none in structures."""
-        return np.maximum(self.area * self.depth, 1.001 * LEAST_VOLUME_PER_METRE * self.length)
+        held = np.where(self.is_tabled, self.full, self.area * self.depth)
+        return np.maximum(held, 1.001 * LEAST_VOLUME_PER_METRE * self.length)
 
 
 def shape_of(network: Network, *, roughness: float) -> Shape:
@@ -100,13 +115,24 @@ def resistance(shape: Shape) -> Array:
     return np.where(shape.is_channel, channel, np.where(shape.is_gate, gate, 0.0))
 
 
-def deepened(shape: Shape, rise: Array) -> Array:
+def deepened(shape: Shape, rise: Array, *, side_slope: float) -> Array:
     """Return the factor (bin, reach) on resistance when the water stands `rise` [m] (bin, reach) above the usual depth.
 
-    Wide channels: K grows with depth to the power 5/3, resistance falls with its square. Gates are left as they are.
+    Resistance goes with A^(-10/3) P^(4/3) of flow area and wetted perimeter (Manning); banks go back `side_slope` for a metre of
+    height, so that the section is a trapezoid of the same area and surface, at most a triangle. Gates are left as they are.
+
+    >>> shape = Shape(*(np.array([x]) for x in (1000.0, 10.0, 2.0, 0.03, True, False)))
+    >>> float(deepened(shape, np.array([[1.0]]), side_slope=0.0)[0, 0].round(4))  # 1.5^(-10/3) x (16 / 14)^(4/3)
+    0.3093
     """
-    relative = np.maximum(1.0 + rise / shape.depth, SHALLOWEST)
-    return np.where(shape.is_channel, relative ** (-10.0 / 3.0), 1.0)
+    usual, bank = shape.width * shape.depth, np.minimum(side_slope, 0.25 * shape.width / shape.depth)
+    deepest = 2.0 * usual / (shape.width + np.sqrt(np.maximum(shape.width**2 - 4.0 * bank * usual, 0.0)))
+    back = np.sqrt(1.0 + bank**2)
+    wetted = shape.width + 2.0 * deepest * (back - bank)
+    rise = np.maximum(rise, (SHALLOWEST - 1.0) * shape.depth)
+    area = 1.0 + rise / shape.depth + bank * rise**2 / usual
+    factor = area ** (-10.0 / 3.0) * (1.0 + 2.0 * back * rise / wetted) ** (4.0 / 3.0)
+    return np.where(shape.is_channel, factor, 1.0)
 
 
 def head_loss(k: Array, q: Array, *, least: float) -> tuple[Array, Array]:

@@ -49,22 +49,30 @@ class Rows:
 
 
 def add(precision: Precision, rows: Sequence[Rows]) -> None:
-    """Add what rows say to a precision, all in one product a block."""
-    bins = len(rows[0].right)
+    """Add what rows say to a precision, all in one product a block; rows that speak of the first bin only, there only."""
+    speaks = [bool(np.any(r.weight[1:])) for r in rows]
+    _add(precision, [r for r, s in zip(rows, speaks, strict=True) if s], bins=len(rows[0].right))
+    _add(precision, [r for r, s in zip(rows, speaks, strict=True) if not s], bins=1)
+
+
+def _add(precision: Precision, rows: Sequence[Rows], *, bins: int) -> None:
+    """Add what rows say of the first `bins`."""
+    if not rows:
+        return
     now, before, still = (
         _stacked([getattr(r, name) for r in rows], rows, bins=bins) for name in ("now", "before", "still")
     )
-    right = np.concatenate([r.right * r.weight for r in rows], axis=1)[..., None]
+    right = np.concatenate([(r.right * r.weight)[:bins] for r in rows], axis=1)[..., None]
     turned, turned_before = now.transpose(0, 2, 1), before.transpose(0, 2, 1)
     changes = np.concatenate([still, right], axis=2)
     after, earlier = turned @ changes, turned_before @ changes
-    precision.diagonal[1:] += turned @ now
-    precision.diagonal[:-1] += turned_before @ before
-    precision.lower[1:] += turned @ before
-    precision.border[1:] += after[:, :, :-1]
-    precision.border[:-1] += earlier[:, :, :-1]
-    precision.right[1:] += after[:, :, -1]
-    precision.right[:-1] += earlier[:, :, -1]
+    precision.diagonal[1 : bins + 1] += turned @ now
+    precision.diagonal[:bins] += turned_before @ before
+    precision.lower[1 : bins + 1] += turned @ before
+    precision.border[1 : bins + 1] += after[:, :, :-1]
+    precision.border[:bins] += earlier[:, :, :-1]
+    precision.right[1 : bins + 1] += after[:, :, -1]
+    precision.right[:bins] += earlier[:, :, -1]
     flat = changes.reshape(-1, changes.shape[2])
     corner = flat[:, :-1].T @ flat
     precision.corner += corner[:, :-1]
@@ -78,6 +86,6 @@ def _stacked(parts: Sequence[Array], rows: Sequence[Rows], *, bins: int) -> Arra
     first = 0
     for part, row in zip(parts, rows, strict=True):
         last = first + part.shape[1]
-        np.multiply(part, row.weight[..., None], out=found[:, first:last])
+        np.multiply(part[:bins], row.weight[:bins, :, None], out=found[:, first:last])
         first = last
     return found

@@ -60,17 +60,39 @@ class Problem:
 
 
 def swelling(problem: Problem, rise: Array) -> Array:
-    """Return the storage (bin + 1, reach) [m3] above that of a rectangle where banks slope and the stage is `rise` [m] higher."""
-    frame = problem.frame
-    return np.where(frame.shape.is_channel, problem.errors.side_slope * frame.shape.length, 0.0) * rise**2
+    """Return the storage (bin + 1, reach) [m3] above that of upright banks where they slope or a table says, at a `rise` [m]."""
+    shape = problem.frame.shape
+    is_plain = shape.is_channel & ~shape.is_tabled
+    found = np.where(is_plain, problem.errors.side_slope * shape.length, 0.0) * rise**2
+    for each in problem.frame.tables:
+        if not each.is_lake:
+            found[:, each.index] = each.beyond(rise[:, each.index])
+    return found
+
+
+def widened(problem: Problem, rise: Array) -> Array:
+    """Return the storage (bin + 1, reach) [m3] that a unit of width factor adds; none where a table says what is held."""
+    shape = problem.frame.shape
+    return rise * np.where(shape.is_tabled, 0.0, shape.area)
+
+
+def _lakes_beyond(frame: Frame, guess: Guess) -> Array:
+    """Return the discharge (bin, reach) [m3/s] that fills lakes with tables beyond upright walls."""
+    found = np.zeros_like(guess.discharge)
+    for each in frame.tables:
+        if each.is_lake:
+            level = guess.stage @ frame.stage_at[each.index]
+            rate = np.diff(each.beyond(level - level.mean())) / frame.step
+            found += rate[:, None] * frame.passing[:, each.index]
+    return found
 
 
 @dataclass(frozen=True)
 class Bent:
     """What the guess adds to discharge beyond the linear frame, m3/s.
 
-    `widened` (bin, reach, group) for a unit of each group's width factor, `swollen` (bin, reach) for sloping banks; `widening`
-    (bin, reach, group) and `swelled` (bin, reach) are the storage gained that causes it.
+    `widened` (bin, reach, group) for a unit of each group's width factor, `swollen` (bin, reach) for sloping banks and tables;
+    `widening` (bin, reach, group) and `swelled` (bin, reach) are the storage gained that causes it.
     """
 
     widened: Array
@@ -82,9 +104,11 @@ class Bent:
 def bent(problem: Problem, guess: Guess) -> Bent:
     """Return what a guess adds to discharge beyond the linear frame."""
     frame, rise = problem.frame, guess.rise(problem.frame)
-    widening = problem.doubts.groups(np.diff(rise, axis=0) * frame.shape.area / frame.step)
+    gained = np.diff(widened(problem, rise), axis=0) / frame.step
     swelled = np.diff(swelling(problem, rise), axis=0) / frame.step
-    return Bent(frame.passed @ widening, swelled @ frame.passed.T, widening, swelled)
+    doubts = problem.doubts
+    swollen = swelled @ frame.passed.T + _lakes_beyond(frame, guess)
+    return Bent(doubts.carried(frame.passed, gained), swollen, doubts.groups(gained), swelled)
 
 
 def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
@@ -99,17 +123,24 @@ def losses(problem: Problem, guess: Guess, *, more: Bent, sd: float) -> Rows:
     rise = guess.rise(frame)
     with np.errstate(divide="ignore"):
         opened = np.where(problem.opening > 0.0, problem.opening, 1.0) ** -2.0
-    k = resistance(frame.shape) * deepened(frame.shape, 0.5 * (rise[1:] + rise[:-1])) * opened
+    deeper = deepened(frame.shape, 0.5 * (rise[1:] + rise[:-1]), side_slope=problem.errors.side_slope)
+    k = resistance(frame.shape) * deeper * opened
     lost, slope = head_loss(k, guess.discharge, least=guess.slack * guess.scale)
     white = _whitening(problem, guess, sd=sd)
     along = white @ turned
     fall = turned @ (frame.stage_at[frame.ends[0]] - frame.stage_at[frame.ends[1]])
     sloped = along * slope[:, None, :]
-    now, before = -(sloped @ frame.discharge), -(sloped @ frame.discharge_before)
+    now = -(sloped @ frame.discharge)
+    before = np.zeros_like(now)
+    before[:, :, frame.stage] = -now[
+        :, :, frame.stage
+    ]  # what is stored is this edge's stage less the last one's
     now[:, :, frame.stage] += LATE * (white @ fall)
     before[:, :, frame.stage] += (1.0 - LATE) * (white @ fall)
     still = np.zeros((bins, len(turned), len(doubts.sd)))
-    still[:, :, doubts.loss] = -(along @ doubts.groups(lost))
+    still[:, :, doubts.loss] = -(
+        doubts.carried(along[0], lost) if len(along) == 1 else along @ doubts.groups(lost)
+    )
     still[:, :, doubts.width] = -(sloped @ more.widened)
     constant = lost - slope * (guess.discharge - more.swollen) + _inertia(frame, guess.discharge)
     constant += (LATE - 0.5) * np.gradient(lost, axis=0)
@@ -140,7 +171,7 @@ def _whitening(problem: Problem, guess: Guess, *, sd: float) -> Array:
 
 
 def inflows(problem: Problem, place: int, *, sd: float, scale: str) -> Rows:
-    """Return the rows of one driven node's inflow: it goes back to its usual value within `memory_h` (AR(1)), steps of `sd`."""
+    """Return the rows of one inflow, of nodes first: it goes back to its usual value within `memory_h` (AR(1)), steps of `sd`."""
     frame = problem.frame
     weights = np.zeros((1, frame.size))
     weights[0, frame.inflow.start + place] = 1.0
@@ -169,9 +200,12 @@ def _remembered(problem: Problem, weights: Array, *, level: int, sd: float, scal
 
 
 def usual_inflows(problem: Problem, *, sd: float) -> Rows:
-    """Return the rows that the usual inflows of boundaries scatter about their mean by `sd`, those of lakes about none."""
+    """Return the rows that usual inflows of boundaries scatter about their mean by `sd`, of lakes and laterals about none."""
     level = problem.doubts.level_of_inflow
-    is_boundary = np.array([problem.frame.network.nodes[n].kind == "boundary" for n in problem.frame.driven])
+    is_boundary = np.zeros(len(level), bool)
+    is_boundary[: len(problem.frame.driven)] = [
+        problem.frame.network.nodes[n].kind == "boundary" for n in problem.frame.driven
+    ]
     bins = len(problem.opening)
     still = np.zeros((1, len(level), len(problem.doubts.sd)))
     still[0, np.arange(len(level)), level] = 1.0
@@ -285,12 +319,19 @@ def _seen(frame: Frame, gauge: Gauge, *, more: Bent) -> tuple[Array, Array, Arra
             1.0
         )
         return now, before, *nothing
+    if gauge.kind == "lateral":
+        now[
+            frame.lateral.start + int(np.searchsorted(frame.along, frame.network.reach_index(gauge.reach)))
+        ] = 1.0
+        return now, before, *nothing
     weights, storing = _passing(frame, gauge), _stored_before(frame, gauge)
     by_stage = storing @ frame.stored / frame.step
     now, before = weights @ frame.discharge, weights @ frame.discharge_before
     now[frame.stage] += by_stage
     before[frame.stage] -= by_stage
-    extra = np.einsum("r,brg->bg", weights, more.widened) + np.einsum("r,brg->bg", storing, more.widening)
+    now[frame.lateral] -= storing[frame.along]  # what enters on the way need not be brought
+    some, held = np.flatnonzero(weights), np.flatnonzero(storing)
+    extra = weights[some] @ more.widened[:, some] + storing[held] @ more.widening[:, held]
     return now, before, extra, more.swollen @ weights + more.swelled @ storing
 
 

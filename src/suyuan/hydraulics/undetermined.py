@@ -43,11 +43,12 @@ def undetermined_of(frame: Frame, gauges: Gauges, *, closed: Flags) -> Undetermi
 
 def require_spread(frame: Frame, gauges: Gauges, *, found: Undetermined) -> None:
     """Raise InputError where all gauges stand on one branch and leave others open."""
-    arms = {int(a) for gauge in gauges.readings for a in _arms(frame, gauge.reach, node=gauge.node)}
+    standing = [g for g in gauges.readings if g.kind != "lateral"]
+    arms = {int(a) for gauge in standing for a in _arms(frame, gauge.reach, node=gauge.node)}
     if len(arms) > 1 or not found.reaches:
         return
     branch = [r.id for r, arm in zip(frame.network.reaches, frame.arm, strict=True) if arm in arms]
-    what = f"all {len(gauges.readings)} gauges stand on one branch ({', '.join(branch[:5])})"
+    what = f"all {len(standing)} gauges stand on one branch ({', '.join(branch[:5])})"
     remedy = f"nothing says how the rest flows; add a gauge on one of: {', '.join(found.reaches[:8])}"
     raise InputError(gauges.source, what, remedy)
 
@@ -62,7 +63,7 @@ def _arms(frame: Frame, reach: str, *, node: str) -> list[int]:
 def _open_part(frame: Frame, gauges: Gauges, *, closed: Flags, ground: Flags) -> Array:
     """Return discharges (reach, free) round the network, or from ground to ground, that no gauge sees."""
     free = ways(frame.ends, ground).round
-    seen = [seen_of(frame, g)[0] for g in gauges.readings if g.kind != "stage"]
+    seen = [seen_of(frame, g)[0] for g in gauges.readings if g.kind not in ("stage", "lateral")]
     rows = np.vstack([np.array(seen).reshape(len(seen), len(frame.network.reaches)) @ free, free[closed]])
     return np.asarray(free @ null_space(rows, size=free.shape[1]))
 

@@ -13,16 +13,21 @@ import numpy as np
 
 from suyuan.errors import Fault, InputError
 from suyuan.flow import BalancedFlow, FlowField, balanced
+from suyuan.io.digest import digest
 from suyuan.io.files import require_file
 from suyuan.io.flow import read_flow, usable
 from suyuan.io.flow_netcdf import member_names, read_flow_netcdf, write_members_netcdf
 from suyuan.io.times import timezone_of
 from suyuan.network import Network
+from suyuan.tracing.given_members import middle_of
 
 LEAST = 2
 """One flow says nothing of how sure it is."""
 
 MOST_FAULTS = 20
+
+MOST_GIVEN = 50
+"""Of more that are given so many are used: memory and time grow with each."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,26 @@ def closed_members(
     if faults:
         raise InputError.of(sorted(faults)[:MOST_FAULTS])
     return closed
+
+
+def used_members(names: Sequence[str]) -> list[int]:
+    """Return which members are used: all or, where there are too many, some that are taken as if by chance, by their names."""
+    return sorted(sorted(range(len(names)), key=lambda i: digest(names[i]))[:MOST_GIVEN])
+
+
+def middle_member(members: FlowMembers, network: Network) -> tuple[str, BalancedFlow]:
+    """Return name and closed flow of the member nearest to the mean of those used: the best guess where no flow is named."""
+    closed = closed_members(
+        members, network, like=None, which=used_members(members.names), progress=lambda _: None
+    )
+    ordered = sorted(closed, key=lambda name: (flow_digest(closed[name]), name))
+    name = ordered[middle_of([closed[one] for one in ordered])]
+    return name, closed[name]
+
+
+def flow_digest(flow: BalancedFlow) -> str:
+    """Return the digest of what a closed flow is."""
+    return digest(flow.discharge_start, flow.discharge_end, flow.volume, flow.external)
 
 
 def unlike(flow: FlowField, first: FlowField, *, of: str = "the first") -> list[Fault]:

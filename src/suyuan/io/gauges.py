@@ -169,7 +169,7 @@ def _gauge(record: _Record, network: Network, *, edges: Array, settings: FlowSet
     reach, chainage, node = _where(record.place, network, kind=known.kind)
     return Gauge(
         record.place,
-        known.kind,
+        "lateral" if known.kind == "inflow" and reach else known.kind,
         bins,
         np.full(len(bins), error),
         reach,
@@ -237,12 +237,15 @@ def _places(
 
 
 def _where(place: str, network: Network, *, kind: str) -> tuple[str, float, str]:
-    """Return reach, chainage and node of a place: a structure, a station, REACH+METRES, or for inflow a node."""
+    """Return reach, chainage and node of a place: a structure, a station, REACH+METRES, or for inflow a node or a whole reach."""
     if kind == "inflow":
-        nodes = [n.id for n in network.nodes]
-        if place not in nodes:
-            raise InputError(network.source, f"node '{place}' is not in the network", nearest(place, nodes))
-        return "", 0.0, place
+        nodes, reaches = [n.id for n in network.nodes], [r.id for r in network.reaches]
+        if place in nodes:
+            return "", 0.0, place
+        if place in reaches:
+            return place, 0.5 * network.reach(place).length_m, ""
+        what = f"'{place}' is neither a node nor a reach of the network"
+        raise InputError(network.source, what, nearest(place, [*nodes, *reaches]))
     structure = next((s for s in network.structures if s.id == place), None)
     if structure is None and kind == "opening":
         what = f"gate '{place}' is not in the layer structures"

@@ -32,7 +32,16 @@ SETTINGS = "suyuan.toml"
 
 KEYS = {
     "project": ("name", "timezone", "invented", "scheme"),
-    "files": ("network", "flow", "flow_members", "observations", "fingerprints", "discharge", "gauges"),
+    "files": (
+        "network",
+        "flow",
+        "flow_members",
+        "observations",
+        "fingerprints",
+        "discharge",
+        "gauges",
+        "storage",
+    ),
     "flow": FLOW_KEYS,
     "trace": ("determinand", "since", "until", "nobody", "unlisted", "at_night", "workers"),
     **PROCESS_KEYS,
@@ -56,6 +65,7 @@ class Files:
     discharge: Path | None = None
     flow_members: tuple[Path, ...] = ()
     gauges: Path | None = None
+    storage: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -234,7 +244,7 @@ class _Finder:
                     "files", "no network is named", remedy='write network = "network.gpkg" under [files]'
                 )
             return _files(folder, named)
-        for key in ("network", "flow", "fingerprints", "discharge", "gauges"):
+        for key in ("network", "flow", "fingerprints", "discharge", "gauges", "storage"):
             if len(named.get(key, ())) > 1:
                 self.fault(
                     key,
@@ -337,8 +347,9 @@ class _Finder:
 
 def _files(network: Path, named: Mapping[str, tuple[Path, ...]]) -> Files:
     """Return the first path of each kind, and all observations."""
-    flow, prints, discharge, gauges = (
-        next(iter(named.get(key, ())), None) for key in ("flow", "fingerprints", "discharge", "gauges")
+    flow, prints, discharge, gauges, storage = (
+        next(iter(named.get(key, ())), None)
+        for key in ("flow", "fingerprints", "discharge", "gauges", "storage")
     )
     members = named.get("flow_members", ())
-    return Files(network, flow, named.get("observations", ()), prints, discharge, members, gauges)
+    return Files(network, flow, named.get("observations", ()), prints, discharge, members, gauges, storage)

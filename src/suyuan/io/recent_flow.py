@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.clock import local
+from suyuan.flow import FlowField
 from suyuan.io.discharge import DISCHARGE, read_discharge, under_names
 from suyuan.io.flow import read_flow
+from suyuan.io.flow_members import read_flow_members
 from suyuan.io.project import Project
 from suyuan.network import Network
 from suyuan.observations import Observations
@@ -52,15 +54,11 @@ def recent_flow(
 ) -> RecentFlow:
     """Return the discharge before a moment [UTC] at the station that goes by `names`, the id first; `readings` are its own.
 
-    The flow file is asked first, then the table of discharge, then readings of discharge.
+    The flow is asked first, or the mean of its members where only these are named, then the table of discharge, then readings.
     """
     zone, files = project.zone, project.files
-    if network is not None and files.flow is not None:
-        reach = network.station(next(iter(names))).reach
-        flow = read_flow(files.flow, timezone=zone, network=network)
-        column = flow.reaches.index(reach)
-        value = (flow.discharge_start[:, column] + flow.discharge_end[:, column]) / 2.0
-        edges = flow.start + np.round(flow.edges).astype("timedelta64[s]")
+    if network is not None and (files.flow is not None or files.flow_members):
+        edges, value = _modelled(project, network, reach=network.station(next(iter(names))).reach)
         begin = np.maximum(edges[:-1], at - np.timedelta64(FLOW_DAYS, "D") + np.timedelta64(1, "s"))
         lasts = (np.minimum(edges[1:], at + np.timedelta64(1, "s")) - begin) / np.timedelta64(1, "s")
         given = Discharges(
@@ -74,6 +72,25 @@ def recent_flow(
         own = readings.where((readings.determinand == DISCHARGE) & readings.is_usable)
         given = Discharges(local(own.time, zone), own.value, np.ones(len(own)))
     return mean_of_days(given, until=local(np.array([at]), zone)[0])
+
+
+def _modelled(project: Project, network: Network, *, reach: str) -> tuple[NDArray[np.datetime64], Array]:
+    """Return the edges of the bins of a project's flow [UTC] and the discharge in the middle of a reach (bin,) [m3/s].
+
+    Without a flow it is the mean of the members.
+    """
+    files, zone = project.files, project.zone
+    flows: Iterable[FlowField] = (
+        [read_flow(files.flow, timezone=zone, network=network)]
+        if files.flow is not None
+        else read_flow_members(files.flow_members, timezone=zone, network=network)
+    )
+    found = []
+    for flow in flows:
+        column = flow.reaches.index(reach)
+        found.append((flow.discharge_start[:, column] + flow.discharge_end[:, column]) / 2.0)
+    edges = flow.start + np.round(flow.edges).astype("timedelta64[s]")
+    return edges, np.asarray(np.mean(found, axis=0))
 
 
 def mean_of_days(given: Discharges, *, until: np.datetime64) -> RecentFlow:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from suyuan.clock import clocked
 from suyuan.errors import Fault, InputError, counted, nearest
 from suyuan.flow import FlowField, balanced
 from suyuan.hydraulics.gauges import require_placed
+from suyuan.hydraulics.storage import tabled_of
 from suyuan.io.cross_checks import Found
 from suyuan.io.files import read_text
 from suyuan.io.gauges import read_gauges
 from suyuan.io.project import SETTINGS, Project
+from suyuan.io.storage_tables import read_storage
 from suyuan.network import Network
 from suyuan.transport.mixing import widths_of
 
@@ -23,7 +26,10 @@ def gauges(project: Project, network: Network) -> Found:
         return Found()
     try:
         read = read_gauges(path, network, zone=project.zone, settings=project.flow)
+        if project.files.storage is not None and project.files.storage.is_file():
+            read = replace(read, tables=read_storage(project.files.storage))
         require_placed(read, network)
+        tabled_of(network, read)
     except InputError as error:
         return Found(error.faults)
     kinds = [gauge.kind for gauge in read.gauges]

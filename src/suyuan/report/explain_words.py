@@ -99,6 +99,16 @@ NOTES = {
         "{0}：至少一侧有可靠读数的日子不到 {1} 天，没有 90 % 区间，不能确认任何原因。",
         "{0}: fewer than {1} days with good readings on a side; there are no 90 % bands and no cause is confirmed.",
     ),
+    "middle_of_members": Words(
+        "项目给出 {0} 组流量：流量、流达时间和排口影响取居中的一组，各组之间的差别没有计入区间。",
+        "The project has {0} flow members: discharge, travel times and what outfalls add are those of the one in their "
+        "middle; how they differ is not in the bands.",
+    ),
+    "flow_beside_members": Words(
+        "项目另给出 {0} 组流量：流量、流达时间和排口影响取 flow，各组之间的差别没有计入区间。",
+        "The project has {0} flow members beside its flow: discharge, travel times and what outfalls add are those of the "
+        "flow; how the members differ is not in the bands.",
+    ),
     "repeats": Words(
         "{0} 个时次的营养盐是上一样品的重复值：均值按其持续时间计，判断关联时只算一次。",
         "At {0} times the analysers show their last sample again: in means it counts for the time it stands, in links once.",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from suyuan.altered_flow import Circulations, altered, circulations_of
+from suyuan.altered_flow import Circulations, altered, circulations_of, with_lateral
 from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
 from suyuan.transport.operator import Mixing
@@ -45,9 +45,10 @@ class FlowErrors:
     """Log standard deviations of what the given flow gets wrong.
 
     `travel_common` and `travel_reach`: travel times of the whole network and of each reach. `inflow`: mean inflow of each
-    boundary. `split`: the discharge of each arm between the places where waters divide, as far as continuity leaves it free
-    (decision 017). `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as tracer tests in rivers of
-    known width and depth show (Jobson, 1996, gives the scatter of such relations); in loops more, as splits change them too.
+    boundary, and along each reach. `split`: the discharge of each arm between the places where waters divide, as far as
+    continuity leaves it free (decision 017). `dispersion`: the mixing length. Defaults: about 0.15 in all for travel times, as
+    tracer tests in rivers of known width and depth show (Jobson, 1996, gives the scatter of such relations); in loops more, as
+    splits change them too.
 
     `loop` is no log but a share: what goes round where splits are free, of what an arm would carry at the speed of the waters it
     joins. It turns slow arms between quick ones round, which no factor does (decision 032).
@@ -81,7 +82,8 @@ def flow_members(
     """Return `count` flow members, the given flow first, the others drawn with these errors.
 
     Travel times change through the water held in each reach, which leaves discharges and their balance as they are; inflows
-    change by one factor a boundary, and the discharges below follow; where waters divide, the shares change.
+    and withdrawals change by one factor a boundary and a reach, and the discharges below follow; where waters divide, the
+    shares change.
     """
     errors = errors or FlowErrors()
     free = circulations_of(network)
@@ -126,6 +128,9 @@ def _drawn(
     wanted, spread = _splits(network, flow, errors=errors, free=free, rng=rng)
     is_boundary = np.array([node.kind == "boundary" for node in network.nodes])
     external = flow.external * np.where(is_boundary, factor, 1.0)
+    if flow.lateral.any():
+        along = np.exp(errors.inflow * rng.standard_normal(len(network.reaches)))
+        flow = with_lateral(flow, network, lateral=flow.lateral * along)
     changed = altered(flow, network, external=external, wanted=wanted, spread=spread, circulations=free)
     return FlowMember(replace(changed, volume=slowed(flow, travel)), dispersion)
 

@@ -127,6 +127,7 @@ def sweep_of(
         laterals=laterals_in(operator.geometry, operator.water, steps=steps),
         sinking=batch.sinking,
         per_depth=operator.per_depth(steps) if sinks else np.zeros((0, 0)),
+        open=np.setdiff1d(np.arange(operator.stores - len(operator.zones.cell)), operator.zones.cell),
         exchange=exchange_in(operator.zones, operator.geometry, water=operator.water, steps=steps),
     )
 

@@ -28,7 +28,7 @@ from suyuan.transport.lanes import (
 from suyuan.transport.laterals import Laterals, enter_early, enter_late, owe_early, owe_late
 from suyuan.transport.remap import Rows
 from suyuan.transport.spread import dilute, disperse
-from suyuan.transport.storage import Exchange, exchanged, exchanged_back
+from suyuan.transport.storage import Exchange, exchanged, exchanged_back, exchanged_sinking
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -37,9 +37,9 @@ Index = NDArray[np.int64]
 class Sweep(NamedTuple):
     """What one march reads besides the matrices; `laterals` say what enters along reaches, `exchange` what storage zones do.
 
-    `seconds` (step,) and `rate` (step, column) [1/s] of decay, `sinking` (column,) [m/s] and `per_depth` (step, cell or lake)
-    [1/m] of settling, `is_dispersive`. Mass let in at `place` goes to the
-    cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
+    `seconds` (step,) and `rate` (step, column) [1/s] of decay, `sinking` (column,) [m/s] and `per_depth` (step, store) [1/m] of
+    settling, which acts by itself in the rows that are `open`, beside no zone; `is_dispersive`. Mass let in at `place` goes to
+    the cell `place_cell` with weight `place_weight`, (entry,) each. The readings at the edge where step s begins
     are the entries `edge_first[s]:edge_first[s + 1]`: `weight` [1/m3] at `cell`, of the reading `receptor`.
     """
 
@@ -56,6 +56,7 @@ class Sweep(NamedTuple):
     laterals: Laterals
     sinking: Array
     per_depth: Array
+    open: Index
     exchange: Exchange
 
 
@@ -157,15 +158,45 @@ def decay(seconds: float, rate: Array, value: Array) -> None:
 
 @kernel
 def lose(sweep: Sweep, s: int, value: Array, zone: Array) -> None:
-    """Let decay and settling work for half of step s on cells and lakes, `value`, and decay on the storage zones."""
+    """Let decay work for half of step s on cells, lakes and storage zones, and settling on rows of `value` beside no zone."""
     decay(0.5 * sweep.seconds[s], sweep.rate[s], value)
     if len(zone):
         decay(0.5 * sweep.seconds[s], sweep.rate[s], zone)
     if not sweep.sinking.any():
         return
-    for r in range(len(value)):
+    for r in sweep.open:
         for k in range(value.shape[1]):
             value[r, k] *= np.exp(-0.5 * sweep.seconds[s] * sweep.per_depth[s, r] * sweep.sinking[k])
+
+
+@kernel
+def exchange_early(sweep: Sweep, s: int, is_back: bool, value: Array, zone: Array) -> None:
+    """Let cells and zones exchange for the first half of step s, or do the transpose of it."""
+    flows, half = sweep.exchange, 0.5 * sweep.seconds[s]
+    if not len(zone):
+        return
+    if sweep.sinking.any():
+        sinks = (sweep.per_depth[s], sweep.sinking)
+        exchanged_sinking(flows, flows.held_early[s], half, sinks, is_back, (value, zone))
+    elif is_back:
+        exchanged_back(flows.cell, flows.zone, (flows.early, flows.held_early), s, value, zone)
+    else:
+        exchanged(flows.cell, flows.zone, (flows.early, flows.held_early), s, value, zone)
+
+
+@kernel
+def exchange_late(sweep: Sweep, s: int, is_back: bool, value: Array, zone: Array) -> None:
+    """Let cells and zones exchange for the second half of step s, or do the transpose of it."""
+    flows, half = sweep.exchange, 0.5 * sweep.seconds[s]
+    if not len(zone):
+        return
+    if sweep.sinking.any():
+        sinks = (sweep.per_depth[s], sweep.sinking)
+        exchanged_sinking(flows, flows.held_late[s], half, sinks, is_back, (value, zone))
+    elif is_back:
+        exchanged_back(flows.cell, flows.zone, (flows.late, flows.held_late), s, value, zone)
+    else:
+        exchanged(flows.cell, flows.zone, (flows.late, flows.held_late), s, value, zone)
 
 
 @uncounted_kernel
@@ -247,7 +278,7 @@ def march_forward(
     """
     mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
     stores, width, half = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1], 0.5 * sweep.place_weight
-    boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
+    boundaries, zone = rows.base.shape[1] - stores, state[stores:]
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, owed = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     copy_rows(state, 0, after, 0, stores)
@@ -256,7 +287,7 @@ def march_forward(
         read(sweep, s, before, readings)
         add_at(sweep.place_cell, sweep.place, half, mass[s], before)
         lose(sweep, s, before[:stores], zone)
-        exchanged(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
+        exchange_early(sweep, s, False, before, zone)
         if sweep.is_dispersive:
             disperse(mesh, system, factors, s, before, outside[s], owed, nodes)
             count_inlets(factors, s, outside[s], owed, crossed[0])
@@ -267,7 +298,7 @@ def march_forward(
         advect(rows.first[s], rows.base[s], rows.column, rows.weight, before, after)
         add_rows(1.0, after, stores, crossed[1, :boundaries])
         enter_late(sweep.laterals, s, boundaries, outside[s], after, crossed[1])
-        exchanged(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
+        exchange_late(sweep, s, False, after, zone)
         lose(sweep, s, after[:stores], zone)
         add_at(sweep.place_cell, sweep.place, half, mass[s], after)
     read(sweep, len(sweep.seconds), after, readings)
@@ -297,7 +328,7 @@ def march_back(
     """
     mode = denormals_as_zero()  # far from where it is let in nearly all is denormal, and that is slow
     stores, width = len(mesh.cell_reach) + len(mesh.lake_node), state.shape[1]
-    boundaries, zone, flows = rows.base.shape[1] - stores, state[stores:], sweep.exchange
+    boundaries, zone = rows.base.shape[1] - stores, state[stores:]
     before, after = np.zeros((stores + boundaries, width)), np.zeros((stores + boundaries, width))
     nodes, none = np.zeros((2, len(system.nodes) + 1, width)), np.zeros((boundaries, width))
     copy_rows(state, 0, before, 0, stores)
@@ -306,7 +337,7 @@ def march_back(
         before, after = after, before
         gather_gain(sweep, bins, s, after, gain)
         lose(sweep, s, after[:stores], zone)
-        exchanged_back(flows.cell, flows.zone, (flows.late, flows.held_late), s, after, zone)
+        exchange_late(sweep, s, True, after, zone)
         outside[s] = 0.0
         owe_late(sweep.laterals, s, boundaries, after, outside[s])
         advect_back(rows.first[s], rows.base[s], rows.column, rows.weight, after[:stores], before)
@@ -316,7 +347,7 @@ def march_back(
         else:
             dilute(factors.volume[s], factors.lake[s], before)
         add_rows(1.0, before, stores, outside[s, :boundaries])
-        exchanged_back(flows.cell, flows.zone, (flows.early, flows.held_early), s, before, zone)
+        exchange_early(sweep, s, True, before, zone)
         lose(sweep, s, before[:stores], zone)
         gather_gain(sweep, bins, s, before, gain)
         read_back(sweep, s, readings, before)

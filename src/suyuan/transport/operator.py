@@ -82,13 +82,16 @@ class TransportOperator:
         return self.geometry.cells + len(self.geometry.lakes) + len(self.geometry.boundaries)
 
     def per_depth(self, steps: slice) -> Array:
-        """Return one over the depth of cells and lakes as these steps begin, (step, cell + lake) [1/m]; 0 where not known."""
+        """Return one over the depth of cells, lakes and zones as these steps begin, (step, store) [1/m]; 0 where not known.
+
+        A zone is as deep as the channel beside it is on average.
+        """
         volume = np.stack([self.volume_at(n) for n in range(steps.start, steps.stop)])
-        width = widths_of(self.network, self.flow, needed_by="settling")
-        bed = width * [r.length_m for r in self.network.reaches]
-        cells = bed[self.geometry.cell_reach] * self.geometry.cell_share
-        area = np.concatenate([cells, [self.network.nodes[n].area_m2 for n in self.geometry.lakes]])
-        return np.asarray(area / volume[:, : len(area)])
+        length = np.array([r.length_m for r in self.network.reaches])
+        surface = widths_of(self.network, self.flow, needed_by="settling") * length
+        cell = surface[self.geometry.cell_reach] * self.geometry.cell_share
+        lake = np.array([self.network.nodes[n].area_m2 for n in self.geometry.lakes])
+        return np.asarray(np.concatenate([cell, lake, self.zones.ratio * cell[self.zones.cell]]) / volume)
 
     def volume_at(self, edge: int) -> Array:
         """Return the volume of cells, lakes and storage zones at an edge of the steps, (store,) [m3]."""

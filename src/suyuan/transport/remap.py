@@ -28,8 +28,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-MOST_ROUNDING = 1e-5
-"""Share of a cell's volume up to which what its row lacks is taken for rounding."""
+ROUNDING = 1e-13
+"""Share of the most water in a path or lake, up to which what a cell's row lacks is taken for rounding: hundreds of ulps."""
 
 
 class Rows(NamedTuple):
@@ -129,22 +129,37 @@ def write_row(
 
 
 @uncounted_kernel
-def fill_up(weights: Array, begin: int, end: int, volume: float) -> None:
+def most_water(step: Step) -> float:
+    """Return the most water that is cut up in one piece [m3]: of a path when the step begins, of a lake, or through an end."""
+    most = 0.0
+    for p in range(len(step.path_nodes)):
+        most = max(most, step.old[step.path_cells[p + 1] + p])
+    for lake in step.lake:
+        most = max(most, lake)
+    for flux in step.flux:
+        most = max(most, abs(flux))
+    return most
+
+
+@uncounted_kernel
+def fill_up(weights: Array, begin: int, end: int, volume: float, rounding: float) -> None:
     """Take rounding out of the weights of one row, so that they sum to the `volume` of its cell [m3].
 
-    What a step brings through a cell that is flushed a million times is cut up with errors of a millionth of an ulp of all of
-    it: much for the cell, nothing for the mass in the network.
+    What a step brings is cut up with errors of ulps of all that is cut, `rounding` [m3]: much for a cell that is flushed a
+    million times, nothing for the mass in the network. More is water that a flow lost: left to be seen, or mass were made up.
     """
     total = 0.0
     for e in range(begin, end):
         total += weights[e]
-    if abs(total - volume) < MOST_ROUNDING * volume:
+    if abs(total - volume) < rounding:
         for e in range(begin, end):
             weights[e] *= volume / total
 
 
 @uncounted_kernel
-def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int) -> None:
+def path_rows(
+    step: Step, firsts: Index, bases: Index, columns: Index, weights: Array, path: int, rounding: float
+) -> None:
     """Write the rows of all cells of a path, as far as there is room.
 
     A cell all of whose water was in the path when the step began has consecutive columns and shares its
@@ -169,7 +184,7 @@ def path_rows(step: Step, firsts: Index, bases: Index, columns: Index, weights: 
             step.cursor[AT] = at
             add_stretch(step, columns, weights, path, low, high, 1.0)
             follow(step, columns, weights)
-            fill_up(weights, firsts[first + c], step.cursor[AT], new[c + 1] - new[c])
+            fill_up(weights, firsts[first + c], step.cursor[AT], new[c + 1] - new[c], rounding)
             at = step.cursor[AT]
         else:
             if known != c:
@@ -217,8 +232,9 @@ def assemble_rows(
     step.cursor[:] = 0
     for s in range(len(steps)):
         fill_step(step, water, cell_share, lakes, steps[s])
+        rounding = ROUNDING * most_water(step)
         for path in range(len(step.path_nodes)):
-            path_rows(step, rows.first[s], rows.base[s], rows.column, rows.weight, path)
+            path_rows(step, rows.first[s], rows.base[s], rows.column, rows.weight, path, rounding)
         if step.cursor[AT] + size * (1 + len(step.lake) + len(step.outside)) > len(rows.weight):
             return False
         store_rows(step, rows.first[s], rows.base[s], rows.column, rows.weight)

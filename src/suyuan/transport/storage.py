@@ -4,7 +4,8 @@
 
 With the channel's volume V held for half a step, the two concentrations near their mean as exp(-a (V + Vs) / Vs t), exactly;
 what passes from one to the other is x (C - Cs), x = V Vs / (V + Vs) (1 - that). A zone's volume Vs does not change with the
-flow, so that even water stays even.
+flow, so that even water stays even. What settles does so in the zone too, which is as deep as the channel is on average: then the
+masses follow the exponential of a two by two with both losses (`kept`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.compiled import uncounted_kernel
+from suyuan.compiled import kernel, uncounted_kernel
 from suyuan.errors import InputError, nearest
 from suyuan.flow import BalancedFlow, has_structure
 from suyuan.network import Network
@@ -50,17 +51,18 @@ class TransientStorage:
 
 
 class Zones(NamedTuple):
-    """Storage zones, one a cell: `cell` (zone,), `held` (zone,) [m3], `exchange` (zone,) [1/s]."""
+    """Storage zones, one a cell: `cell` (zone,), `held` (zone,) [m3], `exchange` (zone,) [1/s], `ratio` (zone,) of areas."""
 
     cell: Index
     held: Array
     exchange: Array
+    ratio: Array
 
 
 class Exchange(NamedTuple):
     """What zones exchange in half of each step: `moved` [m3] and the cell's volume `held` [m3] as the step begins and ends.
 
-    All (step, zone), but `zone` and `cell` (zone,): the zone's volume [m3] and its cell.
+    All (step, zone), but `zone`, `cell` and `rate` (zone,): the zone's volume [m3], its cell and a [1/s].
     """
 
     cell: Index
@@ -69,6 +71,7 @@ class Exchange(NamedTuple):
     held_early: Array
     late: Array
     held_late: Array
+    rate: Array
 
 
 def has_storage(network: Network, named: Sequence[str]) -> NDArray[np.bool_]:
@@ -88,17 +91,18 @@ def zones_of(
 ) -> Zones:
     """Return the zones of a network; none without storage."""
     if storage is None:
-        return Zones(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+        return Zones(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
     cell = np.flatnonzero(has_storage(network, storage.reaches)[geometry.cell_reach])
     mean = flow.volume.mean(axis=0)[geometry.cell_reach] * geometry.cell_share
-    return Zones(cell, storage.area_ratio * mean[cell], np.full(len(cell), storage.exchange_per_s))
+    ratio = np.full(len(cell), storage.area_ratio)
+    return Zones(cell, ratio * mean[cell], np.full(len(cell), storage.exchange_per_s), ratio)
 
 
 def exchange_in(zones: Zones, geometry: Geometry, *, water: Water, steps: slice) -> Exchange:
     """Return what the zones exchange in these steps."""
     if not len(zones.cell):
         none = np.zeros((0, 0))
-        return Exchange(zones.cell, zones.held, none, none, none, none)
+        return Exchange(zones.cell, zones.held, none, none, none, none, zones.exchange)
     b, reach = water.bin[steps], geometry.cell_reach[zones.cell]
     change = water.volume[b + 1] - water.volume[b]
     share = geometry.cell_share[zones.cell]
@@ -111,7 +115,7 @@ def exchange_in(zones: Zones, geometry: Geometry, *, water: Water, steps: slice)
         both = held + zones.held
         return np.asarray(-held * zones.held / both * np.expm1(-half * both / zones.held))
 
-    return Exchange(zones.cell, zones.held, moved(first), first, moved(last), last)
+    return Exchange(zones.cell, zones.held, moved(first), first, moved(last), last, zones.exchange)
 
 
 @uncounted_kernel
@@ -141,3 +145,51 @@ def exchanged_back(
             gone, back = flows[0][s, z] / flows[1][s, z], flows[0][s, z] / zone[z]
             store(value, cell[z], k, plus_times(plus_times(own, -gone, own), gone, other))
             store(stored, z, k, plus_times(plus_times(other, back, own), -back, other))
+
+
+@kernel
+def kept(
+    give: float, take: float, sinks: tuple[float, float], seconds: float
+) -> tuple[float, float, float, float]:
+    """Return exp(B t) for B = ((-give - sinks[0], take), (give, -take - sinks[1])) [1/s], row by row.
+
+    Masses of a cell and its zone follow it: `give` = a, `take` = a V / Vs, `sinks` are what settling takes from each.
+
+    >>> kept(1e-4, 1e-4, (2e-5, 2e-5), 5000.0)  # a share exp(-0.1) is left, of which (1 + exp(-1)) / 2 did not change places
+    (0.6188559106941009, 0.2859815073418585, 0.2859815073418585, 0.6188559106941009)
+    """
+    mean = -0.5 * (give + take + sinks[0] + sinks[1])
+    skew = 0.5 * (take + sinks[1] - give - sinks[0])
+    root = np.sqrt(skew * skew + give * take)
+    slow = np.exp(seconds * (mean + root))
+    gone = -np.expm1(-2.0 * seconds * root)
+    both, apart = slow * (1.0 - 0.5 * gone), slow * (0.5 * gone / root if root > 0.0 else seconds)
+    return both + apart * skew, apart * take, apart * give, both - apart * skew
+
+
+@kernel
+def exchanged_sinking(
+    exchange: Exchange,
+    held: Array,
+    seconds: float,
+    sinks: tuple[Array, Array],
+    is_back: bool,
+    pair: tuple[Array, Array],
+) -> None:
+    """Let cells and zones exchange, and what settles sink in both, for some seconds, or do the transpose of it.
+
+    `held` (zone,) [m3] is the volume of the cells, `sinks` say one over the depth of rows and zones [1/m] and how fast each
+    column sinks [m/s], `pair` holds the masses of rows and zones.
+    """
+    value, stored = pair
+    rows = len(sinks[0]) - len(stored)
+    for z in range(len(stored)):
+        give, r = exchange.rate[z], exchange.cell[z]
+        take = give * held[z] / exchange.zone[z]
+        for k in range(value.shape[1]):
+            lost = (sinks[0][r] * sinks[1][k], sinks[0][rows + z] * sinks[1][k])
+            stays, gained, given, rests = kept(give, take, lost, seconds)
+            if is_back:
+                gained, given = given, gained
+            own, other = value[r, k], stored[z, k]
+            value[r, k], stored[z, k] = stays * own + gained * other, given * own + rests * other

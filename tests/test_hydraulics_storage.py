@@ -1,0 +1,112 @@
+"""Storage by tables: a canal or lake of any shape gains what its table says when the gauge rises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from test_hydraulics import HOUR, START, canal, gauge, one_reach
+
+from suyuan.errors import InputError
+from suyuan.flow import balanced
+from suyuan.hydraulics.doubts import Errors
+from suyuan.hydraulics.gauges import Gauge, Gauges, StorageTable
+from suyuan.hydraulics.reconcile import Reconciled, reconcile
+from suyuan.io.storage_tables import read_storage
+from suyuan.network import Network, Node
+
+Array = NDArray[np.float64]
+RISING = np.linspace(-0.5, 0.5, 13)
+"""A stage that rises by a metre in 12 h."""
+
+
+def level(reach: str, *, at: float = 500.0, datum: float = 100.0) -> Gauge:
+    return Gauge("H", "stage", datum + RISING, np.full(13, 0.001), reach, at, offset=3.0)
+
+
+def funnel(place: str, *, datum: float = 100.0) -> StorageTable:
+    """Return one that widens upwards: 20,000 m3 at the mean, surface 4,000 m2 below and 12,000 m2 above."""
+    return StorageTable(place, datum + np.array([-1.0, 0.0, 1.0]), np.array([16e3, 20e3, 32e3]))
+
+
+def run(network: Network, *gauges: Gauge, tables: tuple[StorageTable, ...]) -> Reconciled:
+    given = Gauges(START, np.arange(13) * HOUR, gauges, tables=tables)
+    errors = Errors(conveyance=0.05)
+    return reconcile(network, given, rng=np.random.default_rng(1), errors=errors)
+
+
+@pytest.mark.parametrize("datum", [0.0, 100.0])
+def test_a_canal_holds_what_its_table_says_at_every_stage_whatever_the_datum(datum: float):
+    done = run(
+        one_reach(depth_m=3.0),
+        gauge("R1", 2.0, bins=12, at=0.0),
+        level("R1", datum=datum),
+        tables=(funnel("R1", datum=datum),),
+    )
+    # A twelfth of a metre an hour: 333 m3 an hour below the kink, 1,000 above; 18,000 m3 at the bottom, 26,000 at the top.
+    np.testing.assert_allclose(
+        np.diff(done.flow.volume[:, 0]), np.repeat([1000.0 / 3.0, 1000.0], 6), rtol=0.05
+    )
+    assert done.flow.volume[[0, -1], 0] - done.flow.volume[6, 0] == pytest.approx([-2000.0, 6000.0], rel=0.02)
+    for flow in (done.flow, *done.sampled(3, np.random.default_rng(2))):
+        assert flow.volume.mean() == pytest.approx(20e3, rel=0.01)  # a table is right, depth is not asked
+        assert balanced(flow, done.network).balance.residual_share < 1e-12
+
+
+def test_a_lake_takes_what_its_table_says():
+    nodes = (Node("A", "boundary"), Node("P", "lake", area_m2=1.0, volume_m3=20e3), Node("B", "outlet"))
+    network = canal(nodes=nodes, ends="A-P P-B", length_m=100.0)
+    none = Gauge("rain", "inflow", np.zeros(12), np.full(12, 1e-4), node="P")
+    done = run(
+        network,
+        gauge("R1", 2.0, bins=12, at=100.0, sd=0.01),
+        none,
+        level("R2", at=0.0),
+        tables=(funnel("P"),),
+    )
+    kept = done.flow.discharge_end[:, 0] - done.flow.discharge_start[:, 1]
+    np.testing.assert_allclose(kept * HOUR, np.repeat([1000.0 / 3.0, 1000.0], 6), rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (replace(funnel("R1"), place="R9"), "'R9' of a storage table is neither a canal nor a lake"),
+        (
+            funnel("R1", datum=0.0),
+            r"stage at 'H' reads 100\.5 m, outside the storage table of 'R1' \(-1 to 1 m\)",
+        ),
+        (StorageTable("R1", np.array([90.0]), np.array([1.0])), "1 rows for 'R1'"),
+        (StorageTable("R1", np.array([90.0, 90.0]), np.array([1.0, 2.0])), "stage of 'R1' is given twice"),
+        (
+            StorageTable("R1", np.array([90.0, 110.0]), np.array([2.0, 2.0])),
+            "storage of 'R1' does not rise with stage: 2 m3 at 90 m, 2 m3 at 110 m",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused(table: StorageTable, said: str):
+    with pytest.raises(InputError, match=said):
+        run(one_reach(), gauge("R1", 2.0, bins=12), level("R1"), tables=(table,))
+
+
+def test_a_table_without_its_gauge_or_twice_is_refused():
+    with pytest.raises(InputError, match="'R1' has a storage table and 0 gauges of stage"):
+        run(one_reach(), gauge("R1", 2.0, bins=12), tables=(funnel("R1"),))
+    with pytest.raises(InputError, match="'R1' has two storage tables"):
+        run(one_reach(), gauge("R1", 2.0, bins=12), level("R1"), tables=(funnel("R1"), funnel("R1")))
+
+
+def test_tables_are_read_by_place_with_chinese_names_too(tmp_path: Path):
+    (tmp_path / "s.csv").write_text("名称,水位,蓄水量\n塘,2,300\n塘,1,100\nR1,0,5\nR1,1,9\n", "utf-8")
+    pond, canal_ = read_storage(tmp_path / "s.csv")
+    assert (pond.place, pond.stage.tolist(), pond.volume.tolist()) == ("塘", [1.0, 2.0], [100.0, 300.0])
+    assert (canal_.place, canal_.volume.tolist()) == ("R1", [5.0, 9.0])
+    (tmp_path / "s.csv").write_text("place,stage_m,volume_m3\nP,1,\nP,2,much\n", "utf-8")
+    with pytest.raises(InputError, match=r"volume_m3 'much' is not a number"):
+        read_storage(tmp_path / "s.csv")
+    (tmp_path / "s.csv").write_text("place,stage_m,volume_m3\nP,1,\nP,2,3\n", "utf-8")
+    with pytest.raises(InputError, match=r"volume_m3 of 'P' is missing"):
+        read_storage(tmp_path / "s.csv")
