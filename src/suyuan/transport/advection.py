@@ -171,8 +171,8 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
 
     `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell.
     `weight` is filled so that the mass between that cell's lower face and x is the sum of weight times mass
-    over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere
-    Lagrange's formula gives them, through fewer faces near a path's end and where cells are too UNEVEN: at last the two of the cell itself.
+    over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere Lagrange's formula
+    gives them, through fewer faces near a path's end and where cells are too UNEVEN: at last the two of the cell itself.
     """
     cells = len(reach)
     while i > 0 and x < face[i]:
