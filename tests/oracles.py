@@ -63,9 +63,10 @@ class StepOracle:
                 return -share if side == 0 else total[-1] + share
         x = min(max(x, 0.0), face[-1])
         i = min(int(np.searchsorted(face, x, side="right")) - 1, len(face) - 2)
-        points = min(6, len(face))
-        at = min(max(i - 2, 0), len(face) - points)
-        f, m = face[at : at + points], total[at : at + points]
+        below, above = i + 1, len(face) - 1 - i
+        most = min(3, max(2, min(below, above)))
+        below, above = min(below, most), min(above, most)
+        f, m = face[i + 1 - below : i + 1 + above], total[i + 1 - below : i + 1 + above]
         lagrange = [np.prod([(x - b) / (a - b) for b in f if b != a]) for a in f]
         return float(np.dot(lagrange, m))
 

@@ -15,6 +15,7 @@ from scipy.special import erf, erfc, erfcx
 from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Node, Reach
+from suyuan.transport.advection import POINTS, UNIFORM
 from suyuan.transport.matrix import Source
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
 from suyuan.transport.runs import Releases, forward
@@ -276,3 +277,36 @@ def test_water_that_a_flow_lost_is_not_made_up_for_as_if_it_were_rounding():
     uneven = np.abs(run.mass[:, 0] / operator.volume_at(operator.steps) - 1.0).max()
     assert uneven > 1e-8
     assert abs(run.ledger.error[0]) < 1e-13
+
+
+def test_no_wave_grows_wherever_in_a_path_it_is_interpolated():
+    """On endless equal cells a shift by a share p of a cell multiplies the wave e^(i theta j) by
+    g = 1 + (e^(i theta) - 1) sum over c of w_c(p) e^(i theta (c - shift)). Of a quintic with all its
+    cells on one side |g| is up to 2.5."""
+    wave = np.exp(1j * np.linspace(0.0, np.pi, 91))[:, None]
+    powers = np.linspace(0.0, 1.0, 21)[:, None] ** np.arange(POINTS)
+    for shift, table in enumerate(UNIFORM):
+        weights = powers @ table
+        grown = 1.0 + (wave - 1.0) * (wave ** (np.arange(POINTS - 1) - shift) @ weights.T)
+        assert np.abs(grown).max() <= 1.0 + 1e-12
+
+
+@pytest.mark.parametrize("cells", range(1, 7))
+@pytest.mark.parametrize("quickest", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize("turning", [False, True])
+def test_nothing_grows_in_short_canals_that_nothing_disperses_in(cells, quickest, turning):
+    """A ring of canals of 1 to 6 cells, run through at Courant numbers up to `quickest`, steadily or to and fro: the map of one
+    round of the flow has no eigenvalue beyond 1, nor does any water, however rough, gain by being run through it."""
+    network, _ = networks.loop()
+    short = Network(network.nodes, tuple(replace(r, length_m=100.0 * cells) for r in network.reaches))
+    phase = 2.0 * np.pi * np.arange(12.0) / 12.0 if turning else np.full(12, 1.0)
+    around, into = np.sin(phase + 0.7), 0.4 * np.sin(phase)
+    one_way = np.column_stack([into, 0.5 * into + around, 0.5 * into + around, 0.5 * into - around, into])
+    one_way *= quickest / np.abs(one_way).max() * 1000.0 / 600.0
+    flow = networks.flow_of(short, one_way, np.full((13, 5), 1000.0 * cells))
+    operator = compile_operator(short, flow, dispersion=0.0)
+    run = forward(operator, initial=np.eye(operator.stores))
+    once = run.mass / operator.volume_at(0)[:, None]
+    assert np.abs(np.linalg.eigvals(once)).max() <= 1.0 + 1e-9
+    often = [np.linalg.norm(np.linalg.matrix_power(once, n), 2) for n in (1, 2, 4, 16, 256)]
+    assert max(often) < 1.1

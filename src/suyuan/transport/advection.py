@@ -3,9 +3,10 @@
 A parcel keeps its place in cumulative volume: W - Q0(t) is constant, W the volume between the path's start
 and the parcel and Q0 what has entered at the start. So a cell's new mass is the difference of the old
 cumulative mass at the departure points of its two faces, read from a polynomial through the faces around
-(conservative semi-Lagrangian remap, Zerroukat et al. 2002; Nair & Machenhauer 2002). Water that was not in
-the path yet passed its node at a share theta of the step; what passed the node until theta comes from all
-paths that flow into it, mixed, and so on upstream.
+(conservative semi-Lagrangian remap, Zerroukat et al. 2002; Nair & Machenhauer 2002). Near a path's end it has
+fewer faces: one with two more on one side of the departure point than on the other lets some waves grow (Strang
+1962). Water that was not in the path yet passed its node at a share theta of the step; what passed the node until
+theta comes from all paths that flow into it, mixed, and so on upstream.
 """
 
 # ruff: noqa: PLR0913, PLR0917  (kernels take arrays, as many as they need)
@@ -35,6 +36,21 @@ ROW, AT, DEPTH = 0, 1, 2
 """Places in `cursor`: where the row began, where its next entry goes, how many parts wait to be followed."""
 
 
+@uncounted_kernel
+def faces_around(i: int, cells: int) -> tuple[int, int]:
+    """Return the first and the last face of a path of this many cells that the polynomial in cell `i` goes through.
+
+    They are POINTS or fewer, as many on either side of the cell's middle, but in a path's last cell two on the inner side,
+    one on the outer. A polynomial that leans further amplifies waves (Strang, 1962).
+
+    >>> faces_around(0, 9), faces_around(1, 9), faces_around(4, 9)
+    ((0, 2), (0, 3), (2, 7))
+    """
+    left, right = i + 1, cells - i
+    most = min(max(min(left, right), 2), POINTS // 2)
+    return i + 1 - min(left, most), i + min(right, most)
+
+
 def uniform_weights() -> Array:
     """Return the interpolation on equal cells as polynomials, (shift, power of the place in its cell, cell).
 
@@ -47,10 +63,11 @@ def uniform_weights() -> Array:
     """
     table = np.zeros((POINTS - 1, POINTS - 1, POINTS))
     for shift in range(POINTS - 1):
-        nodes = np.arange(POINTS) - shift
-        for k in range(POINTS):
-            others = np.delete(nodes, k)
-            basis = np.poly(others)[::-1] / np.prod(nodes[k] - others)
+        first, last = faces_around(shift, POINTS - 1)
+        for k in range(first, last + 1):
+            others = np.delete(np.arange(first, last + 1), k - first)
+            basis = np.zeros(POINTS)
+            basis[: last - first + 1] = np.poly(others - shift)[::-1] / np.prod(k - others)
             for c in range(shift, k):
                 table[shift, c] += basis
             for c in range(k, shift):
@@ -154,8 +171,8 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
 
     `face` (cell + 1,) is the cumulative volume, `reach` (cell,) that of each cell, `i` a guess of the cell.
     `weight` is filled so that the mass between that cell's lower face and x is the sum of weight times mass
-    over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere
-    Lagrange's formula gives them, through fewer faces where cells are too UNEVEN: at last the two of the cell itself.
+    over the stencil. Within a reach cells are equal and the weights are known polynomials, elsewhere Lagrange's formula
+    gives them, through fewer faces near a path's end and where cells are too UNEVEN: at last the two of the cell itself.
     """
     cells = len(reach)
     while i > 0 and x < face[i]:
@@ -173,7 +190,7 @@ def stencil(face: Array, reach: Index, x: float, i: int, weight: Array) -> tuple
                 weight[c] = weight[c] * place + table[power, c]
         return i, start
     start = max(start, 0)
-    first, last = start, min(start + POINTS - 1, cells)
+    first, last = faces_around(i, cells)
     while not is_even(face, first, last):
         first, last = max(first, min(first + 1, i)), min(last, max(last - 1, i + 1))
     lagrange(face, x, (first, i, last), start, weight)
