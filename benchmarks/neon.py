@@ -57,7 +57,7 @@ from suyuan.network import Network
 from suyuan.observations import Observations
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.library import Strength
-from suyuan.tracing.members import FlowErrors, FlowMember, flow_members
+from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members, with_still_water
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.prior import Prior
 from suyuan.tracing.release import draw_releases, finding_of
@@ -170,10 +170,12 @@ def places(drip: Drip, network: Network, *, is_told: bool) -> tuple[tuple[Source
 # --- the trace
 
 
-def recover(drip: Drip, *, way: str = "told", members: int = MEMBERS, seed: int = 1) -> Recovered:
-    """Return start and history of the release as the tracer finds them from the loggers."""
+def recover(
+    drip: Drip, *, way: str = "told", members: int = MEMBERS, seed: int = 1, still: StillWater | None = None
+) -> Recovered:
+    """Return start and history of the release as the tracer finds them from the loggers; `still` water is drawn, if any."""
     rng = np.random.default_rng(seed)
-    problem, network = posed(drip, way=way, members=members, rng=rng)
+    problem, network = posed(drip, way=way, members=members, rng=rng, still=still)
     with threadpool_limits(1):
         verdict = weigh(problem)
     matrix = problem.matrices[0]
@@ -190,7 +192,9 @@ def recover(drip: Drip, *, way: str = "told", members: int = MEMBERS, seed: int 
     )
 
 
-def posed(drip: Drip, *, way: str, members: int, rng: np.random.Generator) -> tuple[Problem, Network]:
+def posed(
+    drip: Drip, *, way: str, members: int, rng: np.random.Generator, still: StillWater | None = None
+) -> tuple[Problem, Network]:
     """Return the problem that is put to the tracer, and the stream it is about."""
     loggers = (drip.far,) if way == "far" else (drip.near, drip.far)
     network, stream = network_of(drip), stream_of(drip)
@@ -202,6 +206,7 @@ def posed(drip: Drip, *, way: str, members: int, rng: np.random.Generator) -> tu
     last = (observations.time.max() - flow.start) / SECOND
     edges = np.arange(last - BIN_S * ((last - HOUR_S) // BIN_S), last + 0.5 * BIN_S, BIN_S)
     drawn = flow_members(network, flow, count=members, rng=rng, errors=ERRORS)
+    drawn = with_still_water(network, drawn, still=still, rng=rng)
     matrices = [
         _matrix(network, member, stream=stream, observations=observations, sources=sources, edges=edges)
         for member in drawn
@@ -227,7 +232,12 @@ def _matrix(
 ) -> SourceReceptorMatrix:
     mixing = mixing_length_dispersion(network, member.flow, length_m=stream.mixing_length)
     operator = compile_operator(
-        network, member.flow, dx_m=10.0, dt_s=60.0, dispersion=mixing * member.dispersion_factor
+        network,
+        member.flow,
+        dx_m=10.0,
+        dt_s=60.0,
+        dispersion=mixing * member.dispersion_factor,
+        storage=member.mixing.storage,
     )
     receptors, _ = receptors_of(network, observations)
     reached = carried(network, member.flow, receptors=receptors, sources=sources)
@@ -272,17 +282,20 @@ def recovered(
     seeds: Sequence[int] = (1,),
     members: int = MEMBERS,
     workers: int = 1,
+    still: StillWater | None = None,
 ) -> list[Recovered]:
     """Return both drips recovered in each way with each seed."""
-    jobs = [(read_drip(folder, day), way, members, seed) for day in DAYS for way in ways for seed in seeds]
+    jobs = [
+        (read_drip(folder, day), way, members, seed, still) for day in DAYS for way in ways for seed in seeds
+    ]
     if workers == 1:
         return [_job(*job) for job in jobs]
     with ProcessPoolExecutor(workers) as pool:
         return list(pool.map(_job, *zip(*jobs, strict=True)))
 
 
-def _job(drip: Drip, way: str, members: int, seed: int) -> Recovered:
-    return recover(drip, way=way, members=members, seed=seed)
+def _job(drip: Drip, way: str, members: int, seed: int, still: StillWater | None) -> Recovered:
+    return recover(drip, way=way, members=members, seed=seed, still=still)
 
 
 def scores(found: Sequence[Recovered]) -> dict[str, float]:

@@ -20,6 +20,7 @@ if __package__ in {None, ""}:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import neon, neon_record, severn, severn_subsets
+from suyuan.tracing.members import StillWater
 
 Bar = dict[str, object]
 
@@ -53,6 +54,9 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="a dye curve counts as the four numbers that are recorded of it",
     )
+    parser.add_argument(
+        "--still", action="store_true", help="flow members also draw still water beside the channel"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes; some GB of memory each")
     return parser.parse_args()
 
@@ -78,7 +82,7 @@ def severn_part(arguments: argparse.Namespace) -> Bar:
         passages,
         some,
         seeds=arguments.seeds,
-        trial=severn_subsets.Trial(arguments.members, arguments.counted),
+        trial=severn_subsets.Trial(arguments.members, arguments.counted, _still(arguments)),
         workers=arguments.workers,
     )
     counted = ", each curve counted as its four recorded numbers" if arguments.counted else ""
@@ -95,7 +99,9 @@ def neon_part(arguments: argparse.Namespace) -> Bar:
     """Return what R2 asks of the salt drips: medians and shares of each way over both days and all seeds."""
     if not neon_record.FOLDER.exists():
         return {"refused": "the record of the salt drips (neon-guil-reaeration) is not beside the repository"}
-    found = neon.recovered(seeds=arguments.seeds, members=arguments.members, workers=arguments.workers)
+    found = neon.recovered(
+        seeds=arguments.seeds, members=arguments.members, workers=arguments.workers, still=_still(arguments)
+    )
     return {
         "value": {way: neon.scores([each for each in found if each.way == way]) for way in neon.WAYS},
         "on": f"Rio Guilarte, salt as specific conductance, {len(neon_record.DAYS)} drips, two loggers, "
@@ -104,8 +110,13 @@ def neon_part(arguments: argparse.Namespace) -> Bar:
     }
 
 
+def _still(arguments: argparse.Namespace) -> StillWater | None:
+    return StillWater() if arguments.still else None
+
+
 def _draws(arguments: argparse.Namespace) -> str:
-    return f"{arguments.members} flow members, seeds {', '.join(map(str, arguments.seeds))}"
+    still = " with still water" if arguments.still else ""
+    return f"{arguments.members} flow members{still}, seeds {', '.join(map(str, arguments.seeds))}"
 
 
 if __name__ == "__main__":

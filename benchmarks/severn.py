@@ -56,7 +56,7 @@ from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.substances import Substance, determinand
 from suyuan.tracing.library import Strength
-from suyuan.tracing.members import FlowErrors, FlowMember, flow_members
+from suyuan.tracing.members import FlowErrors, FlowMember, StillWater, flow_members, with_still_water
 from suyuan.tracing.posterior import candidate_probabilities, problem_of
 from suyuan.tracing.release import draw_releases
 from suyuan.tracing.search import Problem
@@ -203,8 +203,10 @@ class Basis:
     rng: np.random.Generator
 
 
-def basis_of(passages: Sequence[Passage], *, members: int = MEMBERS, seed: int = 1) -> Basis:
-    """Return what all choices of these stations that begin with the first share."""
+def basis_of(
+    passages: Sequence[Passage], *, members: int = MEMBERS, seed: int = 1, still: StillWater | None = None
+) -> Basis:
+    """Return what all choices of these stations that begin with the first share; with `still` water that is drawn too."""
     rng = np.random.default_rng(seed)
     network, given = river(passages)
     flow = balanced(given, network)
@@ -212,6 +214,7 @@ def basis_of(passages: Sequence[Passage], *, members: int = MEMBERS, seed: int =
     first, last = (_since(flow, hour) for hour in window_h(passages))
     edges = np.append(np.arange(first, last, BIN_S), last)
     drawn = flow_members(network, flow, count=members, rng=rng, errors=ERRORS)
+    drawn = with_still_water(network, drawn, still=still, rng=rng)
     matrices = tuple(matrix_of(network, member, observations=observations, edges=edges) for member in drawn)
     return Basis(network, tuple(passages), matrices, rng)
 
@@ -269,7 +272,9 @@ def matrix_of(
 ) -> SourceReceptorMatrix:
     """Return what releases do to these readings in one flow member."""
     mixing = mixing_length_dispersion(network, member.flow) * member.dispersion_factor
-    operator = compile_operator(network, member.flow, dx_m=50.0, dt_s=120.0, dispersion=mixing)
+    operator = compile_operator(
+        network, member.flow, dx_m=50.0, dt_s=120.0, dispersion=mixing, storage=member.mixing.storage
+    )
     receptors, _ = receptors_of(network, observations)
     return source_receptor_matrix(operator, receptors, sources=points(network)[0], edges=edges)
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import severn
 from benchmarks.severn_river import Passage
+from suyuan.tracing.members import StillWater
 
 LEAST_STATIONS = 3
 MASS_WITHIN = 0.3
@@ -29,10 +30,11 @@ Choice = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """How the choices are traced: flow `members`, and whether a curve counts as four numbers (`is_counted`)."""
+    """How the choices are traced: flow `members`, whether a curve counts as four numbers (`is_counted`), `still` water drawn."""
 
     members: int = severn.MEMBERS
     is_counted: bool = False
+    still: StillWater | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _group_traced(
 ) -> list[Traced]:
     """Return choices with one first station traced with one seed, whose draws of releases begin anew for each."""
     below = [p for p in passages if p.km >= group[0][0]]
-    basis = severn.basis_of(below, members=trial.members, seed=seed)
+    basis = severn.basis_of(below, members=trial.members, seed=seed, still=trial.still)
     found = []
     for choice in group:
         used = [p for p in below if p.km in choice]

@@ -32,7 +32,7 @@ from suyuan.io.network import read_network
 from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
-from suyuan.network import Network, Node, Outfall, Reach
+from suyuan.network import Network, Node, Outfall, Reach, Station
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 START = np.datetime64("2024-07-20T00:00:00")
@@ -82,6 +82,9 @@ def test_a_folder_becomes_a_project_that_can_be_read(given: tuple[Path, Path], t
     assert read.start == START
     assert [path.name for path in done.files] == ["flow.nc", "network.gpkg", "suyuan.toml"]
     assert done.notes == (("draw", "network.gpkg"),)
+    drawn = replace(_network(), outfalls=(Outfall("F1", "R1", 100.0),), stations=(Station("S1", "R2", 50.0),))
+    write_network(drawn, tmp_path / "drawn.gpkg")
+    assert _import(flow, tmp_path / "other", network=tmp_path / "drawn.gpkg").notes == ()
 
 
 def test_the_report_says_how_far_the_flow_was_from_closing_and_where(

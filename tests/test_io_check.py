@@ -146,6 +146,9 @@ def test_reaches_that_processes_name_must_be_in_the_network_and_have_a_width(pro
         f"suyuan.toml, row {line + 8}: reach 'r3' in [transient_storage] is not in the network; known are: R1, R2, R3, R4",
     ]
     assert faults(project) == strangers
+    unmeasured = more.replace("exchange_per_day = 5", "drawn = true")
+    (project / "suyuan.toml").write_text(f"{text}\n{unmeasured}", "utf-8")
+    assert faults(project) == strangers
     drawn = read_network(project / "network.gpkg")
     bare = replace(
         drawn, reaches=tuple(replace(r, width_m=r.width_m * (r.id != "R2")) for r in drawn.reaches)

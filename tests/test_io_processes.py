@@ -15,6 +15,7 @@ from suyuan.io.network_writer import write_network
 from suyuan.io.new_project import new_project
 from suyuan.io.project import read_project
 from suyuan.run import prepare
+from suyuan.tracing.members import StillWater
 from suyuan.transport.storage import TransientStorage
 
 
@@ -49,6 +50,11 @@ def say(folder: Path, text: str) -> None:
             '[transient_storage]\narea_ratio = 0.2\nexchange_per_day = 5\nreaches = "R1"',
             r"reaches is 'R1'; write a list",
         ),
+        ("[transient_storage]\ndrawn = 1", r"drawn is 1; write drawn = true, or leave it out"),
+        (
+            "[transient_storage]\ndrawn = true\nexchange_per_day = 0",
+            r"exchange_per_day is 0; write a number from 0\.0001 to 100000",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_key_and_remedy(river: Path, text: str, message: str):
@@ -74,6 +80,19 @@ def test_all_four_tables_are_read(river: Path):
     assert phosphorus.temperature is not None
     assert phosphorus.temperature.celsius == (24.0, 30.0)
     assert phosphorus.temperature.time[0] == np.datetime64("2024-07-18T16:00:00")
+
+
+def test_still_water_that_nobody_measured_is_drawn_about_the_numbers_given(
+    river: Path, monkeypatch: pytest.MonkeyPatch
+):
+    say(river, "[transient_storage]\ndrawn = true\narea_ratio = 0.4")
+    said = read_project(river).processes
+    assert said.mixing.storage is None
+    assert said.still == StillWater(area_ratio=0.4)
+    monkeypatch.setattr("suyuan.ensemble.DRAWN", 2)
+    first, other = prepare(read_project(river), Ask(), progress=lambda *_: None).members
+    assert first.mixing.storage is None
+    assert other.mixing.storage is not None
 
 
 def test_a_table_of_impossible_water_temperatures_is_refused(river: Path):

@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import networks
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from suyuan.errors import InputError
 from suyuan.flow import BalancedFlow
 from suyuan.network import Network, Node, Reach, Structure
-from suyuan.tracing.members import FlowErrors, flow_members
+from suyuan.tracing.members import FlowErrors, StillWater, flow_members, with_still_water
 from suyuan.transport.operator import compile_operator, mixing_length_dispersion
+
+EXACT = FlowErrors(travel_common=0.0, travel_reach=0.0, inflow=0.0, split=0.0, loop=0.0, dispersion=0.0)
+"""A flow without errors."""
 
 
 def _gain(flow: BalancedFlow, network: Network, node: str) -> NDArray[np.float64]:
@@ -113,3 +118,53 @@ def test_what_enters_or_is_taken_along_a_reach_errs_like_other_inflows_and_water
     entered = np.array([m.external[0, 0] for m in members])
     left = np.array([-m.external[0, 2] for m in members])
     np.testing.assert_allclose(left, entered + along.sum(axis=1), atol=1e-12)
+
+
+def test_still_water_lies_partly_in_the_section_that_is_given():
+    """Of 40,000 m3 a share becomes still; what the cloud passes through is between that and 1 + ratio times as much."""
+    network, flow = networks.single_reach()
+    given = flow_members(network, flow, count=400, rng=np.random.default_rng(1), errors=EXACT)
+    first, *others = with_still_water(network, given, still=StillWater(), rng=np.random.default_rng(2))
+    assert first == given[0]
+    zones = [m.mixing.storage for m in others if m.mixing.storage]
+    assert len(zones) == 399
+    ratio = np.log([z.area_ratio for z in zones])
+    exchange = np.log([z.exchange_per_s for z in zones])
+    np.testing.assert_allclose([ratio.mean(), exchange.mean()], np.log([0.2, 1e-4]), atol=0.2)
+    np.testing.assert_allclose([ratio.std(), exchange.std()], [0.8, 1.2], rtol=0.12)
+    for member in others[:20]:
+        zone = member.mixing.storage
+        held = compile_operator(network, member.flow, storage=zone).volume_at(0)
+        assert held.sum() == pytest.approx(member.flow.volume[0, 0] * (1.0 + zone.area_ratio))
+        assert 40_000.0 - 1e-6 <= held.sum() <= 40_000.0 * (1.0 + zone.area_ratio) + 1e-6
+    more = [m.flow.volume[0, 0] * (1.0 + m.mixing.storage.area_ratio) / 40_000.0 - 1.0 for m in others]
+    assert 0.3 < np.median(np.array(more) / np.exp(ratio)) < 0.6
+
+
+def test_still_water_is_drawn_apart_from_the_errors_of_the_flow():
+    network, flow = networks.loop()
+    with_it, without = np.random.default_rng(4), np.random.default_rng(4)
+    members = flow_members(network, flow, count=3, rng=with_it)
+    assert (
+        flow_members(network, flow, count=3, rng=without)[1].dispersion_factor == members[1].dispersion_factor
+    )
+    drawn = with_still_water(network, members, still=StillWater(), rng=with_it)
+    assert with_still_water(network, members, still=None, rng=without) == members
+    assert with_it.standard_normal() == without.standard_normal()
+    for before, after in zip(members, drawn, strict=True):
+        assert np.array_equal(before.flow.discharge_start, after.flow.discharge_start)
+
+
+def test_a_sewer_and_a_reach_with_a_gate_keep_all_their_water():
+    network, flow = networks.loop()
+    sewer = replace(network.reaches[0], kind="storm_sewer")
+    reaches = (sewer, *network.reaches[1:])
+    network = replace(network, reaches=reaches, structures=(Structure("G", reaches[1].id, "gate"),))
+    members = flow_members(network, flow, count=2, rng=np.random.default_rng(1), errors=EXACT)
+    channel = with_still_water(network, members, still=StillWater(), rng=np.random.default_rng(2))[1].flow
+    less = channel.volume.mean(axis=0) / members[1].flow.volume.mean(axis=0)
+    np.testing.assert_allclose(less[:2], 1.0)
+    assert np.all(less[2:] < 1.0)
+    named = StillWater(reaches=("nowhere",))
+    with pytest.raises(InputError, match="beside reach 'nowhere', which is not in the network"):
+        with_still_water(network, members, still=named, rng=np.random.default_rng(2))

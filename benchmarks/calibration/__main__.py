@@ -23,6 +23,7 @@ from benchmarks.calibration.figure import write
 from benchmarks.calibration.pages import cell, markdown
 from benchmarks.calibration.score import Scored, scored
 from benchmarks.calibration.summary import bars, sets
+from suyuan.tracing.members import StillWater
 
 GROUPS = {"classes": tuple(CLASSES), "wrong": WRONG, "real": REAL, "all": tuple(SETS)}
 
@@ -36,6 +37,7 @@ def main() -> None:
             [Key(n, arguments.seed, i) for i in numbers for n in names],
             arguments.out,
             workers=arguments.workers,
+            still=StillWater() if arguments.still else None,
         )
     files = [*([arguments.out] if arguments.out else []), *arguments.report]
     events = [scored(row) for row in _pooled(files)]
@@ -67,6 +69,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first event of each set")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--still", action="store_true", help="flow members also draw still water; give it a file of its own"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object: bars by their id, and sets"
     )

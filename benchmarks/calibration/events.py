@@ -29,7 +29,7 @@ from suyuan.run import POOLED_S, release_edges
 from suyuan.substances import Substance, determinand
 from suyuan.synthetic import Event
 from suyuan.synthetic.forcing import CHINA_S
-from suyuan.tracing.members import flow_members
+from suyuan.tracing.members import StillWater, flow_members, with_still_water
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import default_prior
 from suyuan.tracing.result import Trace
@@ -52,14 +52,17 @@ class Key:
     number: int
 
 
-def traced(event: Event, *, rng: np.random.Generator, members: int = MEMBERS) -> Trace:
+def traced(
+    event: Event, *, rng: np.random.Generator, members: int = MEMBERS, still: StillWater | None = None
+) -> Trace:
     """Return the trace of an event as `suyuan trace` makes it of the same project, files left out."""
     network, observations = event.network, pooled(flag(event.observations), every_s=POOLED_S)
     measured = dict.fromkeys(observations.determinand.tolist())
     flow = balanced(event.flow, network)
+    drawn = flow_members(network, flow, count=members, rng=rng)
     matrices = matrices_of(
         network,
-        flow_members(network, flow, count=members, rng=rng),
+        with_still_water(network, drawn, still=still, rng=rng),
         observations=observations,
         edges=release_edges(flow, (event.since, event.until)),
         progress=lambda _what, _share: None,
@@ -78,10 +81,11 @@ def traced(event: Event, *, rng: np.random.Generator, members: int = MEMBERS) ->
     )
 
 
-def answered(key: Key) -> Row:
-    """Return the row of one event, drawn and traced."""
+def answered(key: Key, *, still: StillWater | None = None) -> Row:
+    """Return the row of one event, drawn and traced; `still` water is drawn with the flow, if any."""
     drawn, began = draw(key.name, seed=key.seed, number=key.number), time.perf_counter()
-    found = traced(drawn.event, rng=np.random.default_rng([key.seed, key.number, SEEDS_OF_TRACING]))
+    rng = np.random.default_rng([key.seed, key.number, SEEDS_OF_TRACING])
+    found = traced(drawn.event, rng=rng, still=still)
     return row_of(key, drawn, found=found, seconds=time.perf_counter() - began)
 
 
@@ -131,7 +135,7 @@ def read_rows(path: Path) -> list[Row]:
     return [rows[key] for key in sorted(rows)]
 
 
-def run(keys: Sequence[Key], path: Path, *, workers: int) -> None:
+def run(keys: Sequence[Key], path: Path, *, workers: int, still: StillWater | None = None) -> None:
     """Trace the events that `path` does not hold yet and append each as it is done; nothing else is ever lost."""
     held = {Key(row["set"], row["seed"], row["number"]) for row in read_rows(path)}
     todo = [key for key in keys if key not in held]
@@ -139,7 +143,7 @@ def run(keys: Sequence[Key], path: Path, *, workers: int) -> None:
     began = time.perf_counter()
     with path.open("a+b") as file:
         _end_line(file)
-        for done, (key, row) in enumerate(_answers(todo, workers), start=1):
+        for done, (key, row) in enumerate(_answers(todo, workers, still=still), start=1):
             if isinstance(row, InputError):
                 print(f"{key}: not traced: {row}", file=sys.stderr)
                 continue
@@ -149,21 +153,23 @@ def run(keys: Sequence[Key], path: Path, *, workers: int) -> None:
             print(f"{done}/{len(todo)} {key.name} {key.number}, {left:.0f} min left", file=sys.stderr)
 
 
-def _answers(keys: Sequence[Key], workers: int) -> Iterator[tuple[Key, Row | InputError]]:
+def _answers(
+    keys: Sequence[Key], workers: int, *, still: StillWater | None
+) -> Iterator[tuple[Key, Row | InputError]]:
     """Yield rows as they are done; the error in place of one that cannot be traced."""
     if workers <= 1:
-        yield from ((key, _answered(key)) for key in keys)
+        yield from ((key, _answered(key, still)) for key in keys)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores among themselves
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_answered, key): key for key in keys}
+        waiting = {pool.submit(_answered, key, still): key for key in keys}
         for future in as_completed(waiting):
             yield waiting.pop(future), future.result()
 
 
-def _answered(key: Key) -> Row | InputError:
+def _answered(key: Key, still: StillWater | None) -> Row | InputError:
     try:
-        return answered(key)
+        return answered(key, still=still)
     except InputError as error:
         return error
 

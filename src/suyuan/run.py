@@ -34,7 +34,7 @@ from suyuan.report import RunInfo, write_results
 from suyuan.rolling import STORE, Kept, Means, Rolled, keep, record_of, rolled_matrices
 from suyuan.substances import Substance
 from suyuan.tracing.history import answer_of, with_answer
-from suyuan.tracing.members import FlowMember
+from suyuan.tracing.members import FlowMember, with_still_water
 from suyuan.tracing.posterior import trace
 from suyuan.tracing.prior import Prior, default_prior
 from suyuan.tracing.result import Trace
@@ -236,7 +236,7 @@ def prepare(
     refuse_unweighable(network, observations, substances=substances, window=span)
     rng = np.random.default_rng(ask.seed)
     run_on = partial(_run_on, network=network, after=span[1] if now is None else now, ahead_h=ahead_h)
-    ensemble = _mixed(ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress), project)
+    ensemble = _ensemble(project, network, water=water, run_on=run_on, rng=rng, progress=progress)
     refuse_uncovered(ensemble.flow, seen, zone=project.zone)
     return Prepared(
         network=network,
@@ -266,10 +266,20 @@ def _settling(substances: tuple[Substance, ...]) -> tuple[float, ...]:
     return tuple(sorted({each.settling_m_per_s for each in substances} - {0.0}))
 
 
-def _mixed(ensemble: Ensemble, project: Project) -> Ensemble:
-    """Return the members with matter that spreads in them as the project says."""
-    mixing = project.processes.mixing
-    return replace(ensemble, members=tuple(replace(member, mixing=mixing) for member in ensemble.members))
+def _ensemble(
+    project: Project,
+    network: Network,
+    *,
+    water: Water,
+    run_on: Callable[[BalancedFlow], BalancedFlow],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Ensemble:
+    """Return the members with matter that spreads in them as the project says, still water drawn where it says so."""
+    said = project.processes
+    ensemble = ensemble_of(water, network, run_on=run_on, rng=rng, progress=progress)
+    mixed = [replace(member, mixing=said.mixing) for member in ensemble.members]
+    return replace(ensemble, members=with_still_water(network, mixed, still=said.still, rng=rng))
 
 
 def _water(project: Project) -> tuple[Network, Water]:

@@ -206,17 +206,17 @@ def _written(
             write(made / name)
     former = [path for path in kept if path is not None]
     notes = [("former", path.relative_to(home.folder).as_posix()) for path in former]
-    return (*(home.folder / name for name in texts), *former), (*notes, *_to_name(home, network))
+    return (*(home.folder / name for name in texts), *former), (*notes, *_to_do(home, model, named=network))
 
 
-def _to_name(home: Home, network: str) -> Iterator[tuple[str, str]]:
-    """Yield what suyuan.toml does not name yet, and of a new one what is still to be drawn."""
-    if home.project is None:
-        yield "draw", network
+def _to_do(home: Home, model: Model, *, named: str) -> Iterator[tuple[str, str]]:
+    """Yield what suyuan.toml does not name yet, and what a new project still lacks in its network."""
+    if home.project is None and not (model.network.outfalls and model.network.stations):
+        yield "draw", named
     if home.project is not None and home.project.files.flow != home.flow:
         yield "name_flow", home.flow.name
-    if home.project is not None and home.project.files.network.name != network:
-        yield "name_network", network
+    if home.project is not None and home.project.files.network.name != named:
+        yield "name_network", named
 
 
 def _is_there(home: Home, flow: FlowField) -> bool:

@@ -16,6 +16,7 @@ from suyuan.io.sections import Report
 from suyuan.io.tables import Column, read_table
 from suyuan.io.times import times_of
 from suyuan.substances import USUAL_THETA, Substance, WaterTemperature, determinand
+from suyuan.tracing.members import StillWater
 from suyuan.transport.mixing import FORMULAS
 from suyuan.transport.operator import Mixing
 from suyuan.transport.storage import TransientStorage
@@ -23,7 +24,7 @@ from suyuan.transport.storage import TransientStorage
 KEYS = {
     "transport": ("dispersion",),
     "water": ("temperature_c", "temperature", "theta"),
-    "transient_storage": ("area_ratio", "exchange_per_day", "reaches"),
+    "transient_storage": ("area_ratio", "exchange_per_day", "reaches", "drawn"),
 }
 """The keys of each table; [settling_m_per_day] has determinands as keys."""
 
@@ -40,9 +41,13 @@ LOWEST_C, HIGHEST_C = -5.0, 60.0
 
 @dataclass(frozen=True)
 class Processes:
-    """What a project says of the way from source to station: spreading, settling [m/d] per determinand, temperature."""
+    """What a project says of the way from source to station: spreading, settling [m/d] per determinand, temperature.
+
+    `still` is what is believed of still water that nobody measured, None where it is given or there is none.
+    """
 
     mixing: Mixing = field(default_factory=Mixing)
+    still: StillWater | None = None
     settling_m_per_day: Mapping[str, float] = field(default_factory=dict)
     temperature: WaterTemperature | None = None
     theta: float = USUAL_THETA
@@ -56,12 +61,11 @@ class Processes:
 def processes_in(tables: Mapping[str, Any], fault: Report, *, folder: Path, zone: tzinfo) -> Processes:
     """Return what the four tables say, and report what is wrong with them."""
     reader = _Reader(fault)
-    water = _table(tables, "water")
+    water, beside = _table(tables, "water"), _table(tables, "transient_storage")
+    is_drawn = reader.flag(beside, "drawn")
     return Processes(
-        Mixing(
-            reader.dispersion(_table(tables, "transport")),
-            reader.storage(_table(tables, "transient_storage")),
-        ),
+        Mixing(reader.dispersion(_table(tables, "transport")), None if is_drawn else reader.storage(beside)),
+        reader.still(beside) if is_drawn else None,
         reader.settling(_table(tables, "settling_m_per_day")),
         reader.temperature(water, folder, zone=zone),
         reader.number(water, "theta", least=1.0, most=1.3, usual=USUAL_THETA),
@@ -146,13 +150,32 @@ class _Reader:
                 return None
         ratio = self.number(table, "area_ratio", least=1e-4, most=100.0, usual=1.0)
         rate = self.number(table, "exchange_per_day", least=0.0, most=1e5, usual=0.0)
+        return TransientStorage(ratio, rate / DAY_S, self._reaches(table))
+
+    def still(self, table: dict[str, Any]) -> StillWater:
+        """Return what is believed of still water where it is drawn: the numbers given are medians then."""
+        usual = StillWater()
+        ratio = self.number(table, "area_ratio", least=1e-4, most=100.0, usual=usual.area_ratio)
+        rate = self.number(
+            table, "exchange_per_day", least=1e-4, most=1e5, usual=usual.exchange_per_s * DAY_S
+        )
+        return StillWater(area_ratio=ratio, exchange_per_s=rate / DAY_S, reaches=self._reaches(table))
+
+    def flag(self, table: dict[str, Any], key: str) -> bool:
+        """Return whether a key is true; false where it is left out."""
+        value = table.get(key, False)
+        if not isinstance(value, bool):
+            self._fault(key, f"{key} is {value!r}", remedy=f"write {key} = true, or leave it out")
+        return value is True
+
+    def _reaches(self, table: dict[str, Any]) -> tuple[str, ...]:
         reaches = table.get("reaches", [])
         if not isinstance(reaches, list) or not all(isinstance(reach, str) for reach in reaches):
             self._fault(
                 "reaches", f"reaches is {reaches!r}", remedy='write a list of ids, such as ["R1", "R2"]'
             )
             reaches = []
-        return TransientStorage(ratio, rate / DAY_S, tuple(reaches))
+        return tuple(reaches)
 
     def settling(self, table: dict[str, Any]) -> dict[str, float]:
         """Return the settling [m/d] per determinand id."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from suyuan.clock import clocked
-from suyuan.errors import Fault, InputError, nearest
+from suyuan.errors import Fault, InputError, counted, nearest
 from suyuan.flow import FlowField, balanced
 from suyuan.hydraulics.gauges import require_placed
 from suyuan.hydraulics.storage import tabled_of
@@ -33,10 +33,10 @@ def gauges(project: Project, network: Network) -> Found:
     except InputError as error:
         return Found(error.faults)
     kinds = [gauge.kind for gauge in read.gauges]
-    counted = ", ".join(f"{kinds.count(kind)} of {kind}" for kind in sorted(set(kinds)))
+    by_kind = ", ".join(f"{kinds.count(kind)} of {kind}" for kind in sorted(set(kinds)))
     until = read.start + read.edges[-1:].astype("timedelta64[s]")[0]
     covers = f"{clocked(read.start, project.zone)} to {clocked(until, project.zone)}"
-    return Found(summary={"gauges": f"{counted}; {covers}, {len(read.edges) - 1} bins"})
+    return Found(summary={"gauges": f"{by_kind}; {covers}, {counted(len(read.edges) - 1, 'bin')}"})
 
 
 def processes(project: Project, network: Network, *, flow: FlowField | None) -> Found:
@@ -44,10 +44,11 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
 
     Widths are asked for where a formula of dispersion or settling needs them, once there is a flow that closes.
     """
-    mixing = project.processes.mixing
+    said, mixing = project.processes, project.processes.mixing
     by_reach = mixing.dispersion if isinstance(mixing.dispersion, tuple) else ()
     named = [("transport", reach) for reach, _ in by_reach]
-    named += [("transient_storage", reach) for reach in (mixing.storage.reaches if mixing.storage else ())]
+    beside = mixing.storage or said.still
+    named += [("transient_storage", reach) for reach in (beside.reaches if beside else ())]
     known = [reach.id for reach in network.reaches]
     text = read_text(project.folder / SETTINGS)
     faults = [

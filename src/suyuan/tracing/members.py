@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from suyuan.altered_flow import Circulations, altered, circulations_of, with_lat
 from suyuan.flow import BalancedFlow, incidence
 from suyuan.network import Network
 from suyuan.transport.operator import Mixing
+from suyuan.transport.storage import TransientStorage, has_storage
 
 Array = NDArray[np.float64]
 
@@ -20,6 +22,22 @@ STILL = 1e-4
 
 LEAST_SPLIT = 0.01
 """Where splits are held to be known, arms still give way in proportion to their discharge when inflows change."""
+
+
+@dataclass(frozen=True)
+class StillWater:
+    """What is believed of still water beside the channel where nobody measured it: two log-normal numbers a network.
+
+    `area_ratio` As / A and `exchange_per_s` [1/s] are medians, the others log standard deviations; sources in decision 033.
+    Part of it lies in the cross-section that is given (bays, banks), the rest beyond (the bed): a share uniform from 0 to 1.
+    `reaches` are ids; empty for all canals and rivers without a structure.
+    """
+
+    area_ratio: float = 0.2
+    area_ratio_sd: float = 0.8
+    exchange_per_s: float = 1e-4
+    exchange_sd: float = 1.2
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,28 @@ def flow_members(
     free = circulations_of(network)
     drawn = (_drawn(network, flow, errors=errors, free=free, rng=rng) for _ in range(count - 1))
     return (FlowMember(flow, 1.0), *drawn)
+
+
+def with_still_water(
+    network: Network, members: Sequence[FlowMember], *, still: StillWater | None, rng: np.random.Generator
+) -> tuple[FlowMember, ...]:
+    """Return the members, all but the first with still water of their own; as they are where `still` is None.
+
+    What of it lies in the given cross-section leaves the channel so much less, so that a cloud takes as long on average. The
+    numbers come from a generator of their own: those that `rng` draws next are the same with and without.
+    """
+    if still is None:
+        return tuple(members)
+    is_open, own = has_storage(network, still.reaches), rng.spawn(1)[0]
+    found = [members[0]]
+    for member in members[1:]:
+        ratio = still.area_ratio * np.exp(still.area_ratio_sd * own.standard_normal())
+        exchange = still.exchange_per_s * np.exp(still.exchange_sd * own.standard_normal())
+        channel = np.where(is_open, 1.0 / (1.0 + ratio * own.uniform()), 1.0)
+        flow = replace(member.flow, volume=slowed(member.flow, channel))
+        storage = TransientStorage(float(ratio), float(exchange), still.reaches)
+        found.append(replace(member, flow=flow, mixing=replace(member.mixing, storage=storage)))
+    return tuple(found)
 
 
 def _drawn(

@@ -10,6 +10,7 @@ masses follow the exponential of a two by two with both losses (`kept`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,20 +74,25 @@ class Exchange(NamedTuple):
     rate: Array
 
 
+def has_storage(network: Network, named: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which reaches have still water beside them, (reach,): those `named`, else open water without a structure."""
+    ids = [r.id for r in network.reaches]
+    unknown = [name for name in named if name not in ids]
+    if unknown:
+        what = f"transient storage beside reach '{unknown[0]}', which is not in the network"
+        raise InputError("transient storage", what, nearest(unknown[0], ids))
+    if named:
+        return np.isin(ids, named)
+    return np.array([r.kind in OPEN_WATER for r in network.reaches]) & ~has_structure(network)
+
+
 def zones_of(
     geometry: Geometry, network: Network, *, flow: BalancedFlow, storage: TransientStorage | None
 ) -> Zones:
     """Return the zones of a network; none without storage."""
     if storage is None:
         return Zones(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
-    ids = [r.id for r in network.reaches]
-    unknown = [name for name in storage.reaches if name not in ids]
-    if unknown:
-        what = f"transient storage beside reach '{unknown[0]}', which is not in the network"
-        raise InputError("transient storage", what, nearest(unknown[0], ids))
-    usual = np.array([r.kind in OPEN_WATER for r in network.reaches]) & ~has_structure(network)
-    chosen = np.isin(ids, storage.reaches) if storage.reaches else usual
-    cell = np.flatnonzero(chosen[geometry.cell_reach])
+    cell = np.flatnonzero(has_storage(network, storage.reaches)[geometry.cell_reach])
     mean = flow.volume.mean(axis=0)[geometry.cell_reach] * geometry.cell_share
     ratio = np.full(len(cell), storage.area_ratio)
     return Zones(cell, ratio * mean[cell], np.full(len(cell), storage.exchange_per_s), ratio)
