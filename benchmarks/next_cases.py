@@ -28,7 +28,7 @@ from suyuan.io.fingerprints import read_fingerprints
 from suyuan.io.flow import read_flow
 from suyuan.io.network import read_network
 from suyuan.io.observations import read_observations
-from suyuan.io.project import Project, TraceSettings, read_project
+from suyuan.io.project import USUAL_AT_NIGHT, Project, read_project
 from suyuan.network import Network
 from suyuan.observations import GOOD, Observations
 from suyuan.qc import flag
@@ -215,9 +215,7 @@ def traced(case: Case, observations: Observations) -> Known:
             matrices,
             substances=case.substances,
             fingerprints=read_fingerprints(fingerprints),
-            prior=default_prior(
-                case.network, case.flow, nights=Nights(TraceSettings.at_night, case.project.zone)
-            ),
+            prior=default_prior(case.network, case.flow, nights=Nights(USUAL_AT_NIGHT, case.project.zone)),
         )
         verdict = weigh(problem)
     return Known(problem, verdict, candidate_probabilities(problem, verdict))

@@ -159,6 +159,8 @@ def test_how_many_daily_releases_begin_at_night_may_be_said(tmp_path: Path):
     assert read_project(folder_with(tmp_path, WHOLE)).trace.at_night == 0.8
     told = WHOLE.replace("[decay_per_day]", "at_night = 0.42\n[decay_per_day]")
     assert read_project(folder_with(tmp_path, told)).trace.at_night == 0.42
+    nowhere = "\n".join(line for line in WHOLE.split("\n") if not line.startswith("timezone"))
+    assert read_project(folder_with(tmp_path, nowhere)).trace.at_night is None
     told = WHOLE.replace("[decay_per_day]", "at_night = 1.0\n[decay_per_day]")
     with pytest.raises(InputError, match=r"at_night in \[trace\].*above 0 and below 1"):
         read_project(folder_with(tmp_path, told))

@@ -20,7 +20,7 @@ from benchmarks.calibration.draw import Drawn, draw
 from suyuan.ensemble import DRAWN as MEMBERS
 from suyuan.errors import InputError
 from suyuan.flow import balanced
-from suyuan.io.project import TraceSettings
+from suyuan.io.project import USUAL_AT_NIGHT
 from suyuan.network import Network
 from suyuan.observations import pooled
 from suyuan.qc import flag
@@ -37,7 +37,7 @@ from suyuan.tracing.shapes import Nights
 
 Row = dict[str, Any]
 
-NIGHTS = Nights(TraceSettings.at_night, timezone(timedelta(seconds=CHINA_S)))
+NIGHTS = Nights(USUAL_AT_NIGHT, timezone(timedelta(seconds=CHINA_S)))
 
 SEEDS_OF_TRACING = 999
 """Chance in tracing is not the chance of the drawing: its seeds end with this number."""

@@ -294,7 +294,7 @@ def _fingerprints(project: Project) -> Fingerprints:
 
 def _prior(project: Project, network: Network, *, flow: BalancedFlow) -> Prior:
     believed = project.trace
-    nights = Nights(believed.at_night, project.zone)
+    nights = None if believed.at_night is None else Nights(believed.at_night, project.zone)
     return default_prior(network, flow, nobody=believed.nobody, unlisted=believed.unlisted, nights=nights)
 
 

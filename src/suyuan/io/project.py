@@ -68,13 +68,17 @@ class Files:
     storage: Path | None = None
 
 
+USUAL_AT_NIGHT = 0.8
+"""`at_night` in [trace] where a timezone is given and nothing else said (docs/decisions/034-nights.md)."""
+
+
 @dataclass(frozen=True)
 class TraceSettings:
     """What to trace: the determinand whose mass is reported, and the window, both ends included [UTC].
 
     `nobody` is the probability, before any reading is seen, that nobody released in the window, `unlisted` that a single
-    source is not on the list of outfalls, `at_night` that a release which comes again every day begins at night. `workers`
-    are a number of processes or the address of a scheduler, '' for threads.
+    source is not on the list of outfalls, `at_night` that a release which comes again every day begins at night, None where
+    no timezone is given. `workers` are a number of processes or the address of a scheduler, '' for threads.
     """
 
     determinand: str = ""
@@ -82,7 +86,7 @@ class TraceSettings:
     until: np.datetime64 | None = None
     nobody: float = 0.10
     unlisted: float = 0.25
-    at_night: float = 0.8
+    at_night: float | None = None
     workers: str = ""
 
 
@@ -153,7 +157,7 @@ def project_and_faults(
         name=found.text(tables.get("project", {}), "project", key="name") or folder.resolve().name,
         timezone=zone_name,
         files=found.files(tables.get("files", {}), folder, needs_network=needs_network),
-        trace=found.trace(tables.get("trace", {}), zone),
+        trace=found.trace(tables.get("trace", {}), zone, has_clock="timezone" in tables.get("project", {})),
         flow=found.flow(tables.get("flow", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         processes=processes_in(tables, found.fault, folder=folder, zone=zone),
@@ -268,7 +272,7 @@ class _Finder:
                 paths.append(folder / name)
         return tuple(paths)
 
-    def trace(self, table: Any, zone: tzinfo) -> TraceSettings:
+    def trace(self, table: Any, zone: tzinfo, *, has_clock: bool) -> TraceSettings:
         """Return the determinand, the window and what is believed of nobody."""
         table = table if isinstance(table, dict) else {}
         named = self.text(table, "trace", key="determinand")
@@ -282,7 +286,9 @@ class _Finder:
         determinand = self._determinand("determinand", named) if named else ""
         nobody = self._probability(table, "nobody", usual=TraceSettings.nobody)
         unlisted = self._probability(table, "unlisted", usual=TraceSettings.unlisted, most=MOST_UNLISTED)
-        at_night = self._probability(table, "at_night", usual=TraceSettings.at_night)
+        at_night = None
+        if has_clock or "at_night" in table:
+            at_night = self._probability(table, "at_night", usual=USUAL_AT_NIGHT)
         return TraceSettings(determinand, since, until, nobody, unlisted, at_night, self._workers(table))
 
     def _workers(self, table: dict[str, Any]) -> str:

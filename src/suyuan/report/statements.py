@@ -9,7 +9,7 @@ ASSUMPTIONS_ZH = {
     "nobody": AssumptionText("未见异常排放的先验概率", "{share}"),
     "pair": AssumptionText("两处同时排放的先验概率", "{share}"),
     "unlisted": AssumptionText("单一来源不在名录内的先验概率", "{share}"),
-    "nights": AssumptionText("每日重复的排放始于夜间（18时至次日4时）的比例", "{share}"),
+    "nights": AssumptionText("每日重复的排放始于夜间（18时至次日4时）的比例", "{share}（{zone}）"),
     "rate": AssumptionText("排放强度的先验中位数与 90 % 区间", "{middle} g/s（{low} 至 {high}）"),
     "members": AssumptionText("流场集合成员数", "{count}"),
     "temperature": AssumptionText("证据减弱的倍数", "{temperature}"),

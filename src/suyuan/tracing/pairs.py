@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,20 +20,16 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 PLUMES_TO_PAIR = 20
-"""Explanations of each table that lead: any two of these may be a pair."""
+"""Explanations of each table that lead: one half at least of a pair does."""
 
 PLUMES_A_SOURCE = 4
 """Of one source no more than these."""
 
 PAIRS_ANEW = 24
-"""Leading pairs of a flow member that are weighed anew, each for itself."""
+"""Leading pairs of candidates of a flow member that are weighed anew, and beside them the best pair of every other candidate."""
 
-PAIRS_ALIKE = 3
-"""Pairs of the same two candidates, with other histories or waters, are no more than these: the leading candidate's own would
-leave no room for its rivals."""
-
-REST_LOG = 12.0
-"""Candidates all of whose other pairs together stay so far (log) behind the leading pair are not weighed in any more."""
+LEADERS = 12
+"""Of these the first so many have their two best pairs of histories weighed, the others one."""
 
 
 def pairs_anew(
@@ -42,60 +37,95 @@ def pairs_anew(
 ) -> tuple[Explanations, Explanations]:
     """Return pairs of the explanations in `tables` (of one member), weighed together; row i of both is a pair.
 
-    They are proposed under the covariance of the scan and then settle together: the leading ones, and for every candidate the
-    best of its others, which stands for these. Both plumes must show in the readings.
+    They are proposed under the covariance of the scan and then settle together; those that settle stand for all that were
+    proposed. The halves come from different tables, and both plumes must show in the readings.
     """
-    pool, leads = to_pair(tables, problem.candidate)
+    pool, leads, origin = to_pair(tables, problem.candidate)
+    allowed = (origin[:, None] != origin[None, :]) & (leads[:, None] | leads[None, :])
     code = problem.candidate[pool.source]
-    rows, score = _proposed(problem, claimed, pool=pool, leads=leads, seen=seen)
+    rows, score = _proposed(problem, claimed, pool=pool, rows=_apart(code, allowed), seen=seen)
     kind = np.sort(code[rows], axis=1)
-    leading = various(kind, PAIRS_ANEW)
-    others = np.setdiff1d(np.arange(len(rows)), leading)
-    best, more = standing_for(kind[others], score[others], least=score.max(initial=-np.inf) - REST_LOG)
-    stands = np.concatenate([np.zeros(len(leading)), more]) + np.log(2.0 * len(problem.matrices))
-    rows = rows[np.concatenate([leading, others[best]])]
+    once = from_one_search(kind, np.sort(origin[rows], axis=1), score)
+    kind, rows, score = kind[once], rows[once], score[once]
+    best, stands = standing_for(kind, score)
+    rows = rows[best]
     each = [settled(problem, ground, seen=seen, found=pool.where(pair), rounds=ROUNDS) for pair in rows]
-    log_prior = pool.log_prior[rows].sum(axis=1) + stands
+    log_prior = pool.log_prior[rows].sum(axis=1) + stands + np.log(2.0 * len(problem.matrices))
     return _half(pool, 0, rows=rows, log_prior=log_prior, each=each), _half(
         pool, 1, rows=rows, log_prior=log_prior, each=each
     )
 
 
-def standing_for(pairs: Index, score: Array, *, least: float) -> tuple[Index, Array]:
-    """Return the rows of a pair for each candidate, and the log of how many such as itself it stands for.
+def _apart(code: Index, allowed: NDArray[np.bool_]) -> Index:
+    """Return the allowed pairs (pair, 2) of two candidates, `code` (plume,), each pair once."""
+    return np.argwhere(np.triu((code[:, None] != code[None, :]) & allowed))
 
-    `pairs` (pair, 2) are candidates, the best `score` (pair,) first. Each pair counts with that of its two candidates whose best
-    pair is the worse one. Candidates all of whose pairs together stay below `least` are left out.
 
-    >>> best, more = standing_for(np.array([[1, 2], [1, 3], [1, 3]]), np.array([0.0, -1.0, -1.0]), least=-9.0)
-    >>> best.tolist(), np.exp(more).round(6).tolist()
-    ([0, 1], [1.0, 2.0])
+def from_one_search(kind: Index, origin: Index, score: Array) -> Index:
+    """Return the pairs of histories that count, as rows: of each two candidates those from the two tables that explain most.
+
+    `kind` (pair, 2) are candidates, `origin` (pair, 2) tables. Other tables are looked at because they may explain more, not as
+    further chances that these two did it.
+
+    >>> kind, origin = np.array([[1, 2], [1, 2], [1, 3]]), np.array([[0, 1], [0, 2], [0, 2]])
+    >>> from_one_search(kind, origin, np.array([0.0, -1.0, -2.0])).tolist()
+    [0, 2]
     """
-    if not len(pairs):
+    if not len(kind):
+        return np.empty(0, np.int64)
+    two, of_two = np.unique(kind, axis=0, return_inverse=True)
+    both, of_both = np.unique(origin, axis=0, return_inverse=True)
+    total = np.full((len(two), len(both)), -np.inf)
+    np.logaddexp.at(total, (of_two.ravel(), of_both.ravel()), score)
+    return np.flatnonzero(total.argmax(axis=1)[of_two.ravel()] == of_both.ravel())
+
+
+def standing_for(kind: Index, score: Array) -> tuple[Index, Array]:
+    """Return the rows that are weighed anew, and the log of how many such as itself each stands for.
+
+    `kind` (pair, 2) are candidates, the best `score` (pair,) first. Weighed are the leading PAIRS_ANEW pairs of candidates and
+    the best of every other candidate. They stand for all histories of their two candidates; and for those pairs of
+    candidates that are not weighed, the ones that share the candidate which is the rarer of the two.
+
+    >>> score = np.array([0.0, -1.0, -1.0, -2.0])
+    >>> best, stands = standing_for(np.array([[1, 2], [1, 2], [1, 2], [1, 3]]), score)
+    >>> best.tolist(), round(float(np.exp(score[best] + stands).sum() / np.exp(score).sum()), 9)
+    ([0, 1, 3], 1.0)
+    """
+    if not len(kind):
         return np.empty(0, np.int64), np.empty(0)
-    highest = np.full(int(pairs.max()) + 1, -np.inf)
-    np.maximum.at(highest, pairs, score[:, None])
-    rarer = np.where(highest[pairs[:, 0]] < highest[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
-    best, group = np.unique(rarer, return_index=True, return_inverse=True)[1:]
-    total = np.full(len(best), -np.inf)
+    first, two = np.unique(kind, axis=0, return_index=True, return_inverse=True)[1:]
+    two = two.ravel()
+    total = _sums(two, score, len(first))
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(-total, kind="stable")] = np.arange(len(first))
+    highest = np.full(int(kind.max()) + 1, -np.inf)
+    np.maximum.at(highest, kind[first], total[:, None])
+    a, b = kind[first].T
+    rarer = np.where(highest[a] < highest[b], a, b)
+    lead = np.full(len(highest), -np.inf)
+    np.maximum.at(lead, rarer, total)
+    weighed = (rank < PAIRS_ANEW) | (total == lead[rarer])
+    best = _first_of(two, np.where(weighed, np.where(rank < LEADERS, 2, 1), 0))
+    stands = total - _sums(two[best], score[best], len(first))
+    every, some = _sums(rarer, total, len(lead)), _sums(rarer[weighed], total[weighed], len(lead))
+    stands += every[rarer] - some[rarer]
+    return best, stands[two[best]]
+
+
+def _sums(group: Index, score: Array, size: int) -> Array:
+    """Return the log of the sum of exp(score) of each group, (group,)."""
+    total = np.full(size, -np.inf)
     np.logaddexp.at(total, group, score)
-    kept = total >= least
-    return best[kept], (total - score[best])[kept]
+    return total
 
 
-def various(pairs: Index, count: int) -> Index:
-    """Return the rows of the first `count` pairs (pair, 2), passing over those of which PAIRS_ALIKE were taken before.
-
-    >>> various(np.array([[1, 2], [1, 2], [1, 2], [1, 2], [1, 3]]), 4).tolist()
-    [0, 1, 2, 4]
-    """
-    kind = np.unique(pairs, axis=0, return_inverse=True)[1].ravel() if len(pairs) else np.empty(0, np.int64)
-    taken, rows = Counter[int](), []
-    for row, one in enumerate(kind.tolist()):
-        if taken[one] < PAIRS_ALIKE:
-            rows.append(row)
-        taken[one] += 1
-    return np.array(rows[:count], np.int64)
+def _first_of(group: Index, count: Index) -> Index:
+    """Return the first `count` (group,) rows of each group, in their order."""
+    order = np.argsort(group, kind="stable")
+    place = np.empty(len(group), np.int64)
+    place[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order])
+    return np.flatnonzero(place < count[group])
 
 
 def _half(
@@ -115,14 +145,12 @@ def _half(
 
 
 def _proposed(
-    problem: Problem, claimed: Claim, *, pool: Explanations, leads: NDArray[np.bool_], seen: Responses
+    problem: Problem, claimed: Claim, *, pool: Explanations, rows: Index, seen: Responses
 ) -> tuple[Index, Array]:
-    """Return pairs of the pool (pair, 2) of which one at least leads, and their scores under the covariance of the scan.
+    """Return those pairs of the pool, `rows` (pair, 2), of which both plumes show, and their scores under the scan's covariance.
 
     The best comes first. A score is the log of prior and evidence.
     """
-    code = problem.candidate[pool.source]
-    rows = np.argwhere(np.triu((code[:, None] != code[None, :]) & (leads[:, None] | leads[None, :])))
     if not len(rows):
         return rows, np.empty(0)
     alpha, beta, cross = _products(claimed, pool, seen=seen)
@@ -135,8 +163,10 @@ def _proposed(
     return np.asarray(rows[order]), score[order]
 
 
-def to_pair(tables: Sequence[Explanations], candidate: Index) -> tuple[Explanations, NDArray[np.bool_]]:
-    """Return the explanations out of which pairs are made, each once, and which of them lead.
+def to_pair(
+    tables: Sequence[Explanations], candidate: Index
+) -> tuple[Explanations, NDArray[np.bool_], Index]:
+    """Return the explanations out of which pairs are made, which of them lead, and which table each comes from.
 
     Of each table these are the leading ones, few of any one source, and the best of every other candidate. They stand for all
     of their candidate in the table: `log_prior` makes up for what is left out. `candidate` (source,) tells them apart.
@@ -150,10 +180,8 @@ def to_pair(tables: Sequence[Explanations], candidate: Index) -> tuple[Explanati
         rows = np.concatenate([leading, others])
         chosen.append(_whole(table, rows, of=of))
         leads.append(np.arange(len(rows)) < len(leading))
-    pool = joined(chosen)
-    keys = np.stack([pool.source, pool.shape, pool.kind])
-    once = np.sort(np.unique(keys, axis=1, return_index=True)[1])
-    return pool.where(once), np.concatenate(leads)[once]
+    origin = np.repeat(np.arange(len(tables)), [len(each) for each in leads])
+    return joined(chosen), np.concatenate(leads), origin
 
 
 def _few(source: Index) -> NDArray[np.bool_]:

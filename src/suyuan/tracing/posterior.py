@@ -233,7 +233,11 @@ def _assumptions(problem: Problem, verdict: Verdict) -> tuple[Assumption, ...]:
         Assumption("nobody", {"share": f"{prior.nobody:.3g}"}),
         Assumption("pair", {"share": f"{prior.pair:.2g}"}),
         Assumption("unlisted", {"share": f"{prior.unlisted:.2g}"}),
-        *(() if nights is None else (Assumption("nights", {"share": f"{nights.share:.2g}"}),)),
+        *(
+            ()
+            if nights is None
+            else (Assumption("nights", {"share": f"{nights.share:.2g}", "zone": str(nights.zone)}),)
+        ),
         Assumption("rate", _range(strength.log_rate, strength.log_sd)),
         Assumption("members", {"count": f"{len(problem.matrices)}"}),
         Assumption("temperature", {"temperature": f"{verdict.temperature:.2f}"}),

@@ -80,7 +80,7 @@ class Shapes:
     """Release histories of rate 1 inside their on-times, each array (shape,) in bins.
 
     A shape is on from `start` for `length` bins, again every `period` bins, `repeats` times in all. `log_prior` sums to
-    one over all shapes when exponentiated; every start inside the window is equally likely, but for those of daily repeats.
+    one over all shapes when exponentiated.
     """
 
     bins: int

@@ -21,7 +21,9 @@ ASSUMPTIONS = {
     "nobody": AssumptionText("prior of nobody", "{share}"),
     "pair": AssumptionText("prior of two sources", "{share}"),
     "unlisted": AssumptionText("prior share of unlisted sources among single ones", "{share}"),
-    "nights": AssumptionText("share of daily releases that begin at night (18:00 to 04:00)", "{share}"),
+    "nights": AssumptionText(
+        "share of daily releases that begin at night (18:00 to 04:00)", "{share} ({zone})"
+    ),
     "rate": AssumptionText("release rate, median and 90 % range a priori", "{middle} g/s ({low} to {high})"),
     "members": AssumptionText("flow members", "{count}"),
     "temperature": AssumptionText("evidence divided by", "{temperature}"),

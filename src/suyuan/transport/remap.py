@@ -146,12 +146,13 @@ def fill_up(weights: Array, begin: int, end: int, volume: float, rounding: float
     """Take rounding out of the weights of one row, so that they sum to the `volume` of its cell [m3].
 
     What a step brings is cut up with errors of ulps of all that is cut, `rounding` [m3]: much for a cell that is flushed a
-    million times, nothing for the mass in the network. More is water that a flow lost: left to be seen, or mass were made up.
+    million times, nothing for the mass in the network. More, or most of the cell, is water that a flow lost: left to be seen, or
+    mass were made up.
     """
     total = 0.0
     for e in range(begin, end):
         total += weights[e]
-    if abs(total - volume) < rounding:
+    if abs(total - volume) < min(rounding, 0.5 * volume):
         for e in range(begin, end):
             weights[e] *= volume / total
 
