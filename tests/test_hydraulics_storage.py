@@ -71,6 +71,47 @@ def test_a_lake_takes_what_its_table_says():
     np.testing.assert_allclose(kept * HOUR, np.repeat([1000.0 / 3.0, 1000.0], 6), rtol=0.05)
 
 
+def pond(*, rain: float = 0.0, sd: float = 0.001, volume_m3: float = 1000.0) -> Reconciled:
+    """Return a lake whose stage rises by 1.8 m: 1,000 m3 at the bottom, 10,000 in the middle, 28,000 at the top."""
+    nodes = (Node("A", "boundary"), Node("P", "lake", area_m2=1.0, volume_m3=volume_m3), Node("B", "outlet"))
+    stage = Gauge("H", "stage", 100.0 + 1.8 * RISING, np.full(13, sd), "R2", 0.0, offset=3.0)
+    return run(
+        canal(nodes=nodes, ends="A-P P-B", length_m=100.0),
+        gauge("R1", 2.0, bins=12, at=100.0, sd=0.01),
+        Gauge("rain", "inflow", np.full(12, rain), np.full(12, 1e-4), node="P"),
+        stage,
+        tables=(StorageTable("P", 100.0 + np.array([-1.0, 0.0, 1.0]), np.array([0.0, 10e3, 30e3])),),
+    )
+
+
+def test_a_lake_holds_what_its_table_says_in_the_flow_that_is_written():
+    done = pond(rain=1.0)
+    closed = balanced(done.flow, done.network)
+    by_table = np.interp(1.8 * RISING, [-1.0, 0.0, 1.0], [0.0, 10e3, 30e3])
+    np.testing.assert_allclose(closed.lake_volume[:, 1], by_table, atol=300.0)
+    np.testing.assert_allclose(
+        closed.external[:, 1], 1.0, atol=0.01
+    )  # rain stays rain, what is stored is stored
+    assert closed.balance.residual_share < 1e-12
+
+
+def test_a_lake_never_holds_less_than_nothing_in_a_draw():
+    done = pond(sd=0.2)
+    noise = np.random.default_rng(4).standard_normal((*done.fit.unknown.shape, 20))
+    deviation, _ = done.fit.factor.drawn(noise, np.zeros((len(done.fit.still), 20)))
+    assert min(done.fit.lakes(done.fit.unknown + d).min() for d in np.moveaxis(deviation, 2, 0)) < 0.0
+    for flow in done.sampled(20, np.random.default_rng(4)):
+        assert flow.lake_volume.min() >= 0.0
+        assert balanced(flow, done.network).balance.residual_share < 1e-12
+
+
+def test_a_lake_with_a_table_but_no_volume_of_its_own_is_refused():
+    with pytest.raises(
+        InputError, match=r"lake 'P' has a storage table but volume_m3 0, .* the table says 1e\+04"
+    ):
+        pond(volume_m3=0.0)
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

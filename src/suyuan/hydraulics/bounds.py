@@ -26,7 +26,7 @@ MOST_ROUNDS = 100
 
 @dataclass(frozen=True)
 class Bound:
-    """One-way discharges and least volumes of a fit: where they are passed, and the statements that hold them."""
+    """One-way discharges and least volumes of a fit, of reaches and tabled lakes: where they are passed, and what holds them."""
 
     fit: Fit
     pumps: Places
@@ -39,7 +39,7 @@ class Bound:
         return cls(fit, np.array(pumps, np.int64))
 
     def slack(self, unknown: Array, still: Array) -> Array:
-        """Return by how much each bound is kept at each edge, (bin + 1, pump and reach): below zero where it is passed."""
+        """Return by how much each bound is kept at each edge, (bin + 1, pump, reach and lake): below zero where it is passed."""
         frame, problem = self.fit.problem.frame, self.fit.problem
         factor = still[problem.doubts.width]
         discharge = (
@@ -51,7 +51,8 @@ class Bound:
         volume = frame.shape.held + self.fit.above(unknown, factor) - least
         volume[:, ~frame.shape.is_channel] = np.inf
         ends = np.vstack([np.full((1, len(self.pumps)), np.inf), discharge])
-        return np.hstack([ends, volume])
+        lakes = self.fit.lakes(unknown) - [INSIDE * each.table.volume[-1] for each in frame.tabled_lakes]
+        return np.hstack([ends, volume, lakes])
 
     def statement(self, place: tuple[int, int]) -> tuple[Array, Array]:
         """Return how one bound depends on the unknowns, (bin + 1, n) and (p,)."""
@@ -62,12 +63,17 @@ class Bound:
             r = self.pumps[column]
             on[b], on[b - 1] = frame.discharge[r], frame.discharge_before[r]
             on_still[problem.doubts.width] = self.fit.more.widened[b - 1, r]
-        else:
+        elif column < len(self.pumps) + len(frame.shape.length):
             r = column - len(self.pumps)
             on[:, frame.stage] = -frame.stored[r] / len(on)
             on[b, frame.stage] += frame.stored[r]
             gained = self.fit.beyond[0][:, r]
             on_still[problem.doubts.width.start + problem.doubts.group[r]] = gained[b] - gained.mean()
+        else:
+            lake = frame.tabled_lakes[column - len(self.pumps) - len(frame.shape.length)]
+            rise = lake.surface * frame.stage_at[lake.index]
+            on[:, frame.stage] = -rise / len(on)
+            on[b, frame.stage] += rise
         return on, on_still
 
 

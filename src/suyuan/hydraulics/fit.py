@@ -116,6 +116,17 @@ class Fit:
         stored = unknown[:, self.problem.frame.stage] @ self.problem.frame.stored.T + bend
         return np.asarray(stored - stored.mean(axis=0))
 
+    def lakes(self, unknown: Array) -> Array:
+        """Return what lakes with a table hold at the edges, (bin + 1, tabled lake) [m3], as it says of the fitted stage."""
+        frame = self.problem.frame
+        found = np.empty((len(unknown), len(frame.tabled_lakes)))
+        for k, each in enumerate(frame.tabled_lakes):
+            level = unknown[:, frame.stage] @ frame.stage_at[each.index]
+            guessed = self.guess.stage @ frame.stage_at[each.index]
+            upright = each.held + each.surface * (level - level.mean())
+            found[:, k] = upright + each.beyond(guessed - guessed.mean())
+        return found
+
     @cached_property
     def beyond(self) -> tuple[Array, Array]:
         """What a unit of width factor and what sloping banks add to the storage, each (bin + 1, reach) [m3]."""

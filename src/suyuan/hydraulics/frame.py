@@ -78,6 +78,11 @@ class Frame:
         return slice(self.stage.start - len(self.along), self.stage.start)
 
     @property
+    def tabled_lakes(self) -> tuple[Tabled, ...]:
+        """The storage tables of lakes."""
+        return tuple(each for each in self.tables if each.is_lake)
+
+    @property
     def mean_stage(self) -> Array:
         """Weights (reach, centre) of the stage halfway along each reach."""
         return np.asarray(0.5 * (self.stage_at[self.ends[0]] + self.stage_at[self.ends[1]]))

@@ -86,7 +86,13 @@ def _placed(table: StorageTable, network: Network, *, gauges: Gauges) -> Tabled:
     mean, half = float(known.mean()), 0.5 * max(float(np.ptp(known)), 0.01)
     low, high = volume_at(table, np.array([mean - half, mean + half]))
     index = network.node_index(table.place) if is_lake else network.reach_index(table.place)
-    return Tabled(table, index, is_lake, mean, float(high - low) / (2.0 * half))
+    found = Tabled(table, index, is_lake, mean, float(high - low) / (2.0 * half))
+    if is_lake and not network.nodes[index].volume_m3 > 0.0:
+        usual = f"volume_m3 {network.nodes[index].volume_m3:g}"
+        what = f"lake '{table.place}' has a storage table but {usual}, so it counts as an outlet"
+        remedy = f"write its usual volume_m3 in the layer nodes; the table says {found.held:.4g} at the gauge's mean"
+        raise InputError(table.source, what, remedy)
+    return found
 
 
 def _require_inside(table: StorageTable, gauge: Gauge) -> None:
