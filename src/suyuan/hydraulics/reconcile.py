@@ -103,7 +103,7 @@ def reconcile(
     require_spread(frame, gauges, found=open_part)
     fit = fitted(problem, rng=rng)
     _require_water(fit)
-    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None])
+    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None], flows="the mean flow")
     flow = _flow_of(fit, gauges, values=(unknown[0], still[0]))
     return Reconciled(network, gauges, fit, flow, residuals_of(fit), balance, open_part)
 
