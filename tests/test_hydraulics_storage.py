@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from suyuan.flow import balanced
 from suyuan.hydraulics.doubts import Errors
 from suyuan.hydraulics.gauges import Gauge, Gauges, StorageTable
 from suyuan.hydraulics.reconcile import Reconciled, reconcile
+from suyuan.io.flow_settings import FlowSettings
+from suyuan.io.gauges import read_gauges
 from suyuan.io.storage_tables import read_storage
-from suyuan.network import Network, Node
+from suyuan.network import Network, Node, Reach
 
 Array = NDArray[np.float64]
 RISING = np.linspace(-0.5, 0.5, 13)
@@ -138,6 +141,22 @@ def test_a_table_without_its_gauge_or_twice_is_refused():
         run(one_reach(), gauge("R1", 2.0, bins=12), tables=(funnel("R1"),))
     with pytest.raises(InputError, match="'R1' has two storage tables"):
         run(one_reach(), gauge("R1", 2.0, bins=12), level("R1"), tables=(funnel("R1"), funnel("R1")))
+
+
+def test_an_id_that_node_and_reach_share_says_not_where_water_enters_or_is_held(tmp_path: Path):
+    nodes = (Node("1", "boundary"), Node("2", "lake", volume_m3=1e4), Node("3", "outlet"))
+    reaches = tuple(Reach(i, a, b, 1000.0, width_m=10.0, depth_m=2.0) for i, a, b in ("212", "423"))
+    network, said = (
+        Network(nodes, reaches),
+        r"'2' is both node '2' \(lake\) and reach '2' \(from '1' to '2'\)",
+    )
+    with pytest.raises(InputError, match=said):
+        run(network, gauge("4", 2.0, bins=12), level("4"), tables=(funnel("2"),))
+    rows = [f"2024-07-01 0{h}:00,{place},inflow,1,m3/s" for h in range(4) for place in "12"]
+    (tmp_path / "gauges.csv").write_text("time,station,determinand,value,unit\n" + "\n".join(rows), "utf-8")
+    with pytest.raises(InputError, match=said) as refused:
+        read_gauges(tmp_path / "gauges.csv", network, zone=UTC, settings=FlowSettings())
+    assert refused.value.faults[0].row == 3  # '1' is a node alone
 
 
 def test_tables_are_read_by_place_with_chinese_names_too(tmp_path: Path):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError, nearest
-from suyuan.network import Network
+from suyuan.network import Network, Node, Reach
 
 Array = NDArray[np.float64]
 
@@ -127,6 +127,19 @@ def _table_faults(table: StorageTable) -> list[Fault]:
             (f"storage of '{table.place}' does not rise with stage: {worst}", "write 0 m3 or more, rising")
         )
     return [Fault(table.source, 0, what, remedy) for what, remedy in found]
+
+
+def node_or_reach(place: str, network: Network, *, source: str) -> Node | Reach | None:
+    """Return the node or the reach of this id, None where there is neither; raises InputError where both bear it."""
+    node = next((n for n in network.nodes if n.id == place), None)
+    reach = next((r for r in network.reaches if r.id == place), None)
+    if node is not None and reach is not None:
+        run = f"reach '{place}' (from '{reach.from_node}' to '{reach.to_node}')"
+        what = f"'{place}' is both node '{place}' ({node.kind}) and {run} of the network"
+        raise InputError(
+            source, what, "give one of them another id in the network, so that it is told which is meant"
+        )
+    return node if reach is None else reach
 
 
 def require_placed(gauges: Gauges, network: Network) -> None:
