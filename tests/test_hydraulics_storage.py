@@ -123,8 +123,22 @@ def test_a_lake_with_a_table_but_no_volume_of_its_own_is_refused():
             funnel("R1", datum=0.0),
             r"stage at 'H' reads 100\.5 m, outside the storage table of 'R1' \(-1 to 1 m\)",
         ),
-        (StorageTable("R1", np.array([90.0]), np.array([1.0])), "1 rows for 'R1'"),
-        (StorageTable("R1", np.array([90.0, 90.0]), np.array([1.0, 2.0])), "stage of 'R1' is given twice"),
+        (StorageTable("R1", np.array([90.0]), np.array([1.0])), "1 stage and 1 volume for 'R1'"),
+        (StorageTable("R1", np.array([90.0, 99.0]), np.array([1.0])), "2 stages and 1 volume for 'R1'"),
+        (
+            StorageTable("R1", np.array([90.0, 90.0]), np.array([1.0, 2.0])),
+            "stage 90 m of 'R1' is given twice",
+        ),
+        (
+            StorageTable("R1", np.array([99.0, 90.0]), np.array([1.0, 2.0])),
+            "stage of 'R1' falls from 99 to 90 m",
+        ),
+        (StorageTable("R1", np.array([90.0, np.nan]), np.array([1.0, 2.0])), "'R1' holds 2 m3 at nan m"),
+        (StorageTable("R1", np.array([90.0, 99.0]), np.array([1.0, np.inf])), "'R1' holds inf m3 at 99 m"),
+        (
+            StorageTable("R1", np.array([90.0, 91.0, 99.0]), np.array([-5.0, 10.0, 12.0])),
+            "'R1' is -5 m3 at 90 m",
+        ),
         (
             StorageTable("R1", np.array([90.0, 110.0]), np.array([2.0, 2.0])),
             "storage of 'R1' does not rise with stage: 2 m3 at 90 m, 2 m3 at 110 m",
@@ -170,3 +184,15 @@ def test_tables_are_read_by_place_with_chinese_names_too(tmp_path: Path):
     (tmp_path / "s.csv").write_text("place,stage_m,volume_m3\nP,1,\nP,2,3\n", "utf-8")
     with pytest.raises(InputError, match=r"volume_m3 of 'P' is missing"):
         read_storage(tmp_path / "s.csv")
+
+
+def test_what_cannot_be_in_a_storage_table_is_told_by_its_row(tmp_path: Path):
+    rows = ["P,3,12", "P,1,-5", "P,2,10", "Q,1,1", "R1,2,7", "R1,1,7", "Q,2,2", "Q,1,3"]
+    (tmp_path / "s.csv").write_text("place,stage_m,volume_m3\n" + "\n".join(rows) + "\n", "utf-8")
+    with pytest.raises(InputError) as refused:
+        read_storage(tmp_path / "s.csv")
+    assert [(f.row, f.what) for f in refused.value.faults] == [
+        (3, "storage of 'P' is -5 m3 at 1 m"),
+        (6, "storage of 'R1' does not rise with stage: 7 m3 at 1 m, 7 m3 at 2 m"),
+        (9, "stage 1 m of 'Q' is given twice"),
+    ]
