@@ -99,6 +99,20 @@ def test_a_lake_holds_what_its_table_says_in_the_flow_that_is_written():
     assert closed.balance.residual_share < 1e-12
 
 
+def test_rain_on_a_lake_without_a_table_stays_rain_in_the_flow_that_is_written():
+    nodes = (Node("A", "boundary"), Node("P", "lake", area_m2=1e4, volume_m3=20e3), Node("B", "outlet"))
+    done = run(
+        canal(nodes=nodes, ends="A-P P-B", length_m=100.0),
+        gauge("R1", 2.0, bins=12, at=100.0, sd=0.01),
+        Gauge("rain", "inflow", np.full(12, 1.0), np.full(12, 1e-4), node="P"),
+        level("R2", at=0.0),
+        tables=(),
+    )
+    closed = balanced(done.flow, done.network)
+    np.testing.assert_allclose(closed.external[:, 1], 1.0, atol=0.01)
+    np.testing.assert_allclose(closed.lake_volume[:, 1], 20e3 + 1e4 * (RISING - RISING[0]), atol=300.0)
+
+
 def test_a_lake_never_holds_less_than_nothing_in_a_draw():
     done = pond(sd=0.2)
     noise = np.random.default_rng(4).standard_normal((*done.fit.unknown.shape, 20))
