@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_hydraulics import canal, found, gauge, one_reach
+from test_hydraulics import HOUR, START, canal, found, gauge, one_reach
 
 from suyuan.errors import InputError
 from suyuan.flow import balanced
 from suyuan.hydraulics.contradictions import mean_balance
 from suyuan.hydraulics.frame import frame_of
 from suyuan.hydraulics.gauges import Gauge, Gauges
+from suyuan.hydraulics.reconcile import reconcile
 from suyuan.network import Network, Node, Structure
 
 
@@ -49,6 +50,31 @@ def test_a_lateral_that_is_known_badly_is_what_the_gauges_around_it_leave():
     assert done.flow.lateral.mean() == pytest.approx(1.0, abs=0.02)
     rating = next(r for r in done.residuals if r.gauge.kind == "lateral")
     assert rating.share == pytest.approx(0.9 / 1.0 - 1.0, abs=0.03)
+
+
+def beside_a_gap(value: np.ndarray) -> tuple[Network, Gauges]:
+    """Return Q1 and Q2 that read 2 m3/s together for 12 h, Q1 for 12 h more, and a lateral between them."""
+    first = gauge("R1", 2.0, at=0.0, sd=0.01, bins=24, name="Q1")
+    last = gauge("R1", np.where(np.arange(24) < 12, 2.0, np.nan), at=1000.0, sd=0.01, bins=24, name="Q2")
+    enters = Gauge("L", "lateral", value, np.full(24, 0.01), "R1")
+    return one_reach(), Gauges(START, np.arange(25) * HOUR, (first, last, enters))
+
+
+def test_a_lateral_that_begins_where_a_gauge_stops_makes_no_contradiction():
+    network, gauges = beside_a_gap(np.where(np.arange(24) < 12, 0.0, 4.0))
+    assert reconcile(network, gauges, rng=np.random.default_rng(1)).balance.probability > 0.9
+
+
+def test_a_lateral_that_is_silent_while_the_gauges_speak_is_as_doubtful_as_it_varies():
+    late = np.arange(24) - 12.0
+    network, gauges = beside_a_gap(np.where(late >= 0.0, late % 2.0, np.nan))
+    # By what it says later 0.5 +- 0.5 m3/s enters, on 2 - 2 = 0; half of 20,000 m3 in 12 h is 0.231 m3/s.
+    misfit = mean_balance(frame_of(network, gauges, roughness=0.03, pools=8), gauges).misfit
+    assert misfit == pytest.approx(0.5**2 / (0.5**2 + 0.2315**2), rel=0.01)
+    network, gauges = beside_a_gap(np.where(late >= 0.0, 3.0, np.nan))
+    said = r"at 'Q.' \(mean 2 m3/s\) and discharge at 'Q.' \(mean 2 m3/s\) contradict"
+    with pytest.raises(InputError, match=said):  # it says 3 whenever it speaks; told are the readings
+        reconcile(network, gauges, rng=np.random.default_rng(1))
 
 
 def test_gauges_that_differ_by_the_lateral_between_them_do_not_contradict_each_other():

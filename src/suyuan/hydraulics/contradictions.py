@@ -25,7 +25,8 @@ FILLED = 0.5
 
 @dataclass(frozen=True)
 class MeanBalance:
-    """The chi-square test of the means: `misfit` over `freedom` redundant gauges, its `probability`, and the pair to blame."""
+    """The chi-square test of the means: `misfit` over `freedom` redundant gauges, its `probability`, and the pair to
+    blame with the `means` they read [m3/s]."""
 
     misfit: float
     freedom: int
@@ -51,6 +52,7 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
     share = np.array([g.share for g in seen])
     filled = FILLED * frame.shape.held * (frame.shape.area > 0.0) / (known.sum() * gauges.step)
     covariance = np.diag(white + (share * mean) ** 2) + (storing * filled**2) @ storing.T
+    read = mean
     mean, covariance = _entered(frame, gauges, known=known, storing=storing, seen=(mean, covariance))
     weight = np.linalg.inv(covariance + 1e-12 * np.trace(covariance) * np.eye(len(mean)))
     left = np.linalg.pinv(rows.T @ weight @ rows, rcond=1e-10, hermitian=True)
@@ -64,20 +66,28 @@ def mean_balance(frame: Frame, gauges: Gauges) -> MeanBalance:
     kin = np.abs(adjusted[worst]) / size
     kin[worst] = -1.0
     other = int(np.argmax(kin))
-    pair, means = (seen[worst], seen[other]), (float(mean[worst]), float(mean[other]))
+    pair, means = (seen[worst], seen[other]), (float(read[worst]), float(read[other]))
     return MeanBalance(misfit, freedom, float(chi2.sf(misfit, freedom)), pair, means)
 
 
 def _entered(
     frame: Frame, gauges: Gauges, *, known: NDArray[np.bool_], storing: Array, seen: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """Return means and covariance of what gauges see without what enters along reaches, as its own gauges tell."""
+    """Return means and covariance of what gauges see without what enters along reaches, as its own gauges tell.
+
+    In the `known` bins; where a gauge is silent in some of them, its spread over all it says is an error in their share.
+    """
     mean, covariance = seen
     for gauge in gauges.readings:
         if gauge.kind == "lateral":
-            own = float(np.nan_to_num(np.nanmean(gauge.value)))
+            spoken = np.isfinite(gauge.value)
+            both = spoken & known
+            used = both if both.any() else spoken
+            own = float(gauge.value[used].mean())
+            silent = 1.0 - both.sum() / known.sum()
+            error = (gauge.share * own) ** 2 + np.mean(gauge.sd[used] ** 2) / used.sum()
+            error += silent * np.var(gauge.value[spoken])
             moved = storing[:, frame.network.reach_index(gauge.reach)]
-            error = (gauge.share * own) ** 2 + np.nanmean(gauge.sd**2) / known.sum()
             mean, covariance = mean + moved * own, covariance + error * np.outer(moved, moved)
     return mean, covariance
 

@@ -110,11 +110,26 @@ class Fit:
         return Water(middle + gained, middle - gained, frame.shape.held + above, lateral, unknown)
 
     def above(self, unknown: Array, factor: Array) -> Array:
-        """Return the storage (bin + 1, reach) [m3] above its own mean: depth is the usual one on average, whatever the datum."""
+        """Return the storage (bin + 1, reach) [m3] above its own mean: depth is the usual one on average, whatever the datum.
+
+        With a table above what it says at the mean stage, which is less than the mean where the canal widens upwards.
+        """
         wide, swollen = self.beyond
         bend = wide * factor[self.problem.doubts.group] + swollen
         stored = unknown[:, self.problem.frame.stage] @ self.problem.frame.stored.T + bend
-        return np.asarray(stored - stored.mean(axis=0))
+        mean = np.where(self.problem.frame.shape.is_tabled, swollen.mean(axis=0), 0.0)
+        return np.asarray(stored - stored.mean(axis=0) + mean)
+
+    def lakes(self, unknown: Array) -> Array:
+        """Return what lakes with a table hold at the edges, (bin + 1, tabled lake) [m3], as it says of the fitted stage."""
+        frame = self.problem.frame
+        found = np.empty((len(unknown), len(frame.tabled_lakes)))
+        for k, each in enumerate(frame.tabled_lakes):
+            level = unknown[:, frame.stage] @ frame.stage_at[each.index]
+            guessed = self.guess.stage @ frame.stage_at[each.index]
+            upright = each.held + each.surface * (level - level.mean())
+            found[:, k] = upright + each.beyond(guessed - guessed.mean())
+        return found
 
     @cached_property
     def beyond(self) -> tuple[Array, Array]:

@@ -1,8 +1,10 @@
 """The frame of a reconciliation: what is unknown in every bin, and how discharge and storage follow from it.
 
-Unknown are, in every bin, the discharges of the ways round, the inflow at every boundary node (`inflow`) and, at the end of the
-bin, the stage at the centres (`stage`). Continuity holds whatever they are: a reach stores what the stage at its ends says, half
-of it taken from each end, a lake with an area stores what its own says, and the spanning tree passes on what is needed.
+Unknown are, in every bin, the discharges of the ways round, the inflow at boundary nodes and lakes with a surface (`inflow`),
+what enters along reaches with a gauge of it (`lateral`) and, at the end of the bin, the stage at the centres (`stage`).
+Continuity holds whatever they are: a reach stores what the stage at its ends says, half of it taken from each end, to which what
+enters along it goes by halves; a lake with an area or a table stores what its own stage says; the spanning tree passes on what
+is needed.
 """
 
 from __future__ import annotations
@@ -28,15 +30,15 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Frame:
-    """Matrices that do not change from bin to bin; n unknowns a bin in the order `round`, `inflow`, `stage`.
+    """Matrices that do not change from bin to bin; n unknowns a bin in the order round, `inflow`, `lateral`, `stage`.
 
     `discharge` (reach, n) and `discharge_before` (reach, n): mean discharge from this bin's unknowns and those of the bin before;
     `stored` (reach, centre) [m2]: storage per metre of stage; `passed` (reach, reach): discharge per m3/s stored in a reach;
     `stage_at` (node, centre); `loss_ways` (reach, way): ways between centres, and round, along which head losses must add up.
     `passing` (reach, node): discharge that brings one m3/s to a node; `tables` of storage. `driven` (inflow,) nodes with an
-    inflow of their own, boundaries and lakes with an area; `along` (lateral,) reaches into which water runs on the way, whose
-    inflows follow those of nodes; `open_nodes` (open,) where water comes and goes as the stage drives it. `arm` (reach,) as in
-    Circulations.
+    inflow of their own, boundaries and lakes with an area or a table; `along` (lateral,) reaches into which water runs on the
+    way, whose inflows follow those of nodes; `open_nodes` (open,) where water comes and goes as the stage drives it. `arm`
+    (reach,) as in Circulations.
     """
 
     network: Network
@@ -76,6 +78,11 @@ class Frame:
     def lateral(self) -> slice:
         """Where the inflow along reaches stands among a bin's unknowns."""
         return slice(self.stage.start - len(self.along), self.stage.start)
+
+    @property
+    def tabled_lakes(self) -> tuple[Tabled, ...]:
+        """The storage tables of lakes."""
+        return tuple(each for each in self.tables if each.is_lake)
 
     @property
     def mean_stage(self) -> Array:

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.errors import Fault, InputError, nearest
-from suyuan.network import Network
+from suyuan.errors import Fault, InputError, counted, nearest
+from suyuan.network import Network, Node, Reach
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,9 @@ class Gauges:
                 self.source, f"{bins} bins of unequal length", "give two or more bins of equal length"
             )
         faults = [f for gauge in self.gauges for f in _faults(gauge, bins, source=self.source)]
-        faults += [f for table in self.tables for f in _table_faults(table)]
+        faults += [
+            Fault(t.source, 0, what, remedy) for t in self.tables for _, what, remedy in table_faults(t)
+        ]
         places = [table.place for table in self.tables]
         if len(set(places)) < len(places):
             twice = next(p for p in places if places.count(p) > 1)
@@ -113,20 +115,51 @@ def _faults(gauge: Gauge, bins: int, *, source: str) -> list[Fault]:
     return [Fault(source, 0, what, remedy) for what, remedy in found]
 
 
-def _table_faults(table: StorageTable) -> list[Fault]:
-    """Return what is wrong with the numbers of a table."""
-    found: list[tuple[str, str]] = []
-    if len(table.stage) < 2:
-        found.append((f"{len(table.stage)} rows for '{table.place}'", "give two or more stages"))
-    elif not np.all(np.diff(table.stage) > 0.0):
-        found.append((f"stage of '{table.place}' is given twice", "write each stage once"))
-    elif not (table.volume[0] >= 0.0 and np.all(np.diff(table.volume) > 0.0)):
-        at = int(np.argmin(np.diff(table.volume)))
-        worst = f"{table.volume[at]:g} m3 at {table.stage[at]:g} m, {table.volume[at + 1]:g} m3 at {table.stage[at + 1]:g} m"
-        found.append(
-            (f"storage of '{table.place}' does not rise with stage: {worst}", "write 0 m3 or more, rising")
+def table_faults(table: StorageTable) -> list[tuple[int, str, str]]:
+    """Return what is wrong with the numbers of a table: at which of its rows, what, and what to do.
+
+    >>> table_faults(StorageTable("P", np.array([1.0, 2.0]), np.array([-5.0, 10.0])))
+    [(0, "storage of 'P' is -5 m3 at 1 m", 'write 0 m3 or more')]
+    """
+    name, stage, volume = f"'{table.place}'", table.stage, table.volume
+    if len(stage) < 2 or len(volume) != len(stage):
+        numbers = f"{counted(len(stage), 'stage')} and {counted(len(volume), 'volume')} for {name}"
+        return [(0, numbers, "give two or more stages, each with its volume")]
+    unknown = np.flatnonzero(~np.isfinite(stage) | ~np.isfinite(volume))
+    if len(unknown):
+        remedy = "write a number, or leave the row out"
+        return [(int(i), f"{name} holds {volume[i]:g} m3 at {stage[i]:g} m", remedy) for i in unknown]
+    found = [
+        (int(i), f"storage of {name} is {volume[i]:g} m3 at {stage[i]:g} m", "write 0 m3 or more")
+        for i in np.flatnonzero(volume < 0.0)
+    ]
+    stages = np.flatnonzero(np.diff(stage) <= 0.0) + 1
+    for i in stages:
+        what, remedy = f"stage {stage[i]:g} m of {name} is given twice", "write each stage once"
+        if stage[i] < stage[i - 1]:
+            what = f"stage of {name} falls from {stage[i - 1]:g} to {stage[i]:g} m"
+            remedy = "sort the rows by stage"
+        found.append((int(i), what, remedy))
+    if len(stages):  # what is held at a stage is not known then
+        return sorted(found)
+    for i in np.flatnonzero(np.diff(volume) <= 0.0) + 1:
+        pair = f"{volume[i - 1]:g} m3 at {stage[i - 1]:g} m, {volume[i]:g} m3 at {stage[i]:g} m"
+        what = f"storage of {name} does not rise with stage: {pair}"
+        found.append((int(i), what, "write more m3 at every higher stage"))
+    return sorted(found)
+
+
+def node_or_reach(place: str, network: Network, *, source: str) -> Node | Reach | None:
+    """Return the node or the reach of this id, None where there is neither; raises InputError where both bear it."""
+    node = next((n for n in network.nodes if n.id == place), None)
+    reach = next((r for r in network.reaches if r.id == place), None)
+    if node is not None and reach is not None:
+        run = f"reach '{place}' (from '{reach.from_node}' to '{reach.to_node}')"
+        what = f"'{place}' is both node '{place}' ({node.kind}) and {run} of the network"
+        raise InputError(
+            source, what, "give one of them another id in the network, so that it is told which is meant"
         )
-    return [Fault(table.source, 0, what, remedy) for what, remedy in found]
+    return node if reach is None else reach
 
 
 def require_placed(gauges: Gauges, network: Network) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import InputError
-from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField
+from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField, holds_water
 from suyuan.hydraulics.bounds import kept
 from suyuan.hydraulics.contradictions import MeanBalance, require_agreement
 from suyuan.hydraulics.doubts import Errors, doubts_of
@@ -103,7 +103,7 @@ def reconcile(
     require_spread(frame, gauges, found=open_part)
     fit = fitted(problem, rng=rng)
     _require_water(fit)
-    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None])
+    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None], flows="the mean flow")
     flow = _flow_of(fit, gauges, values=(unknown[0], still[0]))
     return Reconciled(network, gauges, fit, flow, residuals_of(fit), balance, open_part)
 
@@ -143,6 +143,8 @@ def _flow_of(
     spare = np.maximum(water.volume.min(axis=0) - 2.0 * LEAST_VOLUME_PER_METRE * shape.length, 0.0)
     more = np.maximum((deeper - 1.0) * shape.held, -spare) * (shape.is_channel & ~shape.is_tabled)
     ids = tuple(r.id for r in network.reaches)
+    lakes = tuple(network.nodes[each.index].id for each in fit.problem.frame.tabled_lakes)
+    boundaries, inflow = _into_lakes(fit, water.unknown)
     return FlowField(
         gauges.start,
         gauges.edges,
@@ -150,9 +152,26 @@ def _flow_of(
         water.start,
         water.end,
         water.volume + more,
+        boundaries=boundaries,
+        inflow=inflow,
         source=gauges.source,
         lateral=water.lateral if len(fit.problem.frame.along) else np.empty((0, 0)),
+        lakes=lakes,
+        lake_volume=fit.lakes(water.unknown) if lakes else np.empty((0, 0)),
     )
+
+
+def _into_lakes(fit: Fit, unknown: Array) -> tuple[tuple[str, ...], Array]:
+    """Return lakes that hold water with what enters each from outside (bin, lake) [m3/s], NaN where what they gain tells it."""
+    frame = fit.problem.frame
+    known = {int(node): frame.inflow.start + i for i, node in enumerate(frame.driven)}
+    asked = {*known, *(each.index for each in frame.tabled_lakes)}
+    lakes = [int(node) for node in np.flatnonzero(holds_water(frame.network)) if int(node) in asked]
+    if not lakes:
+        return (), np.empty((0, 0))
+    nothing = np.full(len(unknown) - 1, np.nan)
+    inflow = np.stack([unknown[1:, known[node]] if node in known else nothing for node in lakes], axis=1)
+    return tuple(frame.network.nodes[node].id for node in lakes), inflow
 
 
 def _require_water(fit: Fit) -> None:

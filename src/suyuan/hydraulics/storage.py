@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError, nearest
-from suyuan.hydraulics.gauges import Gauge, Gauges, StorageTable
+from suyuan.hydraulics.gauges import Gauge, Gauges, StorageTable, node_or_reach
 from suyuan.hydraulics.resistance import Shape
-from suyuan.network import Network
+from suyuan.network import Network, Node
 
 Array = NDArray[np.float64]
 
@@ -68,13 +68,14 @@ def tabled_of(network: Network, gauges: Gauges) -> tuple[Tabled, ...]:
 
 
 def _placed(table: StorageTable, network: Network, *, gauges: Gauges) -> Tabled:
+    place = node_or_reach(table.place, network, source=table.source)
     built = {s.reach for s in network.structures}
     reaches = [r.id for r in network.reaches if r.id not in built]
     lakes = [n.id for n in network.nodes if n.kind == "lake"]
-    if table.place not in (*reaches, *lakes):
+    is_lake = isinstance(place, Node)
+    if table.place not in (lakes if is_lake else reaches):
         what = f"'{table.place}' of a storage table is neither a canal nor a lake of the network"
         raise InputError(table.source, what, nearest(table.place, [*reaches, *lakes]))
-    is_lake = table.place not in reaches
     beside = {r.id for r in network.reaches if table.place in (r.from_node, r.to_node, r.id)}
     own = [g for g in gauges.readings if g.kind == "stage" and g.reach in beside]
     if len(own) != 1:
@@ -86,7 +87,13 @@ def _placed(table: StorageTable, network: Network, *, gauges: Gauges) -> Tabled:
     mean, half = float(known.mean()), 0.5 * max(float(np.ptp(known)), 0.01)
     low, high = volume_at(table, np.array([mean - half, mean + half]))
     index = network.node_index(table.place) if is_lake else network.reach_index(table.place)
-    return Tabled(table, index, is_lake, mean, float(high - low) / (2.0 * half))
+    found = Tabled(table, index, is_lake, mean, float(high - low) / (2.0 * half))
+    if is_lake and not network.nodes[index].volume_m3 > 0.0:
+        usual = f"volume_m3 {network.nodes[index].volume_m3:g}"
+        what = f"lake '{table.place}' has a storage table but {usual}, so it counts as an outlet"
+        remedy = f"write its usual volume_m3 in the layer nodes; the table says {found.held:.4g} at the gauge's mean"
+        raise InputError(table.source, what, remedy)
+    return found
 
 
 def _require_inside(table: StorageTable, gauge: Gauge) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError, nearest
-from suyuan.hydraulics.gauges import Gauge, GaugeKind, Gauges
+from suyuan.hydraulics.gauges import Gauge, GaugeKind, Gauges, node_or_reach
 from suyuan.io.flow_settings import FlowSettings
 from suyuan.io.gauge_bins import at_edges, averaged, bins_of, held
 from suyuan.io.tables import Column, Table, read_table
 from suyuan.io.times import times_of
-from suyuan.network import Network
+from suyuan.network import Network, Node
 from suyuan.observations import FAIL, MISSING
 
 Array = NDArray[np.float64]
@@ -239,13 +239,12 @@ def _places(
 def _where(place: str, network: Network, *, kind: str) -> tuple[str, float, str]:
     """Return reach, chainage and node of a place: a structure, a station, REACH+METRES, or for inflow a node or a whole reach."""
     if kind == "inflow":
-        nodes, reaches = [n.id for n in network.nodes], [r.id for r in network.reaches]
-        if place in nodes:
-            return "", 0.0, place
-        if place in reaches:
-            return place, 0.5 * network.reach(place).length_m, ""
-        what = f"'{place}' is neither a node nor a reach of the network"
-        raise InputError(network.source, what, nearest(place, [*nodes, *reaches]))
+        found = node_or_reach(place, network, source=network.source)
+        if found is None:
+            what = f"'{place}' is neither a node nor a reach of the network"
+            known = [*(n.id for n in network.nodes), *(r.id for r in network.reaches)]
+            raise InputError(network.source, what, nearest(place, known))
+        return ("", 0.0, place) if isinstance(found, Node) else (place, 0.5 * found.length_m, "")
     structure = next((s for s in network.structures if s.id == place), None)
     if structure is None and kind == "opening":
         what = f"gate '{place}' is not in the layer structures"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.errors import Fault, InputError
-from suyuan.hydraulics.gauges import StorageTable
+from suyuan.hydraulics.gauges import StorageTable, table_faults
 from suyuan.io.tables import Column, Table, read_table
 
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def read_storage(path: str | Path) -> tuple[StorageTable, ...]:
-    """Return the table of every place, rows in any order; raises InputError for cells that are no number or empty."""
+    """Return the table of every place, rows in any order; raises InputError for cells that are no number or cannot be."""
     table = read_table(path, COLUMNS)
     place = table.text("place").to_numpy(dtype=str)
     stage, faults = table.numbers("stage_m")
@@ -34,6 +34,11 @@ def read_storage(path: str | Path) -> tuple[StorageTable, ...]:
         rows = np.flatnonzero(place == name)
         rows = rows[np.argsort(stage[rows], kind="stable")]
         found.append(StorageTable(name, stage[rows], volume[rows], source=table.source))
+        faults += [
+            Fault(table.source, int(table.row[rows[i]]), *said) for i, *said in table_faults(found[-1])
+        ]
+    if faults:
+        raise InputError.of(faults)
     return tuple(found)
 
 
