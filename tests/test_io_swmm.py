@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -403,20 +404,59 @@ def test_an_engine_that_hangs_is_ended_and_told_of(
 
 @needs_swmm
 @posix
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 128 + 15), ("SIGKILL", -9), ("SIGHUP", -1)])
 def test_whoever_kills_an_import_leaves_neither_engine_nor_folder(
-    channel: Path, hanging: Path, number: int, code: int
+    channel: Path, hanging: Path, number: str, code: int
 ):
-    """A polite kill, and one outright that nothing can catch, while the engine hangs in its own code."""
+    """A polite kill, one outright that nothing can catch, and a terminal that closes, while the engine hangs in its own code.
+
+    A terminal that closes tells every process in it.
+    """
     script = f"from suyuan.io.models.swmm import read_swmm\nread_swmm({str(channel)!r})"
     pid = channel.parent / "pid"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         _wait_until(lambda: pid.is_file() and pid.read_text())
         assert [p.name[:12] for p in hanging.iterdir()] == ["suyuan-swmm-"]
-        process.send_signal(number)
+        kill = os.killpg if number == "SIGHUP" else os.kill
+        kill(process.pid, getattr(signal, number))
         assert process.wait(20.0) == code
     _wait_until(lambda: not list(hanging.iterdir()))
     assert not _lives(int(pid.read_text()))
+
+
+@needs_swmm
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_an_engine_does_not_outlive_its_guard(channel: Path, hanging: Path, monkeypatch: pytest.MonkeyPatch):
+    """The system may kill the guard alone, as where memory runs out."""
+    monkeypatch.setattr(swmm_engine, "STILL_S", 10.0)  # else the hanging engine would end by itself in time
+    pid = channel.parent / "pid"
+    guards = _started(monkeypatch)
+
+    def kill() -> None:
+        _wait_until(lambda: pid.is_file() and pid.read_text())
+        guards[0].kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill)
+        with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 9\)"):
+            read_swmm(channel)
+        killed.result()
+    _wait_until(lambda: not _lives(int(pid.read_text())))
+    assert not list(hanging.iterdir())
+
+
+def _started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
+    """Return a list that every guard is added to as it is started."""
+    guards = []
+    usual = swmm_engine.subprocess.Popen
+
+    def kept(command, **how):
+        guards.append(usual(command, **how))
+        return guards[-1]
+
+    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
+    return guards
 
 
 def _wait_until(is_so: Callable[[], object]) -> None:
