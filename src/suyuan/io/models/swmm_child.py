@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TextIO
 
 ENDED = "ended"
 """First word of the guard's last line; its second is the exit code of the engine."""
@@ -36,7 +37,7 @@ def guard(stride: str) -> None:
     engine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def tell() -> None:
-        _say(f"{ENDED} {engine.wait()}")
+        _say(f"{ENDED} {engine.wait()}", sys.stdout)
 
     threading.Thread(target=tell, name="engine", daemon=True).start()
     sys.stdin.buffer.read()
@@ -54,19 +55,21 @@ def run(stride: str, parent: str) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(parent):  # it was gone before the kernel was told
             return
+    line = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the toolkit itself prints is not for the line
     from swmm.toolkit import solver
 
     solver.swmm_open("model.inp", "model.rpt", "model.out")
     solver.swmm_start(1)
     while (days := solver.swmm_stride(int(stride))) > 0.0:
-        _say(f"{days}")
+        _say(f"{days}", line)
     solver.swmm_end()
     solver.swmm_close()
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def _say(text: str, line: TextIO) -> None:
+    line.write(f"{text}\n")
+    line.flush()
 
 
 if __name__ == "__main__":
