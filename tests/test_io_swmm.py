@@ -386,15 +386,14 @@ def hanging(spare: Path, stand_in: Callable[[str], Path]) -> Path:
 
 
 @needs_swmm
-def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: pytest.MonkeyPatch):
-    """The whole program is gone, guard and all: nobody is left to say how the engine ended."""
-    killer = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    usual = swmm_engine.subprocess.Popen
-    monkeypatch.setattr(
-        swmm_engine.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
-    )
+@posix
+def test_a_crash_of_the_engine_is_said_and_survived(
+    channel: Path, spare: Path, stand_in: Callable[[str], Path]
+):
+    stand_in("def swmm_stride(stride):\n    os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 11\)"):
         read_swmm(channel)
+    assert not list(spare.iterdir())
 
 
 @needs_swmm
@@ -441,22 +440,19 @@ def test_a_guard_that_falls_silent_is_not_waited_for(tmp_path: Path, monkeypatch
 
 
 @needs_swmm
-def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.MonkeyPatch):
-    children = []
-    usual = swmm_engine.subprocess.Popen
-
-    def kept(command, **how):
-        children.append(usual(command, **how))
-        return children[-1]
-
-    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
+@posix
+def test_interrupting_a_run_ends_the_engine(channel: Path, spare: Path, stand_in: Callable[[str], Path]):
+    """Midway, in a run that would never end by itself."""
+    pid = stand_in("")
 
     def interrupt(done: int, due: int) -> None:
+        assert _lives(int(pid.read_text()))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         read_swmm(channel, progress=interrupt)
-    assert children[0].poll() is not None
+    assert not _lives(int(pid.read_text()))
+    assert not list(spare.iterdir())
 
 
 @needs_swmm
