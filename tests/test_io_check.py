@@ -164,6 +164,20 @@ def test_a_storage_table_without_rows_is_refused(project: Path):
     assert faults(project)[0].startswith("storage.csv: holds no row; write two or more stages of a canal")
 
 
+def test_a_reach_is_told_by_the_line_of_its_own_table(project: Path):
+    """The same word may stand in other tables, before and after."""
+    edit(project / "suyuan.toml", 'name = "', 'name = "R77 ')
+    text = (project / "suyuan.toml").read_text("utf-8")
+    line = len(text.split("\n"))
+    more = '[transient_storage]\narea_ratio = 0.2\nexchange_per_day = 5\nreaches = [\n "R1",\n "R77",\n]\n'
+    more += "[transport.dispersion] # by reach\nR1 = 3.0\nR77 = 4.0\n"
+    (project / "suyuan.toml").write_text(f"{text}\n{more}", "utf-8")
+    assert [text.partition(" is not")[0] for text in faults(project)] == [
+        f"suyuan.toml, row {line + 6}: reach 'R77' in [transient_storage]",
+        f"suyuan.toml, row {line + 10}: reach 'R77' in [transport]",
+    ]
+
+
 def test_reaches_that_processes_name_must_be_in_the_network_and_have_a_width(project: Path):
     text = (project / "suyuan.toml").read_text("utf-8")
     line = len(text.split("\n"))

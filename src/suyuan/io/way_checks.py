@@ -24,6 +24,9 @@ from suyuan.transport.mixing import widths_of
 
 T = TypeVar("T")
 
+_HEADER = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*[\].]""")
+"""The line that begins a table, [transport] or [transport.dispersion], by the first of its names."""
+
 
 def gauges(project: Project, network: Network) -> Found:
     """Return what is wrong with gauges and storage tables, as `suyuan flow reconcile` would read them, and how many gauges.
@@ -76,7 +79,7 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
     faults = [
         Fault(
             SETTINGS,
-            _row(text, reach),
+            _row(text, reach, table=table),
             f"reach '{reach}' in [{table}] is not in the network",
             nearest(reach, known),
         )
@@ -86,11 +89,17 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
     return Found([*faults, *_bare(project, network, flow=flow)])
 
 
-def _row(text: str, word: str) -> int:
-    """Return the first line outside of comments that holds a word by itself, 0 where none does."""
+def _row(text: str, word: str, *, table: str) -> int:
+    """Return the first line of a table, or above all tables, that holds a word by itself outside comments; 0 where none does."""
     mark = re.compile(rf"""(?<![\w.-]){re.escape(word)}(?![\w.-])""")
-    lines = enumerate(text.split("\n"), start=1)
-    return next((i for i, line in lines if mark.search(line.partition("#")[0])), 0)
+    head = ""
+    for i, line in enumerate(text.split("\n"), start=1):
+        said = line.partition("#")[0]
+        if found := _HEADER.match(said):
+            head = found[1]
+        elif head in ("", table) and mark.search(said):
+            return i
+    return 0
 
 
 def _bare(project: Project, network: Network, *, flow: FlowField | None) -> tuple[Fault, ...]:
