@@ -189,6 +189,17 @@ def test_a_project_may_name_the_files_that_an_import_is_to_make(given: tuple[Pat
     assert done.notes == (("name_flow", "flow.nc"),)
 
 
+def test_a_network_named_in_another_folder_is_told_where_the_import_put_it(
+    given: tuple[Path, Path], tmp_path: Path
+):
+    folder = tmp_path / "river"
+    folder.mkdir()
+    (folder / "suyuan.toml").write_text('[files]\nnetwork = "data/network.gpkg"\nflow = "flow.nc"\n', "utf-8")
+    done = _import(given[0], folder, network=given[1])
+    assert done.files == (folder / "flow.nc", folder / "network.gpkg")
+    assert done.notes == (("name_network", "network.gpkg"),)
+
+
 def test_a_new_project_in_which_nothing_is_drawn_takes_the_model_s_network(
     given: tuple[Path, Path], tmp_path: Path
 ):

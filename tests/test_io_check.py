@@ -135,6 +135,49 @@ def test_gauges_are_read_as_reconciling_would_read_them(project: Path):
     assert "reach 'R99' of 'R99+100' is not in the network; known are: R1, R2, R3, R4" in said[0]
 
 
+def test_a_storage_table_is_read_whatever_is_wrong_with_the_gauges(project: Path):
+    edit(project / "suyuan.toml", "[files]", '[files]\nstorage = "storage.csv"')
+    (project / "storage.csv").write_text("place,stage_m,volume_m3\nR1,0,0\nR1,two,900\n", "utf-8")
+    wrong = "storage.csv, row 3: stage_m 'two' is not a number"
+    assert faults(project)[0].startswith(wrong)
+    edit(project / "suyuan.toml", "[files]", '[files]\ngauges = "gauges.csv"')
+    rows = [f"2024-07-20 {h:02d}:00,R1+100,discharge,3,gal" for h in range(5)]
+    (project / "gauges.csv").write_text("\n".join(["time,station,determinand,value,unit", *rows]), "utf-8")
+    said = faults(project)
+    assert [text.partition(":")[0] for text in said] == ["gauges.csv, row 2", "storage.csv, row 3"]
+    assert said[1].startswith(wrong)
+
+
+def test_levels_alone_and_the_place_of_a_storage_table_are_told_of_together(project: Path):
+    edit(project / "suyuan.toml", "[files]", '[files]\ngauges = "gauges.csv"\nstorage = "storage.csv"')
+    rows = [f"2024-07-20 {h:02d}:00,R1+100,water_level,3,m" for h in range(5)]
+    (project / "gauges.csv").write_text("\n".join(["time,station,determinand,value,unit", *rows]), "utf-8")
+    (project / "storage.csv").write_text("place,stage_m,volume_m3\nR9,0,0\nR9,2,900\n", "utf-8")
+    alone, placed = faults(project)
+    assert alone.startswith("gauges.csv: all 1 gauges read stage, none discharge or inflow")
+    assert placed.startswith("storage.csv: 'R9' of a storage table is neither a canal nor a lake")
+
+
+def test_a_storage_table_without_rows_is_refused(project: Path):
+    edit(project / "suyuan.toml", "[files]", '[files]\nstorage = "storage.csv"')
+    (project / "storage.csv").write_text("place,stage_m,volume_m3\n", "utf-8")
+    assert faults(project)[0].startswith("storage.csv: holds no row; write two or more stages of a canal")
+
+
+def test_a_reach_is_told_by_the_line_of_its_own_table(project: Path):
+    """The same word may stand in other tables, before and after."""
+    edit(project / "suyuan.toml", 'name = "', 'name = "R77 ')
+    text = (project / "suyuan.toml").read_text("utf-8")
+    line = len(text.split("\n"))
+    more = '[transient_storage]\narea_ratio = 0.2\nexchange_per_day = 5\nreaches = [\n "R1",\n "R77",\n]\n'
+    more += "[transport.dispersion] # by reach\nR1 = 3.0\nR77 = 4.0\n"
+    (project / "suyuan.toml").write_text(f"{text}\n{more}", "utf-8")
+    assert [text.partition(" is not")[0] for text in faults(project)] == [
+        f"suyuan.toml, row {line + 6}: reach 'R77' in [transient_storage]",
+        f"suyuan.toml, row {line + 10}: reach 'R77' in [transport]",
+    ]
+
+
 def test_reaches_that_processes_name_must_be_in_the_network_and_have_a_width(project: Path):
     text = (project / "suyuan.toml").read_text("utf-8")
     line = len(text.split("\n"))

@@ -50,7 +50,10 @@ def say(folder: Path, text: str) -> None:
             '[transient_storage]\narea_ratio = 0.2\nexchange_per_day = 5\nreaches = "R1"',
             r"reaches is 'R1'; write a list",
         ),
-        ("[transient_storage]\ndrawn = 1", r"drawn is 1; write drawn = true, or leave it out"),
+        (
+            "[transient_storage]\ndrawn = 1",
+            r"row \d+: drawn in \[transient_storage\] is 1, neither true nor false; write drawn = true, or leave it out$",
+        ),
         (
             "[transient_storage]\ndrawn = true\nexchange_per_day = 0",
             r"exchange_per_day is 0; write a number from 0\.0001 to 100000",

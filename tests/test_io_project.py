@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from suyuan.errors import InputError
-from suyuan.io.project import read_project
+from suyuan.flow import FlowField
+from suyuan.io.flow import write_flow
+from suyuan.io.network_writer import write_network
+from suyuan.io.project import KEYS, read_project
+from suyuan.network import Network, Node, Reach
+from suyuan.place_run import PlaceAsk, place_folder
+from suyuan.reconcile_run import reconcile_folder
 from suyuan.tracing.prior import UNLISTED_SHARE
 
 WHOLE = """
@@ -60,6 +68,59 @@ def test_only_what_a_verb_reads_must_be_there_and_what_it_makes_may_be_named(tmp
     assert read_project(folder, reads=("network",)).files.flow == folder / "results" / "flow.nc"
     with pytest.raises(InputError, match=r"flow 'results/flow.nc' is not in the folder"):
         read_project(folder, reads=("network", "flow"))
+
+
+@pytest.fixture(scope="module")
+def canal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A canal with flow and a gauge, which no suyuan.toml names yet."""
+    folder = tmp_path_factory.mktemp("canal")
+    ends = (Node("A", "boundary", point=(0.0, 0.0)), Node("O", "outlet", point=(1e3, 0.0)))
+    write_network(Network(ends, (Reach("R", "A", "O", 1e3),), crs="EPSG:4549"), folder / "network.gpkg")
+    q = np.ones((4, 1))
+    field = FlowField(
+        np.datetime64("2024-07-20"), 3600.0 * np.arange(5.0), ("R",), q, q, np.full((5, 1), 1e4)
+    )
+    write_flow(field, folder / "flow.nc")
+    rows = [f"2024-07-20T0{hour}:00Z,R+500,discharge,1,m3/s" for hour in range(4)]
+    (folder / "gauges.csv").write_text("\n".join(["time,station,determinand,value,unit", *rows]), "utf-8")
+    return folder
+
+
+PLACE = partial(place_folder, ask=PlaceAsk(1, at=("R:500",)))
+RECONCILE = partial(reconcile_folder, members=1, seed=1)
+
+
+@pytest.mark.parametrize("key", KEYS["files"])
+@pytest.mark.parametrize(
+    ("verb", "work", "named"),
+    [
+        (PLACE, "suyuan.place_run.ensemble_of", {"network": "network.gpkg", "flow": "flow.nc"}),
+        (RECONCILE, "suyuan.reconcile_run.reconcile", {"network": "network.gpkg", "gauges": "gauges.csv"}),
+    ],
+    ids=["place", "reconcile"],
+)
+def test_a_file_that_a_verb_would_open_is_missed_by_the_line_that_names_it(
+    canal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    verb: Callable[..., object],
+    work: str,
+    named: dict[str, str],
+    key: str,
+):
+    """Whatever else is gone is none of its business."""
+    names = named | {key: "gone"}
+    lines = ["[files]", *(f'{name} = "{file}"' for name, file in names.items())]
+    (canal / "suyuan.toml").write_text("\n".join(lines), "utf-8")
+
+    def begin(*given: object, **how: object) -> None:
+        raise InputError("all is read", "the work", "may begin")
+
+    monkeypatch.setattr(work, begin)
+    row = 2 + list(names).index(key)
+    missed = rf"^suyuan.toml, row {row}: {key} 'gone' is not in the folder"
+    with pytest.raises(InputError, match=missed if key in named else f"{missed}|^all is read"):
+        verb(canal, lang="en", out=canal / "out", progress=lambda what, share: None)
 
 
 def test_a_single_file_is_a_list_of_one_and_the_folder_gives_the_name(tmp_path: Path):

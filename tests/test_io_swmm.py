@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -330,61 +331,128 @@ def test_an_outside_file_is_found_beside_the_model(channel: Path):
     check_channel(read_swmm(channel))
 
 
-@needs_swmm
-def test_a_crash_of_the_engine_is_said_and_survived(channel: Path, monkeypatch: pytest.MonkeyPatch):
-    """The whole program is gone, guard and all: nobody is left to say how the engine ended."""
-    killer = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    usual = swmm_engine.subprocess.Popen
-    monkeypatch.setattr(
-        swmm_engine.subprocess, "Popen", lambda command, **how: usual([command[0], "-c", killer], **how)
-    )
-    with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 11\)"):
-        read_swmm(channel)
-
-
-@needs_swmm
-def test_interrupting_a_run_ends_the_engine(channel: Path, monkeypatch: pytest.MonkeyPatch):
-    children = []
-    usual = swmm_engine.subprocess.Popen
-
-    def kept(command, **how):
-        children.append(usual(command, **how))
-        return children[-1]
-
-    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
-
-    def interrupt(done: int, due: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        read_swmm(channel, progress=interrupt)
-    assert children[0].poll() is not None
-
-
-HANGING = """
-import ctypes, os
+TOOLKIT = """
+import os, signal
 from pathlib import Path
 def swmm_open(*names):
     Path("model.rpt").write_text("")
     Path(os.environ["ENGINE_PID"]).write_text(str(os.getpid()))
+def swmm_start(save):
+    pass
+def swmm_stride(stride):
+    return 0.01
+"""
+"""Stands in for swmm-toolkit: a run without end, which says its process."""
+
+HANGING = """
+import ctypes
+def swmm_start(save):
     ctypes.PyDLL(None).sleep(60)  # as C does: without letting anybody else run
 """
 
 
 @pytest.fixture
-def hanging(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the engine a toolkit that hangs; return the empty folder in which models are run."""
-    toolkit, spare = channel.parent / "path" / "swmm" / "toolkit", channel.parent / "spare"
-    toolkit.mkdir(parents=True)
-    spare.mkdir()
-    for path in (toolkit.parent / "__init__.py", toolkit / "__init__.py"):
-        path.write_text("")
-    (toolkit / "solver.py").write_text(HANGING)
-    monkeypatch.setenv("PYTHONPATH", str(toolkit.parents[1]))
-    monkeypatch.setenv("ENGINE_PID", str(channel.parent / "pid"))
-    monkeypatch.setenv("TMPDIR", str(spare))
+def spare(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder, empty as yet, in which models are run."""
+    folder = channel.parent / "spare"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(swmm_run.tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def stand_in(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Return what gives the engine a toolkit of other code, and says where its process will be told."""
+
+    def given(code: str) -> Path:
+        toolkit = channel.parent / "path" / "swmm" / "toolkit"
+        toolkit.mkdir(parents=True)
+        for path in (toolkit.parent / "__init__.py", toolkit / "__init__.py"):
+            path.write_text("")
+        (toolkit / "solver.py").write_text(TOOLKIT + code)
+        monkeypatch.setenv("PYTHONPATH", str(toolkit.parents[1]))
+        monkeypatch.setenv("ENGINE_PID", str(channel.parent / "pid"))
+        return channel.parent / "pid"
+
+    return given
+
+
+@pytest.fixture
+def hanging(spare: Path, stand_in: Callable[[str], Path]) -> Path:
+    """Give the engine a toolkit that hangs; return the empty folder in which models are run."""
+    stand_in(HANGING)
     return spare
+
+
+@needs_swmm
+@posix
+def test_a_crash_of_the_engine_is_said_and_survived(
+    channel: Path, spare: Path, stand_in: Callable[[str], Path]
+):
+    stand_in("def swmm_stride(stride):\n    os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 11\)"):
+        read_swmm(channel)
+    assert not list(spare.iterdir())
+
+
+@needs_swmm
+@pytest.mark.parametrize("noise", ["\n", "SWMM 5.2\n", "no end of line", "0.5\n", "ended 0\n"])
+def test_what_the_toolkit_prints_is_neither_progress_nor_the_end(
+    channel: Path, stand_in: Callable[[str], Path], noise: str
+):
+    report = "Path('model.rpt').write_text('ERROR 107: no rain')"
+    stand_in(
+        f"def swmm_start(save):\n    os.write(1, {noise!r}.encode())\n    {report}\n    raise RuntimeError"
+    )
+    told: list[int] = []
+    with pytest.raises(InputError, match=r"SWMM says: ERROR 107: no rain"):
+        read_swmm(channel, progress=lambda done, due: told.append(done))
+    assert not told
+
+
+def _guarded(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let other code stand in for the guard."""
+    usual = swmm_engine.subprocess.Popen
+
+    def other(command, **how):
+        return usual([command[0], "-c", code], **how)
+
+    monkeypatch.setattr(swmm_engine.subprocess, "Popen", other)
+
+
+def test_lines_without_a_meaning_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _guarded(monkeypatch, r"print('\nSWMM 5.2\nended\n0.25\nended 0', flush=True); input()")
+    told: list[float] = []
+    with swmm_engine.engine(tmp_path, "河道.inp", stride_s=60, told=told.append) as out:
+        assert out == tmp_path / "model.out"
+    assert told == [21600.0]
+
+
+def test_a_guard_that_falls_silent_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(swmm_engine, "GRACE_S", 0.1)
+    _guarded(monkeypatch, "import os, time; os.close(1); time.sleep(60)")
+    with (
+        pytest.raises(InputError, match=r"河道.inp: SWMM's engine fell silent, but did not end; run"),
+        swmm_engine.engine(tmp_path, "河道.inp", stride_s=60, told=lambda seconds: None),
+    ):
+        pass
+
+
+@needs_swmm
+@posix
+def test_interrupting_a_run_ends_the_engine(channel: Path, spare: Path, stand_in: Callable[[str], Path]):
+    """Midway, in a run that would never end by itself."""
+    pid = stand_in("")
+
+    def interrupt(done: int, due: int) -> None:
+        assert _lives(int(pid.read_text()))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_swmm(channel, progress=interrupt)
+    assert not _lives(int(pid.read_text()))
+    assert not list(spare.iterdir())
 
 
 @needs_swmm
@@ -403,20 +471,59 @@ def test_an_engine_that_hangs_is_ended_and_told_of(
 
 @needs_swmm
 @posix
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 128 + 15), ("SIGKILL", -9), ("SIGHUP", -1)])
 def test_whoever_kills_an_import_leaves_neither_engine_nor_folder(
-    channel: Path, hanging: Path, number: int, code: int
+    channel: Path, hanging: Path, number: str, code: int
 ):
-    """A polite kill, and one outright that nothing can catch, while the engine hangs in its own code."""
+    """A polite kill, one outright that nothing can catch, and a terminal that closes, while the engine hangs in its own code.
+
+    A terminal that closes tells every process in it.
+    """
     script = f"from suyuan.io.models.swmm import read_swmm\nread_swmm({str(channel)!r})"
     pid = channel.parent / "pid"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         _wait_until(lambda: pid.is_file() and pid.read_text())
         assert [p.name[:12] for p in hanging.iterdir()] == ["suyuan-swmm-"]
-        process.send_signal(number)
+        kill = os.killpg if number == "SIGHUP" else os.kill
+        kill(process.pid, getattr(signal, number))
         assert process.wait(20.0) == code
     _wait_until(lambda: not list(hanging.iterdir()))
     assert not _lives(int(pid.read_text()))
+
+
+@needs_swmm
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_an_engine_does_not_outlive_its_guard(channel: Path, hanging: Path, monkeypatch: pytest.MonkeyPatch):
+    """The system may kill the guard alone, as where memory runs out."""
+    monkeypatch.setattr(swmm_engine, "STILL_S", 10.0)  # else the hanging engine would end by itself in time
+    pid = channel.parent / "pid"
+    guards = _started(monkeypatch)
+
+    def kill() -> None:
+        _wait_until(lambda: pid.is_file() and pid.read_text())
+        guards[0].kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill)
+        with pytest.raises(InputError, match=r"SWMM's engine crashed \(signal 9\)"):
+            read_swmm(channel)
+        killed.result()
+    _wait_until(lambda: not _lives(int(pid.read_text())))
+    assert not list(hanging.iterdir())
+
+
+def _started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
+    """Return a list that every guard is added to as it is started."""
+    guards = []
+    usual = swmm_engine.subprocess.Popen
+
+    def kept(command, **how):
+        guards.append(usual(command, **how))
+        return guards[-1]
+
+    monkeypatch.setattr(swmm_engine.subprocess, "Popen", kept)
+    return guards
 
 
 def _wait_until(is_so: Callable[[], object]) -> None:

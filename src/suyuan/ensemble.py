@@ -75,20 +75,20 @@ def ensemble_of(
     run_on: Callable[[BalancedFlow], BalancedFlow],
     rng: np.random.Generator,
     progress: Callable[[str, float], None],
-    drawn: int = DRAWN,
+    drawn: int | None = None,
 ) -> Ensemble:
     """Return the members that a run is made with.
 
-    Without given members so many are `drawn` about the flow. Given ones come in an order of their own, so that the answer does
-    not hang on that in which they stand in their file; first is the given flow or else the member in their middle. `run_on` runs
-    a closed flow on as far as is wanted. `progress` is told the share of the whole run.
+    Without given members so many are `drawn` about the flow, DRAWN if None. Given ones come in an order of their own, so that the
+    answer does not hang on that in which they stand in their file; first is the given flow or else the member in their middle.
+    `run_on` runs a closed flow on as far as is wanted. `progress` is told the share of the whole run.
     """
     progress("closing the water balance", 0.04)
     given, members = water.flow, water.members
     own = None if given is None else balanced(given, network)
     if given is not None and own is not None and members is None:
-        flow = run_on(own)
-        return Ensemble(flow, flow_members(network, flow, count=drawn, rng=rng), given.until)
+        flow, count = run_on(own), DRAWN if drawn is None else drawn
+        return Ensemble(flow, flow_members(network, flow, count=count, rng=rng), given.until)
     if members is None:
         raise InputError(SETTINGS, "no flow is named", _NAME_ONE)
     closed = closed_members(

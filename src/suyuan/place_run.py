@@ -80,7 +80,7 @@ def place_folder(folder: Path, ask: PlaceAsk, *, lang: Lang, out: Path | None, p
     """Find where stations should stand in the project in `folder` and write it to `out` (`folder`/results if None)."""
     began = time.perf_counter()
     progress("reading the project", 0.0)
-    project = read_project(folder, reads=("network", "flow"))
+    project = read_project(folder, reads=("network", "flow", "flow_members"))
     to = out or Path(folder) / "results"
     require_writable(to)
     network = read_network(project.files.network)

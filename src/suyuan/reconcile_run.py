@@ -57,7 +57,7 @@ def reconcile_folder(
     """
     began = time.perf_counter()
     progress("reading the project", 0.0)
-    project = read_project(folder, reads=("network", "gauges"))
+    project = read_project(folder, reads=("network", "gauges", "storage"))
     to = out or Path(folder) / "results"
     require_writable(to)
     if project.files.gauges is None:

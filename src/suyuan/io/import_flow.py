@@ -196,27 +196,27 @@ def _written(
     if not texts:
         return (), (("unchanged", home.flow.name),)
     kept = [_set_aside(path, now=now) for path in (home.flow, home.network) if path.name in texts]
-    network = home.network.name if own is None or home.network.name in texts else own.name
+    network = home.network if own is None or home.network.name in texts else own
     if home.project is None:
         texts[SETTINGS] = lambda path: path.write_text(
-            _settings(home, network, zone=zone), "utf-8", newline="\n"
+            _settings(home, network.name, zone=zone), "utf-8", newline="\n"
         )
     with result_folder(home.folder) as made:
         for name, write in texts.items():
             write(made / name)
     former = [path for path in kept if path is not None]
     notes = [("former", path.relative_to(home.folder).as_posix()) for path in former]
-    return (*(home.folder / name for name in texts), *former), (*notes, *_to_do(home, model, named=network))
+    return (*(home.folder / name for name in texts), *former), (*notes, *_to_do(home, model, network=network))
 
 
-def _to_do(home: Home, model: Model, *, named: str) -> Iterator[tuple[str, str]]:
+def _to_do(home: Home, model: Model, *, network: Path) -> Iterator[tuple[str, str]]:
     """Yield what suyuan.toml does not name yet, and what a new project still lacks in its network."""
     if home.project is None and not (model.network.outfalls and model.network.stations):
-        yield "draw", named
+        yield "draw", network.name
     if home.project is not None and home.project.files.flow != home.flow:
         yield "name_flow", home.flow.name
-    if home.project is not None and home.project.files.network.name != named:
-        yield "name_network", named
+    if home.project is not None and home.project.files.network.resolve() != network.resolve():
+        yield "name_network", network.name
 
 
 def _is_there(home: Home, flow: FlowField) -> bool:

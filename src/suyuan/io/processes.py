@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from suyuan.errors import InputError, nearest
-from suyuan.io.sections import Report
+from suyuan.io.sections import Report, flag
 from suyuan.io.tables import Column, read_table
 from suyuan.io.times import times_of
 from suyuan.substances import USUAL_THETA, Substance, WaterTemperature, determinand
@@ -62,9 +62,10 @@ def processes_in(tables: Mapping[str, Any], fault: Report, *, folder: Path, zone
     """Return what the four tables say, and report what is wrong with them."""
     reader = _Reader(fault)
     water, beside = _table(tables, "water"), _table(tables, "transient_storage")
-    is_drawn = reader.flag(beside, "drawn")
+    is_drawn = flag(beside, "transient_storage", key="drawn", fault=fault)
+    given = reader.storage(beside) if is_drawn is False else None
     return Processes(
-        Mixing(reader.dispersion(_table(tables, "transport")), None if is_drawn else reader.storage(beside)),
+        Mixing(reader.dispersion(_table(tables, "transport")), given),
         reader.still(beside) if is_drawn else None,
         reader.settling(_table(tables, "settling_m_per_day")),
         reader.temperature(water, folder, zone=zone),
@@ -160,13 +161,6 @@ class _Reader:
             table, "exchange_per_day", least=1e-4, most=1e5, usual=usual.exchange_per_s * DAY_S
         )
         return StillWater(area_ratio=ratio, exchange_per_s=rate / DAY_S, reaches=self._reaches(table))
-
-    def flag(self, table: dict[str, Any], key: str) -> bool:
-        """Return whether a key is true; false where it is left out."""
-        value = table.get(key, False)
-        if not isinstance(value, bool):
-            self._fault(key, f"{key} is {value!r}", remedy=f"write {key} = true, or leave it out")
-        return value is True
 
     def _reaches(self, table: dict[str, Any]) -> tuple[str, ...]:
         reaches = table.get("reaches", [])

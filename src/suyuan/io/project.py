@@ -20,7 +20,7 @@ from suyuan.io.flow_settings import FlowSettings, flow_settings
 from suyuan.io.processes import KEYS as PROCESS_KEYS
 from suyuan.io.processes import Processes, processes_in
 from suyuan.io.schemes import read_scheme
-from suyuan.io.sections import sections_in
+from suyuan.io.sections import flag, sections_in
 from suyuan.io.times import instant_of, timezone_of
 from suyuan.standards.scheme import Scheme
 from suyuan.standards.scheme import scheme as shipped_scheme
@@ -161,7 +161,7 @@ def project_and_faults(
         flow=found.flow(tables.get("flow", {}), zone),
         decay_per_day=found.decay(tables.get("decay_per_day", {})),
         processes=processes_in(tables, found.fault, folder=folder, zone=zone),
-        is_invented=found.is_true(tables.get("project", {}), "project", key="invented"),
+        is_invented=bool(flag(tables.get("project", {}), "project", key="invented", fault=found.fault)),
         sections=sections_in(tables.get("sections", {}), found.fault, scheme=rules),
         scheme=rules,
     )
@@ -209,15 +209,6 @@ class _Finder:
             return value.strip()
         self.fault(key, f"{key} in [{name}] is {value!r}, not text", remedy="put it in quotes")
         return ""
-
-    def is_true(self, table: Any, name: str, *, key: str) -> bool:
-        """Return whether a key is set to true, False where it is not given."""
-        value = table.get(key, False) if isinstance(table, dict) else False
-        if isinstance(value, bool):
-            return value
-        remedy = f"write {key} = true, or leave it out"
-        self.fault(key, f"{key} in [{name}] is {value!r}, neither true nor false", remedy=remedy)
-        return False
 
     def zone_name(self, table: Any) -> str:
         """Return the name of the timezone, UTC where none is given or it is not known."""

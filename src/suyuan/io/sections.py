@@ -22,6 +22,16 @@ class Report(Protocol):
         """Note one fault."""
 
 
+def flag(table: Any, name: str, *, key: str, fault: Report) -> bool | None:
+    """Return whether a key of the table `name` is true, False where it is left out; reported and None where it is neither."""
+    value = table.get(key, False) if isinstance(table, dict) else False
+    if isinstance(value, bool):
+        return value
+    what = f"{key} in [{name}] is {value!r}, neither true nor false"
+    fault(key, what, remedy=f"write {key} = true, or leave it out")
+    return None
+
+
 def sections_in(table: Any, fault: Report, *, scheme: Scheme) -> tuple[Section, ...]:
     """Return the sections that the table [sections] describes, and report what is wrong with it.
 

@@ -19,8 +19,14 @@ COLUMNS = (
 
 
 def read_storage(path: str | Path) -> tuple[StorageTable, ...]:
-    """Return the table of every place, rows in any order; raises InputError for cells that are no number or cannot be."""
+    """Return the table of every place, rows in any order.
+
+    Raises InputError for cells that are no number or cannot be, and for a table without rows.
+    """
     table = read_table(path, COLUMNS)
+    if not len(table):
+        remedy = "write two or more stages of a canal or lake, or leave the file out of suyuan.toml"
+        raise InputError(table.source, "holds no row", remedy)
     place = table.text("place").to_numpy(dtype=str)
     stage, faults = table.numbers("stage_m")
     volume, more = table.numbers("volume_m3")

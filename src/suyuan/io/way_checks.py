@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from suyuan.clock import clocked
 from suyuan.errors import Fault, InputError, counted, nearest
@@ -18,25 +22,46 @@ from suyuan.io.storage_tables import read_storage
 from suyuan.network import Network
 from suyuan.transport.mixing import widths_of
 
+T = TypeVar("T")
+
+_HEADER = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*[\].]""")
+"""The line that begins a table, [transport] or [transport.dispersion], by the first of its names."""
+
 
 def gauges(project: Project, network: Network) -> Found:
-    """Return what is wrong with the gauges of a project, as `suyuan flow reconcile` would read them, and how many there are."""
-    path = project.files.gauges
-    if path is None or not path.is_file():
-        return Found()
-    try:
-        read = read_gauges(path, network, zone=project.zone, settings=project.flow)
-        if project.files.storage is not None and project.files.storage.is_file():
-            read = replace(read, tables=read_storage(project.files.storage))
-        require_placed(read, network)
-        tabled_of(network, read)
-    except InputError as error:
-        return Found(error.faults)
+    """Return what is wrong with gauges and storage tables, as `suyuan flow reconcile` would read them, and how many gauges.
+
+    Each file is read though the other be broken, or not there.
+    """
+    faults: list[Fault] = []
+    tables = _read(faults, read_storage, path=project.files.storage)
+    how = partial(read_gauges, network=network, zone=project.zone, settings=project.flow)
+    read = _read(faults, how, path=project.files.gauges)
+    if read is not None:
+        whole = _tried(faults, partial(replace, read, tables=tables or ()))
+        _tried(faults, partial(require_placed, read, network))
+        _tried(faults, partial(tabled_of, network, whole or read))
+    if read is None or faults:
+        return Found(faults)
     kinds = [gauge.kind for gauge in read.gauges]
     by_kind = ", ".join(f"{kinds.count(kind)} of {kind}" for kind in sorted(set(kinds)))
     until = read.start + read.edges[-1:].astype("timedelta64[s]")[0]
     covers = f"{clocked(read.start, project.zone)} to {clocked(until, project.zone)}"
     return Found(summary={"gauges": f"{by_kind}; {covers}, {counted(len(read.edges) - 1, 'bin')}"})
+
+
+def _read(faults: list[Fault], read: Callable[[Path], T], *, path: Path | None) -> T | None:
+    """Return what a file holds, None where it is not named or not there, which is a fault of suyuan.toml."""
+    return _tried(faults, partial(read, path)) if path is not None and path.is_file() else None
+
+
+def _tried(faults: list[Fault], read: Callable[[], T]) -> T | None:
+    """Return what is read, or None with its faults added to the others."""
+    try:
+        return read()
+    except InputError as error:
+        faults += error.faults
+        return None
 
 
 def processes(project: Project, network: Network, *, flow: FlowField | None) -> Found:
@@ -54,7 +79,7 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
     faults = [
         Fault(
             SETTINGS,
-            _row(text, reach),
+            _row(text, reach, table=table),
             f"reach '{reach}' in [{table}] is not in the network",
             nearest(reach, known),
         )
@@ -64,11 +89,17 @@ def processes(project: Project, network: Network, *, flow: FlowField | None) -> 
     return Found([*faults, *_bare(project, network, flow=flow)])
 
 
-def _row(text: str, word: str) -> int:
-    """Return the first line outside of comments that holds a word by itself, 0 where none does."""
+def _row(text: str, word: str, *, table: str) -> int:
+    """Return the first line of a table, or above all tables, that holds a word by itself outside comments; 0 where none does."""
     mark = re.compile(rf"""(?<![\w.-]){re.escape(word)}(?![\w.-])""")
-    lines = enumerate(text.split("\n"), start=1)
-    return next((i for i, line in lines if mark.search(line.partition("#")[0])), 0)
+    head = ""
+    for i, line in enumerate(text.split("\n"), start=1):
+        said = line.partition("#")[0]
+        if found := _HEADER.match(said):
+            head = found[1]
+        elif head in ("", table) and mark.search(said):
+            return i
+    return 0
 
 
 def _bare(project: Project, network: Network, *, flow: FlowField | None) -> tuple[Fault, ...]:

@@ -51,30 +51,43 @@ def engine(folder: Path, source: str, *, stride_s: int, told: Callable[[float], 
 
 def _followed(guard: subprocess.Popen[str], source: str, *, told: Callable[[float], None]) -> int:
     """Tell the simulated seconds as they are said, and return the exit code of the engine."""
-    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=_heard, args=(guard.stdout, said), name="engine", daemon=True).start()
     reached = 0.0
     while True:
         try:
-            words = said.get(timeout=STILL_S).split()
+            line = said.get(timeout=STILL_S)
         except queue.Empty:
             at = f"after {reached / 3600.0:.3g} simulated hours" if reached else "at its beginning"
             what = f"SWMM's engine hangs: {at} it made no progress for {STILL_S / 60.0:.3g} minutes"
             raise InputError(source, what, _REMEDY) from None
-        if not words:
-            return guard.wait()
-        if words[0] == swmm_child.ENDED:
-            return int(words[1])
-        reached = float(words[0]) * 86400.0
+        if line is None:
+            return _ended(guard, source)
+        number = line.removeprefix(swmm_child.ENDED)
+        try:
+            value = float(number)
+        except ValueError:  # nothing that the guard or the engine says
+            continue
+        if number != line:
+            return int(value)
+        reached = value * 86400.0
         told(reached)
 
 
-def _heard(stream: IO[str], said: queue.SimpleQueue[str]) -> None:
-    """Pass on lines as they come, and an empty text when no more will."""
+def _ended(guard: subprocess.Popen[str], source: str) -> int:
+    """Return the exit code of a guard that will say no more."""
+    try:
+        return guard.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        raise InputError(source, "SWMM's engine fell silent, but did not end", _REMEDY) from None
+
+
+def _heard(stream: IO[str], said: queue.SimpleQueue[str | None]) -> None:
+    """Pass on lines as they come, and None when no more will."""
     with stream:
         for line in stream:
             said.put(line)
-    said.put("")
+    said.put(None)
 
 
 def _failure(source: str, folder: Path, *, code: int) -> InputError:
