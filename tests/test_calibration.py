@@ -287,7 +287,7 @@ def test_real_readings_are_those_of_the_record_with_the_plume_on_top():
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
 
-    def answer(key: Key, *, still: bool) -> dict[str, Any]:
+    def answer(key: Key, *, still: None) -> dict[str, Any]:
         asked.append(key)
         return {"set": key.name, "seed": key.seed, "number": key.number}
 
@@ -304,7 +304,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
 def test_an_event_that_cannot_be_traced_is_said_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def refuse(_key: Key, *, still: bool) -> dict[str, Any]:
+    def refuse(_key: Key, *, still: None) -> dict[str, Any]:
         raise InputError("event", "nothing to be seen", "draw another")
 
     monkeypatch.setattr("benchmarks.calibration.events.answered", refuse)

@@ -88,7 +88,7 @@ def test_two_candidates_that_three_searches_found_count_once():
     kind = np.tile([3, 7], (4, 1))
     origin = np.array([[0, 1], [1, 2], [1, 2], [0, 2]])
     score = np.log([2.0, 1.5, 1.0, 1.0])
-    assert from_one_search(kind, origin, score).tolist() == [1, 2]
+    assert from_one_search(kind, origin, score=score).tolist() == [1, 2]
 
 
 def test_every_candidate_goes_into_pairs_with_all_that_speaks_for_it():

@@ -45,7 +45,7 @@ def pairs_anew(
     code = problem.candidate[pool.source]
     rows, score = _proposed(problem, claimed, pool=pool, rows=_apart(code, allowed), seen=seen)
     kind = np.sort(code[rows], axis=1)
-    once = from_one_search(kind, np.sort(origin[rows], axis=1), score)
+    once = from_one_search(kind, np.sort(origin[rows], axis=1), score=score)
     kind, rows, score = kind[once], rows[once], score[once]
     best, stands = standing_for(kind, score)
     rows = rows[best]
@@ -61,14 +61,14 @@ def _apart(code: Index, allowed: NDArray[np.bool_]) -> Index:
     return np.argwhere(np.triu((code[:, None] != code[None, :]) & allowed))
 
 
-def from_one_search(kind: Index, origin: Index, score: Array) -> Index:
+def from_one_search(kind: Index, origin: Index, *, score: Array) -> Index:
     """Return the pairs of histories that count, as rows: of each two candidates those from the two tables that explain most.
 
     `kind` (pair, 2) are candidates, `origin` (pair, 2) tables. Other tables are looked at because they may explain more, not as
     further chances that these two did it.
 
     >>> kind, origin = np.array([[1, 2], [1, 2], [1, 3]]), np.array([[0, 1], [0, 2], [0, 2]])
-    >>> from_one_search(kind, origin, np.array([0.0, -1.0, -2.0])).tolist()
+    >>> from_one_search(kind, origin, score=np.array([0.0, -1.0, -2.0])).tolist()
     [0, 2]
     """
     if not len(kind):
@@ -96,7 +96,7 @@ def standing_for(kind: Index, score: Array) -> tuple[Index, Array]:
         return np.empty(0, np.int64), np.empty(0)
     first, two = np.unique(kind, axis=0, return_index=True, return_inverse=True)[1:]
     two = two.ravel()
-    total = _sums(two, score, len(first))
+    total = _sums(two, score, size=len(first))
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(-total, kind="stable")] = np.arange(len(first))
     highest = np.full(int(kind.max()) + 1, -np.inf)
@@ -107,13 +107,13 @@ def standing_for(kind: Index, score: Array) -> tuple[Index, Array]:
     np.maximum.at(lead, rarer, total)
     weighed = (rank < PAIRS_ANEW) | (total == lead[rarer])
     best = _first_of(two, np.where(weighed, np.where(rank < LEADERS, 2, 1), 0))
-    stands = total - _sums(two[best], score[best], len(first))
-    every, some = _sums(rarer, total, len(lead)), _sums(rarer[weighed], total[weighed], len(lead))
+    stands = total - _sums(two[best], score[best], size=len(first))
+    every, some = _sums(rarer, total, size=len(lead)), _sums(rarer[weighed], total[weighed], size=len(lead))
     stands += every[rarer] - some[rarer]
     return best, stands[two[best]]
 
 
-def _sums(group: Index, score: Array, size: int) -> Array:
+def _sums(group: Index, score: Array, *, size: int) -> Array:
     """Return the log of the sum of exp(score) of each group, (group,)."""
     total = np.full(size, -np.inf)
     np.logaddexp.at(total, group, score)
