@@ -96,8 +96,9 @@ def with_still_water(
 ) -> tuple[FlowMember, ...]:
     """Return the members, all but the first with still water of their own; as they are where `still` is None.
 
-    What of it lies in the given cross-section leaves the channel so much less, so that a cloud takes as long on average. The
-    numbers come from a generator of their own: those that `rng` draws next are the same with and without.
+    What of it lies in the given cross-section leaves the channel so much less. A cloud then takes between as long as before and
+    1 + ratio times as long, 0.11 (log) longer on average. Widths stay: what settles sinks too fast by the same. The numbers
+    come from a generator of their own: those that `rng` draws next are the same with and without.
     """
     if still is None:
         return tuple(members)
