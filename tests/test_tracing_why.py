@@ -17,7 +17,7 @@ from suyuan.tracing.overturn import FARTHEST, Forecast, Quiet, expected_of, over
 from suyuan.tracing.reasons import Contest, Speech, Suspicion, spells
 from suyuan.tracing.refine import settled
 from suyuan.tracing.responses import responses
-from suyuan.tracing.search import Problem, joined
+from suyuan.tracing.search import Explanations, Problem, joined
 from suyuan.tracing.verdict import Verdict, weigh
 from suyuan.tracing.why import readings_of, why_of
 
@@ -64,17 +64,23 @@ def of_nobody() -> Traced:
     return traced(worlds.read(worlds.meeting(), {}))
 
 
+def best_of(found: Traced, suspicion: Suspicion) -> Explanations:
+    """Return the best explanation of one or two who are suspected, a row for each."""
+    verdict = found.verdict
+    tables = (verdict.single,) if len(suspicion.candidates) == 1 else (verdict.first, verdict.second)
+    names = np.array([s.candidate for s in found.problem.matrices[0].sources])
+    who = np.sort(np.stack([names[table.source] for table in tables]), axis=0)
+    rows = np.flatnonzero((who == np.sort(suspicion.candidates)[:, None]).all(axis=0))
+    best = np.array([max(rows, key=tables[0].weight.item)])
+    return joined([table.where(best) for table in tables])
+
+
 def joint(found: Traced, suspicion: Suspicion) -> Normal:
     """Return the normal of all readings under a suspicion's best explanation, found here by hand."""
     given, verdict = found.problem, found.verdict
     if not suspicion.candidates:
         return normal_of(given.blocks, verdict.quiet.backgrounds)
-    names = np.array([s.candidate for s in given.matrices[0].sources])
-    best = max(
-        np.flatnonzero(names[verdict.single.source] == suspicion.candidates[0]),
-        key=verdict.single.weight.item,
-    )
-    rows = verdict.single.where(np.array([best]))
+    rows = best_of(found, suspicion)
     seen = responses(given, 0, source=rows.source)
     scene = verdict.scenes[rows.scene[0]]
     plumes = settled_plumes(given, scene.ground, seen=seen, found=rows)
@@ -96,15 +102,9 @@ def test_what_the_readings_say_adds_up_to_the_ratio_of_their_densities(found):
 
 def gain_settled(found: Traced, suspicion: Suspicion) -> float:
     """Return the log density, but for a constant, of the readings under the best explanation of one or two."""
-    verdict = found.verdict
-    tables = (verdict.single,) if len(suspicion.candidates) == 1 else (verdict.first, verdict.second)
-    names = np.array([s.candidate for s in found.problem.matrices[0].sources])
-    who = np.sort(np.stack([names[table.source] for table in tables]), axis=0)
-    rows = np.flatnonzero((who == np.sort(suspicion.candidates)[:, None]).all(axis=0))
-    best = np.array([max(rows, key=tables[0].weight.item)])
-    each = joined([table.where(best) for table in tables])
+    each = best_of(found, suspicion)
     seen = responses(found.problem, 0, source=each.source)
-    scene = verdict.scenes[each.scene[0]]
+    scene = found.verdict.scenes[each.scene[0]]
     gain = settled(found.problem, scene.ground, seen=seen, found=each, rounds=ROUNDS).log_gain
     return gain + scene.ground.log_density - scene.claimed.log_prior
 
