@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from suyuan.errors import InputError
 from suyuan.flow import LEAST_VOLUME_PER_METRE, FlowField, holds_water
@@ -52,8 +53,11 @@ class Reconciled:
         """Yield flows drawn from the posterior; each closes exactly and keeps closed gates and one-way pumps."""
         fit = self.fit
         noise = rng.standard_normal((*fit.unknown.shape, count))
-        deviation, still = fit.factor.drawn(noise, rng.standard_normal((len(fit.still), count)))
-        unknown, constant = kept(fit, fit.unknown + np.moveaxis(deviation, 2, 0), still=fit.still + still.T)
+        with threadpool_limits(1):
+            deviation, still = fit.factor.drawn(noise, rng.standard_normal((len(fit.still), count)))
+            unknown, constant = kept(
+                fit, fit.unknown + np.moveaxis(deviation, 2, 0), still=fit.still + still.T
+            )
         own = rng.standard_normal((count, len(self.network.reaches)))
         error = COMMON_DEPTH**0.5 * rng.standard_normal((count, 1)) + (1.0 - COMMON_DEPTH) ** 0.5 * own
         depth = np.exp(fit.problem.errors.depth * error)
@@ -63,7 +67,8 @@ class Reconciled:
     def sd(self) -> Array:
         """Return the standard deviation (bin, reach) [m3/s] of the discharge halfway along each reach, bounds left out."""
         fit, frame = self.fit, self.fit.problem.frame
-        own, before, still = fit.factor.covariances()
+        with threadpool_limits(1):
+            own, before, still = fit.factor.covariances()
         now, last = frame.discharge, frame.discharge_before
         carried = fit.factor.carried
         found = np.empty((len(fit.problem.opening), len(now)))
@@ -101,9 +106,12 @@ def reconcile(
     balance = require_agreement(frame, gauges)
     open_part = undetermined_of(frame, gauges, closed=np.all(problem.closed, axis=0))
     require_spread(frame, gauges, found=open_part)
-    fit = fitted(problem, rng=rng)
-    _require_water(fit)
-    unknown, still = kept(fit, fit.unknown[None], still=fit.still[None], flows="the mean flow")
+    with threadpool_limits(
+        1
+    ):  # of blocks as small as a bin's, threads wait for each other longer than they work
+        fit = fitted(problem, rng=rng)
+        _require_water(fit)
+        unknown, still = kept(fit, fit.unknown[None], still=fit.still[None], flows="the mean flow")
     flow = _flow_of(fit, gauges, values=(unknown[0], still[0]))
     return Reconciled(network, gauges, fit, flow, residuals_of(fit), balance, open_part)
 
