@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from suyuan.errors import Fault, InputError, counted
 from suyuan.fingerprints import Fingerprints
 from suyuan.flow import FlowField
 from suyuan.io import cross_checks, way_checks
-from suyuan.io.cross_checks import Found, Readings
+from suyuan.io.cross_checks import Found, Readings, tried
 from suyuan.io.discharge import read_discharge
 from suyuan.io.fingerprints import COLUMNS as FINGERPRINT_COLUMNS
 from suyuan.io.fingerprints import read_fingerprints
@@ -27,8 +27,6 @@ from suyuan.io.project import SETTINGS, Project, project_and_faults
 from suyuan.io.tables import read_table
 from suyuan.loads.record import Daily
 from suyuan.network import Network
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def check(folder: str | Path) -> Check:
         remedy = "its sections can be assessed; name a network to trace"
         unread.append(Fault(SETTINGS, 0, "no network is named", remedy))
     network = (
-        _tried(faults, partial(read_network, project.files.network))
+        tried(faults, partial(read_network, project.files.network))
         if project.files.network.is_file()
         else None
     )
@@ -97,24 +95,16 @@ def check(folder: str | Path) -> Check:
     return Check(tuple(sorted(set(faults))), tuple(sorted(set(notes))), summary, project.is_invented)
 
 
-def _tried(faults: list[Fault], read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except InputError as error:
-        faults += error.faults
-        return None
-
-
 def _readings(
     project: Project, network: Network | None, *, faults: list[Fault], unread: list[Fault]
 ) -> Readings | None:
     parts, files, rows = [], [], []
     for path in project.files.observations:
-        table = _tried(faults, partial(read_table, path, COLUMNS))
+        table = tried(faults, partial(read_table, path, COLUMNS))
         if table is None:
             continue
         unread += [_unused(table.source, f"column '{name}'") for name in table.extra]
-        part = _tried(faults, partial(readings_in, table, project.zone, network=network))
+        part = tried(faults, partial(readings_in, table, project.zone, network=network))
         if part is not None:
             parts.append(part)
             files.append(np.full(len(part), table.source))
@@ -126,7 +116,7 @@ def _readings(
 
 def _flow(project: Project, faults: list[Fault]) -> FlowField | None:
     path = project.files.flow
-    return _tried(faults, partial(read_flow, path, timezone=project.zone)) if path else None
+    return tried(faults, partial(read_flow, path, timezone=project.zone)) if path else None
 
 
 def _members(
@@ -135,12 +125,12 @@ def _members(
     """Return what an ensemble of flows says of itself and of the window; its faults are added to the others."""
     paths = project.files.flow_members
     read = partial(read_flow_members, paths, timezone=project.zone, network=network)
-    members = _tried(faults, read) if paths else None
+    members = tried(faults, read) if paths else None
     if members is None or network is None:
         return Found()
     every = range(len(members))
     close = partial(closed_members, members, network, like=flow, which=every, progress=lambda _: None)
-    closed = _tried(faults, close)
+    closed = tried(faults, close)
     if closed is None:
         return Found()
     shares = [each.balance.residual_share for each in closed.values()]
@@ -154,14 +144,14 @@ def _members(
 
 def _fingerprints(project: Project, faults: list[Fault]) -> Fingerprints | None:
     path = project.files.fingerprints
-    return _tried(faults, partial(read_fingerprints, path)) if path else None
+    return tried(faults, partial(read_fingerprints, path)) if path else None
 
 
 def _check_discharge(project: Project, faults: list[Fault]) -> None:
     path = project.files.discharge
-    stations = _tried(faults, partial(read_discharge, path, project.zone)) if path else None
+    stations = tried(faults, partial(read_discharge, path, project.zone)) if path else None
     for days in (stations or {}).values():
-        _tried(faults, partial(Daily.of, days.date, days.value, where=path.name if path else ""))
+        tried(faults, partial(Daily.of, days.date, days.value, where=path.name if path else ""))
 
 
 def _alone(project: Project) -> Found:
@@ -191,9 +181,9 @@ def _unread(project: Project) -> Iterator[Fault]:
     """Yield a note for what network and fingerprints hold and suyuan does not read."""
     network, prints = project.files.network, project.files.fingerprints
     if network.is_file():
-        names = _tried([], partial(unused_parts, network)) or ()
+        names = tried([], partial(unused_parts, network)) or ()
         yield from (_unused(network.name, f"'{name}'") for name in names)
-    table = _tried([], partial(read_table, prints, FINGERPRINT_COLUMNS)) if prints else None
+    table = tried([], partial(read_table, prints, FINGERPRINT_COLUMNS)) if prints else None
     if table:
         yield from (_unused(table.source, f"column '{name}'") for name in table.extra)
 

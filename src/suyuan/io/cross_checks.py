@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from suyuan.network import Network
 from suyuan.observations import FAIL, Observations
 from suyuan.qc import gross_range, repetition
 from suyuan.substances import determinands
+
+T = TypeVar("T")
 
 _STANDING = 1e-6
 """Water that never moves faster than this [m3/s] stands."""
@@ -50,6 +53,15 @@ class Found:
     faults: Sequence[Fault] = ()
     notes: Sequence[Fault] = ()
     summary: Mapping[str, str] = field(default_factory=dict)
+
+
+def tried(faults: list[Fault], read: Callable[[], T]) -> T | None:
+    """Return what is read, or None with its faults added to the others."""
+    try:
+        return read()
+    except InputError as error:
+        faults += error.faults
+        return None
 
 
 def window(project: Project, flow: FlowField, *, readings: Readings | None) -> Found:

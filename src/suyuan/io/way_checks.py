@@ -14,7 +14,7 @@ from suyuan.errors import Fault, InputError, counted, nearest
 from suyuan.flow import FlowField, balanced
 from suyuan.hydraulics.gauges import require_placed
 from suyuan.hydraulics.storage import tabled_of
-from suyuan.io.cross_checks import Found
+from suyuan.io.cross_checks import Found, tried
 from suyuan.io.files import read_text
 from suyuan.io.gauges import read_gauges
 from suyuan.io.project import SETTINGS, Project
@@ -38,9 +38,9 @@ def gauges(project: Project, network: Network) -> Found:
     how = partial(read_gauges, network=network, zone=project.zone, settings=project.flow)
     read = _read(faults, how, path=project.files.gauges)
     if read is not None:
-        whole = _tried(faults, partial(replace, read, tables=tables or ()))
-        _tried(faults, partial(require_placed, read, network))
-        _tried(faults, partial(tabled_of, network, whole or read))
+        whole = tried(faults, partial(replace, read, tables=tables or ()))
+        tried(faults, partial(require_placed, read, network))
+        tried(faults, partial(tabled_of, network, whole or read))
     if read is None or faults:
         return Found(faults)
     kinds = [gauge.kind for gauge in read.gauges]
@@ -52,16 +52,7 @@ def gauges(project: Project, network: Network) -> Found:
 
 def _read(faults: list[Fault], read: Callable[[Path], T], *, path: Path | None) -> T | None:
     """Return what a file holds, None where it is not named or not there, which is a fault of suyuan.toml."""
-    return _tried(faults, partial(read, path)) if path is not None and path.is_file() else None
-
-
-def _tried(faults: list[Fault], read: Callable[[], T]) -> T | None:
-    """Return what is read, or None with its faults added to the others."""
-    try:
-        return read()
-    except InputError as error:
-        faults += error.faults
-        return None
+    return tried(faults, partial(read, path)) if path is not None and path.is_file() else None
 
 
 def processes(project: Project, network: Network, *, flow: FlowField | None) -> Found:

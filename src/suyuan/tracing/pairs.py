@@ -171,10 +171,10 @@ def to_pair(
     Of each table these are the leading ones, few of any one source, and the best of every other candidate. They stand for all
     of their candidate in the table: `log_prior` makes up for what is left out. `candidate` (source,) tells them apart.
     """
-    chosen, leads = [], []
+    chosen, leads, few = [], [], np.full(len(candidate), PLUMES_A_SOURCE)
     for table in tables:
         order, of = np.argsort(-table.log_weight, kind="stable"), candidate[table.source]
-        leading = order[_few(table.source[order])][:PLUMES_TO_PAIR]
+        leading = order[_first_of(table.source[order], few)][:PLUMES_TO_PAIR]
         others = order[np.unique(of[order], return_index=True)[1]]
         others = others[~np.isin(of[others], of[leading])]
         rows = np.concatenate([leading, others])
@@ -182,15 +182,6 @@ def to_pair(
         leads.append(np.arange(len(rows)) < len(leading))
     origin = np.repeat(np.arange(len(tables)), [len(each) for each in leads])
     return joined(chosen), np.concatenate(leads), origin
-
-
-def _few(source: Index) -> NDArray[np.bool_]:
-    """Return which rows are among the first PLUMES_A_SOURCE of their source, (row,)."""
-    order = np.argsort(source, kind="stable")
-    first = np.searchsorted(source[order], source[order])
-    found = np.empty(len(source), bool)
-    found[order] = np.arange(len(source)) - first < PLUMES_A_SOURCE
-    return found
 
 
 def _whole(table: Explanations, rows: Index, *, of: Index) -> Explanations:
