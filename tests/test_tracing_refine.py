@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from suyuan.tracing.anew import PICKS, SOURCES_ANEW, picked, singles_anew, weighed
-from suyuan.tracing.evidence import evidence_of_kinds, pair_evidence
+from suyuan.tracing.evidence import evidence_of_kinds, pair_evidence, strength_prior
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.refine import Ground, doubt_of, ground_of
@@ -184,7 +184,7 @@ def test_two_plumes_that_touch_no_common_reading_are_two_single_ones():
     rng = np.random.default_rng(3)
     alpha, beta = rng.uniform(5.0, 50.0, (2, 3)), rng.uniform(5.0, 50.0, (2, 3))
     centre, spread = rng.normal(size=(2, 3)), np.full((2, 3), 0.4)
-    both, left, _ = pair_evidence(alpha, beta, np.zeros(3), centre, spread, 1.4)
+    both, left, _ = pair_evidence(alpha, beta, np.zeros(3), centre, spread, strength_prior(1.4))
     strengths = np.empty((1, 49))
     alone = [
         evidence_of_kinds(alpha[i], beta[i], centre[i : i + 1], spread[i : i + 1], 1.4, strengths)[0]
@@ -198,7 +198,7 @@ def test_a_second_plume_like_the_first_explains_nothing_more():
     # both have the same shape: g1 = g2, so alpha, beta and cross are all of one plume of size 2
     alpha, beta = np.full((2, 1), 100.0), np.full((2, 1), 200.0)
     centre, spread = np.full((2, 1), np.log(2.0)), np.full((2, 1), 0.3)
-    both, _, amplitude = pair_evidence(alpha, beta, np.array([100.0]), centre, spread, 1.4)
+    both, _, amplitude = pair_evidence(alpha, beta, np.array([100.0]), centre, spread, strength_prior(1.4))
     strengths = np.empty((1, 49))
     alone = evidence_of_kinds(alpha[0], beta[0], centre[:1], spread[:1], 1.4, strengths)[0]
     assert both < alone

@@ -28,23 +28,23 @@ GROWTH = math.exp(GRID_STEP)
 
 LEAST = 1e-60
 
+HIDDEN = 1e-12
+"""Information about an amplitude of 1 g/s that is none."""
+
 AMPLITUDE_POINTS = 81
 """Points of the fine grid of one amplitude, over four of its spreads to either side."""
 
 PAIR_ROUNDS = 3
-"""How often each of two amplitudes is found again with the other's plume taken out."""
+"""How often, at most, each of two amplitudes is found again with the other's plume taken out."""
+
+SETTLED_AT = 1e-3
+"""Change of what the other's plume leaves, in standard deviations of an amplitude's score, from which on nothing changes."""
 
 SHOWS_AT = 4.0
 """Signal to noise ratio, over all readings together, from which a release is said to show."""
 
-
-@kernel
-def log_gain(log_amplitude: float, alpha: float, beta: float) -> float:  # pragma: no cover - compiled
-    """Return the log likelihood ratio against no release at this amplitude, amplitude error integrated out."""
-    a = math.exp(log_amplitude)
-    best = beta / alpha
-    variance = 1.0 / alpha + (AMPLITUDE_ERROR * a) ** 2
-    return 0.5 * beta * best - 0.5 * (a - best) ** 2 / variance - 0.5 * math.log(variance * alpha)
+SURELY_SHOWN = (9.0 * SHOWS_AT) ** 2
+"""Its square from which the chance that it does not show is less than rounding."""
 
 
 @kernel
@@ -80,7 +80,8 @@ def likelihood_table(
 ) -> float:  # pragma: no cover - compiled
     """Fill `out` with the likelihood at log amplitudes (first + i) x GRID_STEP, scaled to 1; return the log of the scale.
 
-    Amplitudes grow by the same factor from one to the next, and a root is cheaper than the logarithm of `log_gain`.
+    It is against no release, the error of the amplitude integrated out. Amplitudes grow by the same factor from one to the
+    next, and a root is cheaper than a logarithm.
     """
     best, begin = beta / alpha, math.exp(first * GRID_STEP)
     a, top = begin, -1e300
@@ -112,7 +113,8 @@ def shown(alpha: Array, log_centre: Array) -> Array:  # pragma: no cover - compi
     signal *= math.exp(-2.0 * GRID_HALF * GRID_STEP)
     share = np.empty(2 * GRID_HALF + 1)
     for i in range(len(share)):
-        share[i] = 1.0 - math.exp(-0.5 * min(signal, 1e6) / SHOWS_AT**2) + 1e-9
+        hidden = math.exp(-0.5 * signal / SHOWS_AT**2) if signal < SURELY_SHOWN else 0.0
+        share[i] = 1.0 - hidden + 1e-9
         signal *= GROWTH**2
     return share
 
@@ -152,7 +154,7 @@ def evidence_of_kind(
     strengths[:] = prior * shown(alpha, log_centre)
     found = 0.0
     for d in range(len(alpha)):
-        if alpha[d] <= 1e-12:
+        if alpha[d] <= HIDDEN:
             continue
         reach = departure(spread[d], weights)
         own = table[: points + 2 * reach]
@@ -228,71 +230,75 @@ def log_evidences(
 def amplitude_weights(
     alpha: float, beta: float, centre: float, spread: float, weight: Array
 ) -> None:  # pragma: no cover - compiled
-    """Fill `weight` (point,) with the posterior (sum 1) of log amplitudes evenly from centre - 4 to centre + 4 spreads."""
+    """Fill `weight` (point,) with the posterior (sum 1) of log amplitudes evenly from centre - 4 to centre + 4 spreads.
+
+    As in `likelihood_table` a root takes the place of a logarithm.
+    """
     points = len(weight)
-    top = -1e300
+    begin, growth = math.exp(centre - 4.0 * spread), math.exp(8.0 * spread / (points - 1))
+    floor, best = 1.0 / max(alpha, HIDDEN), beta / alpha if alpha > HIDDEN else 0.0
+    a, top = begin, -1e300
     for i in range(points):
         off = 8.0 * i / (points - 1) - 4.0
-        weight[i] = -0.5 * off * off
-        if alpha > 1e-12:
-            weight[i] += log_gain(centre + spread * off, alpha, beta)
+        weight[i] = -0.5 * (off * off + (a - best) ** 2 / (floor + (AMPLITUDE_ERROR * a) ** 2))
         top = max(top, weight[i])
-    total = 0.0
+        a *= growth
+    a, total = begin, 0.0
     for i in range(points):
-        weight[i] = math.exp(weight[i] - top) if weight[i] - top > -150.0 else 0.0
+        below = weight[i] - top
+        weight[i] = math.exp(below) / math.sqrt(floor + (AMPLITUDE_ERROR * a) ** 2) if below > -150.0 else 0.0
         total += weight[i]
+        a *= growth
     for i in range(points):
         weight[i] /= total
 
 
 @kernel
 def likely_amplitudes(
-    alpha: Array, beta: Array, log_centre: Array, spread: Array, log_rate_sd: float
+    alpha: Array, beta: Array, log_centre: Array, spread: Array, prior: Array
 ) -> Array:  # pragma: no cover - compiled
     """Return the expected amplitude of each substance, (substance,), for one history and kind, at the likeliest strength.
 
-    All of `alpha`, `beta`, `log_centre` and `spread` have shape (substance,).
+    All of `alpha`, `beta`, `log_centre` and `spread` have shape (substance,); `prior` (grid,) is that of strengths.
     """
-    strengths = np.empty((1, 2 * GRID_HALF + 1))
-    evidence_of_kinds(
-        alpha, beta, log_centre.reshape((1, -1)), spread.reshape((1, -1)), log_rate_sd, strengths
-    )
-    w = (np.argmax(strengths[0]) - GRID_HALF) * GRID_STEP
+    strengths, weight = np.empty(len(prior)), np.empty(AMPLITUDE_POINTS)
+    evidence_of_kind(alpha, beta, log_centre, spread, prior, strengths)
+    w = (np.argmax(strengths) - GRID_HALF) * GRID_STEP
     found = np.zeros(len(alpha))
-    weight = np.empty(AMPLITUDE_POINTS)
     for d in range(len(alpha)):
-        centre = log_centre[d] + w
-        amplitude_weights(alpha[d], beta[d], centre, spread[d], weight)
+        amplitude_weights(alpha[d], beta[d], log_centre[d] + w, spread[d], weight)
+        a = math.exp(log_centre[d] + w - 4.0 * spread[d])
+        growth = math.exp(8.0 * spread[d] / (AMPLITUDE_POINTS - 1))
         for i in range(AMPLITUDE_POINTS):
-            off = 8.0 * i / (AMPLITUDE_POINTS - 1) - 4.0
-            found[d] += weight[i] * math.exp(centre + spread[d] * off)
+            found[d] += weight[i] * a
+            a *= growth
     return found
 
 
 @kernel
 def pair_evidence(
-    alpha: Array, beta: Array, cross: Array, log_centre: Array, spread: Array, log_rate_sd: float
+    alpha: Array, beta: Array, cross: Array, log_centre: Array, spread: Array, prior: Array
 ) -> tuple[float, Array, Array]:  # pragma: no cover - compiled
     """Return log evidence against no release, beta and expected amplitudes of two plumes at once, (2, substance) each.
 
-    `alpha`, `beta`, `log_centre` and `spread` have shape (2, substance), `cross` (substance,) is g_1'C^-1 g_2. Mean field: each
-    amplitude's posterior in turn with the other's expected plume taken out, whose `beta` is returned. The evidence is the
-    bound that belongs to it; it falls below the true one where the plumes are alike, so that two are never claimed for
-    what one explains.
+    `alpha`, `beta`, `log_centre` and `spread` have shape (2, substance), `cross` (substance,) is g_1'C^-1 g_2, `prior` (grid,)
+    that of strengths. Mean field: each amplitude's posterior in turn with the other's expected plume taken out, whose `beta` is
+    returned, until that no longer changes. The evidence is the bound that belongs to it; it falls below the true one where the
+    plumes are alike, so that two are never claimed for what one explains.
     """
-    left, amplitude = beta.copy(), np.zeros_like(beta)
-    log_each = np.zeros(2)
-    strengths = np.empty((1, 2 * GRID_HALF + 1))
+    left, amplitude = np.full_like(beta, np.inf), np.zeros_like(beta)
+    strengths, found = np.empty(len(prior)), 0.0
     for turn in range(2 * PAIR_ROUNDS):
         i = turn % 2
-        left[i] = beta[i] - cross * amplitude[1 - i]
-        amplitude[i] = likely_amplitudes(alpha[i], left[i], log_centre[i], spread[i], log_rate_sd)
+        own = beta[i] - cross * amplitude[1 - i]
+        if np.all(np.abs(own - left[i]) <= SETTLED_AT * np.sqrt(alpha[i])):
+            break
+        left[i] = own
+        amplitude[i] = likely_amplitudes(alpha[i], left[i], log_centre[i], spread[i], prior)
     for i in range(2):
         left[i] = beta[i] - cross * amplitude[1 - i]
-        log_each[i] = evidence_of_kinds(
-            alpha[i], left[i], log_centre[i : i + 1], spread[i : i + 1], log_rate_sd, strengths
-        )[0]
-    return log_each.sum() + (cross * amplitude[0] * amplitude[1]).sum(), left, amplitude
+        found += evidence_of_kind(alpha[i], left[i], log_centre[i], spread[i], prior, strengths)
+    return found + (cross * amplitude[0] * amplitude[1]).sum(), left, amplitude
 
 
 @kernel
@@ -304,7 +310,7 @@ def pair_evidences(
     `products` (2, plume, substance) holds alpha and beta, `water` (2, plume, substance) log centre and spread, `cross`
     (substance, plume, plume).
     """
-    substances = products.shape[2]
+    substances, prior = products.shape[2], strength_prior(log_rate_sd)
     found = np.empty(len(pairs))
     left = np.empty((len(pairs), 2, substances))
     amplitude = np.empty((len(pairs), 2, substances))
@@ -316,7 +322,7 @@ def pair_evidences(
             cross[:, both[0], both[1]].copy(),
             water[0][both],
             water[1][both],
-            log_rate_sd,
+            prior,
         )
     return found, left, amplitude
 

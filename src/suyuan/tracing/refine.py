@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag, cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve
 
 from suyuan.tracing.evidence import AMPLITUDE_ERROR
 from suyuan.tracing.plume import Claim
@@ -135,8 +135,11 @@ def amplitude_covariance(spread: Array, log_sd: float) -> Array:
 
     The strength is shared by the substances of a plume; each has its own departure, and its own error that no fit removes.
     """
-    own = [log_sd**2 + np.diag(each**2 + AMPLITUDE_ERROR**2) for each in spread]
-    return np.asarray(block_diag(*own), dtype=float)
+    plumes, substances = spread.shape
+    covariance = np.zeros((plumes, substances, plumes, substances))
+    for p, each in enumerate(spread):
+        covariance[p, :, p] = log_sd**2 + np.diag(each**2 + AMPLITUDE_ERROR**2)
+    return covariance.reshape(spread.size, spread.size)
 
 
 def _alone(weighed: Weighed, *, centre: Array, prior: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.tracing.evidence import likely_amplitudes
+from suyuan.tracing.evidence import likely_amplitudes, strength_prior
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.search import Explanations, Problem
 from suyuan.tracing.settle import released
@@ -100,10 +100,10 @@ def expected_plumes(problem: Problem, found: Explanations) -> tuple[Array, ...]:
 def amplitudes(problem: Problem, found: Explanations, *, rows: Index) -> Array:
     """Return the expected amplitude [g/s] of each substance for these explanations, (explanation, substance)."""
     library, strength = problem.grid.library, problem.grid.strength
-    out = np.empty((len(rows), len(problem.blocks)))
+    out, prior = np.empty((len(rows), len(problem.blocks))), strength_prior(strength.log_sd)
     for i, row in enumerate(rows):
         kind = found.kind[row]
         centre = library.centre[kind] + strength.log_rate
         alpha, beta = np.ascontiguousarray(found.alpha[:, row]), np.ascontiguousarray(found.beta[:, row])
-        out[i] = likely_amplitudes(alpha, beta, centre, library.spread[kind], strength.log_sd)
+        out[i] = likely_amplitudes(alpha, beta, centre, library.spread[kind], prior)
     return out
