@@ -17,8 +17,8 @@ from suyuan.tracing.evidence import (
     GRID_HALF,
     GRID_STEP,
     evidence_of_kinds,
-    log_evidences,
     likelihood_table,
+    log_evidences,
     rough_evidences,
     shown,
 )
