@@ -205,6 +205,10 @@ def test_a_second_plume_like_the_first_explains_nothing_more():
     assert amplitude.sum() == pytest.approx(2.0, rel=0.1)
 
 
+ONE = np.zeros(1, np.int64)
+"""One source, of one candidate."""
+
+
 def table(log_gain: np.ndarray) -> Explanations:
     n = len(log_gain)
     zero = np.zeros(n, np.int64)
@@ -217,7 +221,7 @@ def table(log_gain: np.ndarray) -> Explanations:
 @given(st.integers(PICKS + 1, 300), st.floats(0.0, 3.0), st.integers(0, 2**32 - 1))
 def test_a_selection_stands_for_the_whole_source(size: int, spread: float, seed: int):
     whole = table(spread * np.random.default_rng(seed).standard_normal(size))
-    some = picked(whole)
+    some = picked(whole, ONE)
     assert len(some.source) <= PICKS
     # systematic sampling: what each row stands for differs from its share by at most one step
     assert np.exp(some.log_evidence) == pytest.approx(np.exp(whole.log_evidence), rel=0.6)
@@ -225,13 +229,26 @@ def test_a_selection_stands_for_the_whole_source(size: int, spread: float, seed:
 
 def test_a_few_explanations_are_all_kept_as_they_are():
     few = table(np.array([1.0, 0.5, -3.0]))
-    assert picked(few).log_evidence == pytest.approx(few.log_evidence)
+    assert picked(few, ONE).log_evidence == pytest.approx(few.log_evidence)
 
 
-def test_sources_far_behind_many_others_are_not_weighed_anew():
-    many = SOURCES_ANEW + 5
-    each = replace(table(-np.arange(float(many))), source=np.arange(many))
-    assert set(picked(each).source.tolist()) == set(range(SOURCES_ANEW))
+def test_sources_far_behind_many_others_stand_by_one_of_their_candidate():
+    count = SOURCES_ANEW + 6
+    each = replace(table(-0.1 * np.arange(float(count))), source=np.arange(count))
+    candidate = np.minimum(np.arange(count), SOURCES_ANEW + 1)  # the last five are places of one
+    some = picked(each, candidate)
+    assert set(some.source.tolist()) == set(range(SOURCES_ANEW + 2))
+    assert some.log_evidence == pytest.approx(each.log_evidence)
+    last = each.where(np.flatnonzero(candidate == SOURCES_ANEW + 1)).log_evidence
+    assert some.log_weight[-1] == pytest.approx(last)
+
+
+def test_places_behind_leading_ones_of_their_candidate_count_with_these():
+    count = SOURCES_ANEW + 6
+    each = replace(table(-0.1 * np.arange(float(count))), source=np.arange(count))
+    some = picked(each, np.where(np.arange(count) < SOURCES_ANEW - 1, np.arange(count), SOURCES_ANEW - 1))
+    assert set(some.source.tolist()) == set(range(SOURCES_ANEW))
+    assert some.log_evidence == pytest.approx(each.log_evidence)
 
 
 def test_the_search_finds_what_weighing_every_history_finds():

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from suyuan.tracing.refine import Ground, settled
 from suyuan.tracing.responses import Responses
-from suyuan.tracing.scan import kinds_of
-from suyuan.tracing.search import Explanations, Problem, joined
+from suyuan.tracing.scan import kinds_of, log_sum
+from suyuan.tracing.search import Explanations, Problem, joined, log_sums
 from suyuan.tracing.shapes import Neighbourhood
 
 Array = NDArray[np.float64]
@@ -25,7 +25,7 @@ PICKS = 5
 """Explanations of a source that are weighed anew at first."""
 
 SOURCES_ANEW = 24
-"""Sources of a flow member of which that is done, the leading ones of the scan."""
+"""Sources of a flow member of which that is done, the leading ones of the scan; of every other candidate one is weighed."""
 
 NEAR_LOG = 9.0
 """Sources within this (log) of the best have the neighbours of their best histories weighed too."""
@@ -45,7 +45,7 @@ ROUNDS = 2
 
 def singles_anew(problem: Problem, table: Explanations, *, seen: Responses, ground: Ground) -> Explanations:
     """Return explanations of one member, weighed with the model error of their own plumes, standing for all of them."""
-    found = picked(table)
+    found = picked(table, problem.candidate)
     if not len(found.source):
         return found
     found = weighed(problem, found, seen=seen, ground=ground)
@@ -119,29 +119,51 @@ class Search:
         return replace(table, log_prior=log_prior)
 
 
-def picked(table: Explanations) -> Explanations:
-    """Return some explanations of each leading source, standing for all of it.
+def picked(table: Explanations, candidate: Index) -> Explanations:
+    """Return some explanations of each candidate, `candidate` (source,), standing for all of it.
 
-    Systematic sampling with chances in proportion to the square root of their weights; `log_prior` makes up for it, so
-    that sums over the selection estimate sums over the table without bias.
+    Of the leading sources PICKS; of a candidate that has none among these the best of its best source. `log_prior` makes up
+    for what is left out, so that sums over the selection estimate sums over the table.
     """
-    best = np.full(int(table.source.max(initial=-1)) + 1, -np.inf)
+    of_source = log_sums(table.source, table.log_weight, size=len(candidate))
+    best = np.full(len(candidate), -np.inf)
     np.maximum.at(best, table.source, table.log_weight)
-    leading = np.argsort(-best, kind="stable")[:SOURCES_ANEW]
-    chosen, correction = [np.empty(0, np.int64)], [np.empty(0)]
-    for source in leading[np.isfinite(best[leading])]:
+    order = np.argsort(-best, kind="stable")
+    order = order[np.isfinite(best[order])]
+    leading, others = order[:SOURCES_ANEW], order[np.unique(candidate[order], return_index=True)[1]]
+    others = others[~np.isin(candidate[others], candidate[leading])]
+    chosen = np.concatenate([leading, others])
+    every, some = (
+        log_sums(candidate[rows], of_source[rows], size=int(candidate.max(initial=-1)) + 1)
+        for rows in (order, chosen)
+    )
+    picks, stands = [np.empty(0, np.int64)], [np.empty(0)]
+    for i, source in enumerate(chosen):
         rows = np.flatnonzero(table.source == source)
         rows = rows[np.argsort(-table.log_weight[rows], kind="stable")]  # alike ones stand for each other
-        weight = table.log_weight[rows]
-        more = np.zeros(len(rows))
-        if len(rows) > PICKS:
-            chance = np.exp(0.5 * (weight - weight.max()))
-            chance /= chance.sum()
-            places = np.searchsorted(np.cumsum(chance), (np.arange(PICKS) + 0.5) / PICKS)
-            times = np.bincount(places.clip(max=len(rows) - 1), minlength=len(rows))
-            taken = times > 0
-            rows, more = rows[taken], np.log(times[taken] / (PICKS * chance[taken]))
-        chosen.append(rows)
-        correction.append(more)
-    found = table.where(np.concatenate(chosen))
-    return replace(found, log_prior=found.log_prior + np.concatenate(correction))
+        place, each = sampled(table.log_weight[rows], PICKS if i < len(leading) else 1)
+        picks.append(rows[place])
+        stands.append(each + every[candidate[source]] - some[candidate[source]])
+    found = table.where(np.concatenate(picks))
+    return replace(found, log_prior=found.log_prior + np.concatenate(stands))
+
+
+def sampled(log_weight: Array, count: int) -> tuple[Index, Array]:
+    """Return at most `count` places in `log_weight`, largest first, and the log of how many such as itself each stands for.
+
+    One stands for all in proportion to its weight; of several, systematic sampling with chances in proportion to the
+    square root of the weights, without bias.
+
+    >>> [part.round(3).tolist() for part in sampled(np.log([0.5, 0.25, 0.25]), 1)]
+    [[0], [0.693]]
+    """
+    if len(log_weight) <= count:
+        return np.arange(len(log_weight)), np.zeros(len(log_weight))
+    if count == 1:
+        return np.zeros(1, np.int64), np.array([log_sum(log_weight - log_weight[0])])
+    chance = np.exp(0.5 * (log_weight - log_weight.max()))
+    chance /= chance.sum()
+    places = np.searchsorted(np.cumsum(chance), (np.arange(count) + 0.5) / count)
+    times = np.bincount(places.clip(max=len(chance) - 1), minlength=len(chance))
+    taken = np.flatnonzero(times)
+    return taken, np.log(times[taken] / (count * chance[taken]))

@@ -14,7 +14,7 @@ from suyuan.tracing.evidence import SHOWS_AT, pair_evidences
 from suyuan.tracing.plume import Claim
 from suyuan.tracing.refine import Ground, Settled, settled
 from suyuan.tracing.responses import Responses
-from suyuan.tracing.search import Explanations, Problem, joined
+from suyuan.tracing.search import Explanations, Problem, joined, log_sums
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -96,7 +96,7 @@ def standing_for(kind: Index, score: Array) -> tuple[Index, Array]:
         return np.empty(0, np.int64), np.empty(0)
     first, two = np.unique(kind, axis=0, return_index=True, return_inverse=True)[1:]
     two = two.ravel()
-    total = _sums(two, score, size=len(first))
+    total = log_sums(two, score, size=len(first))
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(-total, kind="stable")] = np.arange(len(first))
     highest = np.full(int(kind.max()) + 1, -np.inf)
@@ -107,17 +107,13 @@ def standing_for(kind: Index, score: Array) -> tuple[Index, Array]:
     np.maximum.at(lead, rarer, total)
     weighed = (rank < PAIRS_ANEW) | (total == lead[rarer])
     best = _first_of(two, np.where(weighed, np.where(rank < LEADERS, 2, 1), 0))
-    stands = total - _sums(two[best], score[best], size=len(first))
-    every, some = _sums(rarer, total, size=len(lead)), _sums(rarer[weighed], total[weighed], size=len(lead))
+    stands = total - log_sums(two[best], score[best], size=len(first))
+    every, some = (
+        log_sums(rarer, total, size=len(lead)),
+        log_sums(rarer[weighed], total[weighed], size=len(lead)),
+    )
     stands += every[rarer] - some[rarer]
     return best, stands[two[best]]
-
-
-def _sums(group: Index, score: Array, *, size: int) -> Array:
-    """Return the log of the sum of exp(score) of each group, (group,)."""
-    total = np.full(size, -np.inf)
-    np.logaddexp.at(total, group, score)
-    return total
 
 
 def _first_of(group: Index, count: Index) -> Index:

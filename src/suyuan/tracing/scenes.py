@@ -102,7 +102,7 @@ def scene_of_two(problem: Problem) -> Scene:
 
     def of_member(member: int) -> Tables:
         tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        weighed = picked(tables[0]), to_pair(tables[1:], few.candidate)[0]
+        weighed = picked(tables[0], few.candidate), to_pair(tables[1:], few.candidate)[0]
         seen = responses(few, member, source=np.concatenate([table.source for table in weighed]))
         alone = singles_anew(few, tables[0], seen=seen, ground=ground)
         return (alone, *pairs_anew(few, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
@@ -162,7 +162,7 @@ def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | 
 
     def of_member(member: int) -> Explanations:
         table = found.where(np.flatnonzero(found.member == member))
-        seen = responses(few, member, source=picked(table).source)
+        seen = responses(few, member, source=picked(table, few.candidate).source)
         return singles_anew(few, table, seen=seen, ground=ground)
 
     with ThreadPoolExecutor(problem.workers) as pool:

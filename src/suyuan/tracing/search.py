@@ -27,7 +27,10 @@ HOPELESS_SHARE = 0.1
 """But for what is less than this share of the best, where the evidence is large: so large are errors of the scan then."""
 
 MOST_CANDIDATES = 24
-"""Nor are the sources of more candidates than these, the leading ones of each search."""
+"""Nor are the sources of more candidates than these, the leading ones of each search, ..."""
+
+CLOSE_LOG, MOST_CLOSE = 25.0, 64
+"""... but for so many that are within this (log) of the best: another flow member may turn that round."""
 
 IDLE_LOG = -6.0
 """Log evidence below which a further source explains nothing, so that only the LEAST_CANDIDATES leading ones are kept."""
@@ -206,6 +209,17 @@ def joined(tables: Sequence[Explanations]) -> Explanations:
     return replace(tables[0], **columns)
 
 
+def log_sums(group: NDArray[np.int64], values: Array, *, size: int) -> Array:
+    """Return the log of the sum of exp(values) of each group, (group,); -inf of those without any.
+
+    >>> log_sums(np.array([0, 0, 2]), np.log([0.5, 0.25, 1.0]), size=3).round(3).tolist()
+    [-0.288, -inf, 0.0]
+    """
+    total = np.full(size, -np.inf)
+    np.logaddexp.at(total, group, values)
+    return total
+
+
 def lifted(table: Explanations, log_factor: float) -> Explanations:
     """Return the table with its prior multiplied by exp(`log_factor`)."""
     return replace(table, log_prior=table.log_prior + log_factor)
@@ -214,8 +228,8 @@ def lifted(table: Explanations, log_factor: float) -> Explanations:
 def narrowed(problem: Problem, tables: Sequence[Explanations]) -> Problem:
     """Return the problem with only those sources considered that have a chance in the first flow member.
 
-    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others, in every one of
-    these `tables`, found in that member.
+    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others (MOST_CLOSE where
+    it is close to the best), in every one of these `tables`, found in that member.
     """
     code = problem.candidate
     keep = np.zeros(len(code), bool)
@@ -223,11 +237,18 @@ def narrowed(problem: Problem, tables: Sequence[Explanations]) -> Problem:
         best, of_candidate = np.full(len(code), -np.inf), np.full(code.max() + 1, -np.inf)
         np.maximum.at(best, found.source, found.log_weight)
         np.maximum.at(of_candidate, code, best)
-        most = MOST_CANDIDATES if found.log_evidence > IDLE_LOG else LEAST_CANDIDATES
         out = hopeless(found.log_evidence)
-        least = max(best.max() - out, np.sort(of_candidate)[-min(most, len(of_candidate))])
+        least = max(best.max() - out, _least(np.sort(of_candidate)[::-1], found.log_evidence))
         keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - out)
     return replace(problem, considered=np.flatnonzero(keep))
+
+
+def _least(ranked: Array, log_evidence: float) -> float:
+    """Return what candidates need to be looked at in other flow members, of their log weights `ranked`, the largest first."""
+    behind = np.append(ranked, np.full(MOST_CLOSE, -np.inf))
+    if log_evidence <= IDLE_LOG:
+        return float(behind[LEAST_CANDIDATES - 1])
+    return float(min(behind[MOST_CANDIDATES - 1], max(ranked[0] - CLOSE_LOG, behind[MOST_CLOSE - 1])))
 
 
 def hopeless(log_evidence: float) -> float:
