@@ -123,7 +123,7 @@ def picked(table: Explanations, candidate: Index) -> Explanations:
     """Return some explanations of each candidate, `candidate` (source,), standing for all of it.
 
     Of the leading sources PICKS; of a candidate that has none among these the best of its best source. `log_prior` makes up
-    for what is left out, so that sums over the selection estimate sums over the table.
+    for what is left out, so that sums over the selection estimate sums over the table, under the scan.
     """
     of_source = log_sums(table.source, table.log_weight, size=len(candidate))
     best = np.full(len(candidate), -np.inf)
@@ -149,10 +149,10 @@ def picked(table: Explanations, candidate: Index) -> Explanations:
 
 
 def sampled(log_weight: Array, count: int) -> tuple[Index, Array]:
-    """Return at most `count` places in `log_weight`, largest first, and the log of how many such as itself each stands for.
+    """Return at most `count` places in `log_weight` and the log of how many such as itself each stands for.
 
-    One stands for all in proportion to its weight; of several, systematic sampling with chances in proportion to the
-    square root of the weights, without bias.
+    `log_weight` has the largest first. One stands for all in proportion to its weight; of several, systematic sampling with
+    chances in proportion to the square root of the weights, nearly without bias.
 
     >>> [part.round(3).tolist() for part in sampled(np.log([0.5, 0.25, 0.25]), 1)]
     [[0], [0.693]]
