@@ -11,8 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from suyuan.tracing.anew import PICKS, SOURCES_ANEW, picked, singles_anew, weighed
-from suyuan.tracing.evidence import evidence_of_kinds, pair_evidence, strength_prior
+from suyuan.tracing.anew import (
+    PICKS,
+    SOURCES_ANEW,
+    Search,
+    _log_prior,
+    chosen,
+    singles_anew,
+    some_of,
+    weighed,
+)
+from suyuan.tracing.evidence import (
+    amplitude_posterior,
+    evidence_of_kinds,
+    pair_evidence,
+    strength_prior,
+)
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.refine import Ground, doubt_of, ground_of
@@ -30,6 +44,7 @@ from suyuan.tracing.settle import (
     settle,
     weigh_plumes,
 )
+from suyuan.tracing.shapes import Neighbourhood
 
 SHAPE = 1000
 
@@ -209,6 +224,10 @@ ONE = np.zeros(1, np.int64)
 """One source, of one candidate."""
 
 
+def picked(whole: Explanations, candidate: np.ndarray) -> Explanations:
+    return some_of(whole, chosen(whole, candidate))
+
+
 def table(log_gain: np.ndarray) -> Explanations:
     n = len(log_gain)
     zero = np.zeros(n, np.int64)
@@ -258,6 +277,61 @@ def test_places_behind_leading_ones_of_their_candidate_count_with_these():
     some = picked(each, np.where(np.arange(count) < SOURCES_ANEW - 1, np.arange(count), SOURCES_ANEW - 1))
     assert set(some.source.tolist()) == set(range(SOURCES_ANEW))
     assert some.log_evidence == pytest.approx(each.log_evidence)
+
+
+def test_what_a_source_stands_for_beyond_itself_is_not_forgotten_in_the_search():
+    given = problem()
+    ground = ground_for(given)
+    (found,) = explain(
+        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=1
+    )
+    own = found.where(np.flatnonzero(found.source == 0))
+    seen = responses(given, 0, source=own.source)
+    search = Search(given, seen, ground, Neighbourhood.of_shapes(given.grid.shapes), _log_prior(given))
+    some = weighed(
+        given, some_of(own, chosen(own, given.candidate).of(np.zeros(1, np.int64))), seen=seen, ground=ground
+    )
+    alone = search.around(some, beyond=0.0)
+    with_others = search.around(replace(some, log_prior=some.log_prior + 1.5), beyond=1.5)
+    assert len(alone.source) > len(some.source)
+    assert with_others.log_weight == pytest.approx(alone.log_weight + 1.5)
+
+
+def test_a_source_that_stood_by_one_history_is_searched_as_a_leading_one(monkeypatch: pytest.MonkeyPatch):
+    given = problem()
+    ground = ground_for(given)
+    (found,) = explain(
+        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=1
+    )
+    own = found.where(np.flatnonzero(found.source == 0))
+    seen = responses(given, 0, source=own.source)
+    leading = singles_anew(given, own, seen=seen, ground=ground)
+    monkeypatch.setattr("suyuan.tracing.anew.SOURCES_ANEW", 0)
+    assert chosen(own, given.candidate).picks.tolist() == [1]
+    behind = singles_anew(given, own, seen=seen, ground=ground)
+    assert behind.log_weight == pytest.approx(leading.log_weight)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.floats(0.0, 0.9999))
+def test_a_pair_never_explains_more_than_its_best_fit(seed: int, substances: int, alike: float):
+    rng = np.random.default_rng(seed)
+    alpha = np.exp(rng.normal(4.0, 4.0, (2, substances)))
+    beta = np.sqrt(alpha) * rng.normal(0.0, 30.0, (2, substances))
+    cross = alike * np.sqrt(alpha[0] * alpha[1]) * rng.choice([-1.0, 1.0], substances)
+    centre, spread = rng.normal(0.0, 2.0, (2, substances)), np.full((2, substances), 0.4)
+    found = pair_evidence(alpha, beta, cross, centre, spread, strength_prior(1.4))[0]
+    most = 0.0
+    for d in range(substances):
+        both = np.array([[alpha[0, d], cross[d]], [cross[d], alpha[1, d]]])
+        most += 0.5 * beta[:, d] @ np.linalg.solve(both, beta[:, d])
+    assert found <= most * (1.0 + 1e-6) + 1e-6
+
+
+def test_of_an_amplitude_that_the_readings_do_not_show_the_prior_is_believed():
+    log_amplitude, weight = amplitude_posterior(1e-13, 0.0, centre=np.log(1e6), spread=0.5)
+    assert weight @ log_amplitude == pytest.approx(np.log(1e6))
+    assert weight @ (log_amplitude - np.log(1e6)) ** 2 == pytest.approx(0.25, rel=0.01)
 
 
 def test_the_search_finds_what_weighing_every_history_finds():

@@ -8,6 +8,7 @@ neighbours of the best histories, until nothing better is near.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,16 +46,21 @@ ROUNDS = 2
 
 def singles_anew(problem: Problem, table: Explanations, *, seen: Responses, ground: Ground) -> Explanations:
     """Return explanations of one member, weighed with the model error of their own plumes, standing for all of them."""
-    found = picked(table, problem.candidate)
+    choice = chosen(table, problem.candidate)
+    found = weighed(problem, some_of(table, choice), seen=seen, ground=ground)
     if not len(found.source):
         return found
-    found = weighed(problem, found, seen=seen, ground=ground)
-    best = {int(s): float(found.log_weight[found.source == s].max()) for s in np.unique(found.source)}
-    leading = sorted(best, key=lambda s: -best[s])[:SOURCES_SEARCHED]
-    near = [s for s in leading if best[s] > best[leading[0]] - NEAR_LOG]
+    total = log_sums(found.source, found.log_weight, size=len(problem.candidate))
+    leading = np.argsort(-total, kind="stable")[:SOURCES_SEARCHED]
+    near = choice.of(leading[total[leading] > total[leading[0]] - NEAR_LOG])
     search = Search(problem, seen, ground, Neighbourhood.of_shapes(problem.grid.shapes), _log_prior(problem))
-    parts = [found.where(np.flatnonzero(~np.isin(found.source, near)))]
-    parts += [search.around(found.where(np.flatnonzero(found.source == source))) for source in near]
+    parts = [found.where(np.flatnonzero(~np.isin(found.source, near.source)))]
+    for source, count, beyond in zip(*near, strict=True):
+        own = found.where(np.flatnonzero(found.source == source))
+        if count < PICKS:  # one history is no beginning of a search
+            one = Choice(np.array([source]), np.array([PICKS]), np.array([beyond]))
+            own = weighed(problem, some_of(table, one), seen=seen, ground=ground)
+        parts.append(search.around(own, beyond=beyond))
     return joined(parts)
 
 
@@ -67,6 +73,8 @@ def _log_prior(problem: Problem) -> Array:
 def weighed(problem: Problem, found: Explanations, *, seen: Responses, ground: Ground) -> Explanations:
     """Return these explanations of one member, weighed with the model error of their own plumes."""
     rows = np.arange(len(found.source))
+    if not len(rows):
+        return found
     each = [
         settled(problem, ground, seen=seen, found=found.where(rows[i : i + 1]), rounds=ROUNDS) for i in rows
     ]
@@ -88,19 +96,19 @@ class Search:
     neighbourhood: Neighbourhood
     log_prior: Array
 
-    def alone(self, found: Explanations) -> Array:
-        """Return the log prior of each explanation, standing for itself alone."""
-        return np.asarray(
-            self.problem.grid.shapes.log_prior[found.shape] + self.log_prior[found.source, found.kind]
-        )
+    def alone(self, found: Explanations, *, beyond: float) -> Array:
+        """Return the log prior of each explanation, standing for itself and what is left out `beyond` its source."""
+        prior = self.problem.grid.shapes.log_prior[found.shape] + self.log_prior[found.source, found.kind]
+        return np.asarray(prior + beyond)
 
-    def around(self, found: Explanations) -> Explanations:
+    def around(self, found: Explanations, *, beyond: float) -> Explanations:
         """Return the explanations of one source with the neighbours of the best, until these are no better.
 
-        What is weighed because a neighbour is good stands for itself alone; what was picked stands for the rest too.
+        What is weighed because a neighbour is good stands for itself alone, what was picked for the rest of the source too; all
+        of them for the sources left out `beyond` this one, as of Choice.
         """
         table, is_open = found, np.ones(len(found.source), bool)
-        alone, log_prior = self.alone(found), found.log_prior.copy()
+        alone, log_prior = self.alone(found, beyond=beyond), found.log_prior.copy()
         while len(table.source) < len(found.source) + NEIGHBOURS:
             weight = alone + table.log_gain
             best = int(np.argmax(np.where(is_open, weight, -np.inf)))
@@ -111,20 +119,33 @@ class Search:
                 self.neighbourhood.of(int(table.shape[best])), table.shape[table.kind == table.kind[best]]
             )
             more = replace(table.where(np.full(len(shape), best)), shape=shape)
-            if len(shape):
-                more = weighed(self.problem, more, seen=self.seen, ground=self.ground)
+            more = weighed(self.problem, more, seen=self.seen, ground=self.ground)
             table = joined([table, more])
-            alone, log_prior = (np.concatenate([part, self.alone(more)]) for part in (alone, log_prior))
+            alone, log_prior = (
+                np.concatenate([part, self.alone(more, beyond=beyond)]) for part in (alone, log_prior)
+            )
             is_open = np.concatenate([is_open, np.ones(len(shape), bool)])
         return replace(table, log_prior=log_prior)
 
 
-def picked(table: Explanations, candidate: Index) -> Explanations:
-    """Return some explanations of each candidate, `candidate` (source,), standing for all of it.
+class Choice(NamedTuple):
+    """Sources of which explanations are weighed anew, arrays (chosen,).
 
-    Of the leading sources PICKS; of a candidate that has none among these the best of its best source. `log_prior` makes up
-    for what is left out, so that sums over the selection estimate sums over the table, under the scan.
+    Of each `source` so many `picks`; `beyond` is the log of how many sources such as itself it stands for, of its candidate.
     """
+
+    source: Index
+    picks: Index
+    beyond: Array
+
+    def of(self, source: Index) -> Choice:
+        """Return the part of the choice that is these sources."""
+        rows = np.isin(self.source, source)
+        return Choice(self.source[rows], self.picks[rows], self.beyond[rows])
+
+
+def chosen(table: Explanations, candidate: Index) -> Choice:
+    """Return the leading sources, and the best source of every other candidate; `candidate` (source,) tells them apart."""
     of_source = log_sums(table.source, table.log_weight, size=len(candidate))
     best = np.full(len(candidate), -np.inf)
     np.maximum.at(best, table.source, table.log_weight)
@@ -132,18 +153,27 @@ def picked(table: Explanations, candidate: Index) -> Explanations:
     order = order[np.isfinite(best[order])]
     leading, others = order[:SOURCES_ANEW], order[np.unique(candidate[order], return_index=True)[1]]
     others = others[~np.isin(candidate[others], candidate[leading])]
-    chosen = np.concatenate([leading, others])
+    source = np.concatenate([leading, others])
     every, some = (
         log_sums(candidate[rows], of_source[rows], size=int(candidate.max(initial=-1)) + 1)
-        for rows in (order, chosen)
+        for rows in (order, source)
     )
+    picks = np.where(np.arange(len(source)) < len(leading), PICKS, 1)
+    return Choice(source, picks, every[candidate[source]] - some[candidate[source]])
+
+
+def some_of(table: Explanations, choice: Choice) -> Explanations:
+    """Return some explanations of each chosen source, standing for all of its candidate.
+
+    `log_prior` makes up for what is left out, so that sums over the selection estimate sums over the table, under the scan.
+    """
     picks, stands = [np.empty(0, np.int64)], [np.empty(0)]
-    for i, source in enumerate(chosen):
+    for source, count, beyond in zip(*choice, strict=True):
         rows = np.flatnonzero(table.source == source)
         rows = rows[np.argsort(-table.log_weight[rows], kind="stable")]  # alike ones stand for each other
-        place, each = sampled(table.log_weight[rows], PICKS if i < len(leading) else 1)
+        place, each = sampled(table.log_weight[rows], int(count))
         picks.append(rows[place])
-        stands.append(each + every[candidate[source]] - some[candidate[source]])
+        stands.append(each + beyond)
     found = table.where(np.concatenate(picks))
     return replace(found, log_prior=found.log_prior + np.concatenate(stands))
 

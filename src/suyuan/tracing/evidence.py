@@ -232,21 +232,22 @@ def amplitude_weights(
 ) -> None:  # pragma: no cover - compiled
     """Fill `weight` (point,) with the posterior (sum 1) of log amplitudes evenly from centre - 4 to centre + 4 spreads.
 
-    As in `likelihood_table` a root takes the place of a logarithm.
+    As in `likelihood_table` a root takes the place of a logarithm. Of what is HIDDEN the readings say nothing.
     """
     points = len(weight)
     begin, growth = math.exp(centre - 4.0 * spread), math.exp(8.0 * spread / (points - 1))
-    floor, best = 1.0 / max(alpha, HIDDEN), beta / alpha if alpha > HIDDEN else 0.0
+    told, best = (alpha, beta / alpha) if alpha > HIDDEN else (0.0, 0.0)
     a, top = begin, -1e300
     for i in range(points):
         off = 8.0 * i / (points - 1) - 4.0
-        weight[i] = -0.5 * (off * off + (a - best) ** 2 / (floor + (AMPLITUDE_ERROR * a) ** 2))
+        weight[i] = -0.5 * (off * off + told * (a - best) ** 2 / (1.0 + told * (AMPLITUDE_ERROR * a) ** 2))
         top = max(top, weight[i])
         a *= growth
     a, total = begin, 0.0
     for i in range(points):
         below = weight[i] - top
-        weight[i] = math.exp(below) / math.sqrt(floor + (AMPLITUDE_ERROR * a) ** 2) if below > -150.0 else 0.0
+        width = math.sqrt(1.0 + told * (AMPLITUDE_ERROR * a) ** 2)
+        weight[i] = math.exp(below) / width if below > -150.0 else 0.0
         total += weight[i]
         a *= growth
     for i in range(points):
@@ -284,7 +285,8 @@ def pair_evidence(
     `alpha`, `beta`, `log_centre` and `spread` have shape (2, substance), `cross` (substance,) is g_1'C^-1 g_2, `prior` (grid,)
     that of strengths. Mean field: each amplitude's posterior in turn with the other's expected plume taken out, whose `beta` is
     returned, until that no longer changes. The evidence is the bound that belongs to it; it falls below the true one where the
-    plumes are alike, so that two are never claimed for what one explains.
+    plumes are alike, so that two are never claimed for what one explains. Where the rounds end before nothing changes it is no
+    bound, and no more is believed than the best fit of all amplitudes explains.
     """
     left, amplitude = np.full_like(beta, np.inf), np.zeros_like(beta)
     strengths, found = np.empty(len(prior)), 0.0
@@ -298,7 +300,23 @@ def pair_evidence(
     for i in range(2):
         left[i] = beta[i] - cross * amplitude[1 - i]
         found += evidence_of_kind(alpha[i], left[i], log_centre[i], spread[i], prior, strengths)
-    return found + (cross * amplitude[0] * amplitude[1]).sum(), left, amplitude
+    found += (cross * amplitude[0] * amplitude[1]).sum()
+    return min(found, best_fit(alpha, beta, cross)), left, amplitude
+
+
+@kernel
+def best_fit(alpha: Array, beta: Array, cross: Array) -> float:  # pragma: no cover - compiled
+    """Return the log likelihood against no release of the amplitudes of two plumes that fit best, whatever they are.
+
+    `alpha` and `beta` (2, substance), `cross` (substance,) as of `pair_evidence`.
+    """
+    found = 0.0
+    for d in range(len(cross)):
+        one, other = max(alpha[0, d], HIDDEN), max(alpha[1, d], HIDDEN)
+        beside = cross[d] / one
+        left = max(other - cross[d] * beside, 1e-9 * other)  # plumes that are alike
+        found += 0.5 * (beta[0, d] ** 2 / one + (beta[1, d] - beside * beta[0, d]) ** 2 / left)
+    return found
 
 
 @kernel

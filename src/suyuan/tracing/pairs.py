@@ -182,9 +182,11 @@ def to_pair(
 
 def _whole(table: Explanations, rows: Index, *, of: Index) -> Explanations:
     """Return these rows of the table, standing for all rows of their candidates `of` (row,)."""
-    every, chosen = np.full((2, int(of.max(initial=-1)) + 1), -np.inf)
-    np.logaddexp.at(every, of, table.log_weight)
-    np.logaddexp.at(chosen, of[rows], table.log_weight[rows])
+    size = int(of.max(initial=-1)) + 1
+    every, chosen = (
+        log_sums(part, weight, size=size)
+        for part, weight in ((of, table.log_weight), (of[rows], table.log_weight[rows]))
+    )
     found = table.where(rows)
     return replace(found, log_prior=found.log_prior + every[of[rows]] - chosen[of[rows]])
 

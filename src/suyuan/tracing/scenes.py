@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from suyuan.tracing.anew import picked, singles_anew
+from suyuan.tracing.anew import chosen, singles_anew
 from suyuan.tracing.pairs import pairs_anew, to_pair
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.readings import thinned
@@ -102,8 +102,8 @@ def scene_of_two(problem: Problem) -> Scene:
 
     def of_member(member: int) -> Tables:
         tables = [table.where(np.flatnonzero(table.member == member)) for table in found]
-        weighed = picked(tables[0], few.candidate), to_pair(tables[1:], few.candidate)[0]
-        seen = responses(few, member, source=np.concatenate([table.source for table in weighed]))
+        weighed = chosen(tables[0], few.candidate), to_pair(tables[1:], few.candidate)[0]
+        seen = responses(few, member, source=np.concatenate([each.source for each in weighed]))
         alone = singles_anew(few, tables[0], seen=seen, ground=ground)
         return (alone, *pairs_anew(few, claimed, tables=(alone, *tables[1:]), seen=seen, ground=ground))
 
@@ -162,7 +162,7 @@ def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | 
 
     def of_member(member: int) -> Explanations:
         table = found.where(np.flatnonzero(found.member == member))
-        seen = responses(few, member, source=picked(table, few.candidate).source)
+        seen = responses(few, member, source=chosen(table, few.candidate).source)
         return singles_anew(few, table, seen=seen, ground=ground)
 
     with ThreadPoolExecutor(problem.workers) as pool:
