@@ -27,11 +27,12 @@ from suyuan.tracing.evidence import (
     pair_evidence,
     strength_prior,
 )
+from suyuan.tracing.narrow import _least
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.refine import Ground, doubt_of, ground_of
 from suyuan.tracing.responses import responses
-from suyuan.tracing.search import Explanations, Problem, _least, explain
+from suyuan.tracing.search import Explanations, Problem, explain
 from suyuan.tracing.settle import (
     Amplitudes,
     Plumes,
@@ -263,7 +264,8 @@ def test_sources_far_behind_many_others_stand_by_one_of_their_candidate():
 
 
 @pytest.mark.parametrize(
-    ("step", "evidence", "kept"), [(0.1, 5.0, 64), (1.0, 5.0, 26), (3.0, 5.0, 24), (0.1, -7.0, 6)]
+    ("step", "evidence", "kept"),
+    [(0.1, 5.0, 64), (0.8, 5.0, 31), (3.0, 5.0, 24), (1.0, 1000.0, 61), (0.1, -7.0, 6)],
 )
 def test_what_is_close_to_the_best_is_looked_at_in_every_flow_member(step: float, evidence: float, kept: int):
     ranked = -step * np.arange(100.0)
@@ -283,7 +285,7 @@ def test_what_a_source_stands_for_beyond_itself_is_not_forgotten_in_the_search()
     given = problem()
     ground = ground_for(given)
     (found,) = explain(
-        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=1
+        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=[0]
     )
     own = found.where(np.flatnonzero(found.source == 0))
     seen = responses(given, 0, source=own.source)
@@ -301,7 +303,7 @@ def test_a_source_that_stood_by_one_history_is_searched_as_a_leading_one(monkeyp
     given = problem()
     ground = ground_for(given)
     (found,) = explain(
-        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=1
+        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=[0]
     )
     own = found.where(np.flatnonzero(found.source == 0))
     seen = responses(given, 0, source=own.source)

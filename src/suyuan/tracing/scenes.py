@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suyuan.tracing.anew import chosen, singles_anew
+from suyuan.tracing.narrow import hopeless, narrowed
 from suyuan.tracing.pairs import pairs_anew, to_pair
 from suyuan.tracing.plume import Claim, crude_plumes, no_plumes
 from suyuan.tracing.readings import thinned
 from suyuan.tracing.refine import Ground, ground_of
 from suyuan.tracing.responses import expected_plumes, responses
-from suyuan.tracing.search import Explanations, Problem, explain, hopeless, joined, narrowed
+from suyuan.tracing.search import Explanations, Problem, explain, joined
 
 Array = NDArray[np.float64]
 Plumes = Sequence[Array]
@@ -96,7 +97,7 @@ def scene_of_two(problem: Problem) -> Scene:
     first, second = _sought(problem)
     claimed = problem.claim(_sum(first, second))
     removed = (no_plumes(problem.blocks), second, first)
-    few = narrowed(problem, explain(problem, claimed, removed=removed, members=1))
+    few, _ = narrowed(problem, claimed, removed=removed)
     found = explain(few, claimed, removed=removed)
     ground = _ground(problem, claimed)
 
@@ -140,7 +141,7 @@ def _beside_events(problem: Problem, quiet: Claim) -> list[Explanations]:
     tried: list[tuple[float, Explanations]] = []
     for unrest in beside if len(events.course) else []:
         claimed = thin.claim(nothing, unrest=unrest)
-        (found,) = explain(thin, claimed, removed=[nothing], members=1)
+        (found,) = explain(thin, claimed, removed=[nothing], members=[0])
         if len(found.source):
             tried.append((claimed.log_density() + found.log_evidence, found))
     tried.sort(key=lambda each: -each[0])
@@ -153,11 +154,11 @@ def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | 
     if not len(claimed.unrest.course):
         return None
     nothing = (no_plumes(problem.blocks),)
-    first = explain(problem, claimed, removed=nothing, members=1)
-    behind = other.log_density - (claimed.log_density() + first[0].log_evidence)
+    few, (evidence,) = narrowed(problem, claimed, removed=nothing)
+    behind = other.log_density - (claimed.log_density() + evidence)
     if behind > hopeless(other.log_density - other.ground.log_density):
         return None
-    few, ground = narrowed(problem, first), _ground(problem, claimed)
+    ground = _ground(problem, claimed)
     (found,) = explain(few, claimed, removed=nothing)
 
     def of_member(member: int) -> Explanations:
@@ -188,10 +189,10 @@ def _sought(problem: Problem) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     claimed = thin.claim(crude_plumes(thin.blocks), is_crude=True)
     other = no_plumes(thin.blocks)
     for _ in range(SEEK_ROUNDS):
-        (found_one,) = explain(thin, claimed, removed=[other], members=1)
+        (found_one,) = explain(thin, claimed, removed=[other], members=[0])
         one = expected_plumes(thin, found_one)
         claimed = thin.claim(_sum(one, other))
-        (found_other,) = explain(thin, claimed, removed=[one], members=1)
+        (found_other,) = explain(thin, claimed, removed=[one], members=[0])
         other = expected_plumes(thin, found_other)
         claimed = thin.claim(_sum(one, other))
     return expected_plumes(problem, found_one), expected_plumes(problem, found_other)

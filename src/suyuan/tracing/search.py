@@ -20,23 +20,6 @@ from suyuan.transport.matrix import SourceReceptorMatrix
 Array = NDArray[np.float64]
 Plumes = Sequence[Array]
 
-HOPELESS_LOG = 40.0
-"""Sources this far (log) below the best in the first flow member are not tried in the others."""
-
-HOPELESS_SHARE = 0.1
-"""But for what is less than this share of the best, where the evidence is large: so large are errors of the scan then."""
-
-MOST_CANDIDATES = 24
-"""Nor are the sources of more candidates than these, the leading ones of each search, ..."""
-
-CLOSE_LOG, MOST_CLOSE = 25.0, 64
-"""... but for so many that are within this (log) of the best: another flow member may turn that round."""
-
-IDLE_LOG = -6.0
-"""Log evidence below which a further source explains nothing, so that only the LEAST_CANDIDATES leading ones are kept."""
-
-LEAST_CANDIDATES = 6
-
 UNREST_ROUNDS = 2
 """How often the background's events are sought, each time with the shares found beside the last ones."""
 
@@ -46,7 +29,7 @@ class Problem:
     """Everything that is fixed in one trace: flow members, readings, background parts, and what a source may have done.
 
     `log_prior` (source,) is the log prior of each source of the matrices; the matrices share sources and receptors. Only the
-    sources `considered` are looked at (rows; None for all).
+    sources `considered` are looked at, a mask (member, source); all where it is None.
     """
 
     matrices: tuple[SourceReceptorMatrix, ...]
@@ -55,7 +38,7 @@ class Problem:
     courses: Courses
     grid: Grid
     log_prior: Array
-    considered: NDArray[np.int64] | None = None
+    considered: NDArray[np.bool_] | None = None
     workers: int = 2
 
     @property
@@ -153,16 +136,17 @@ class Explanations:
 
 
 def explain(
-    problem: Problem, claimed: Claim, *, removed: Sequence[Plumes], members: int = 0
+    problem: Problem, claimed: Claim, *, removed: Sequence[Plumes], members: Sequence[int] | None = None
 ) -> tuple[Explanations, ...]:
     """Return the ways in which one source explains the readings, once for each set of plumes `removed` beforehand.
 
-    Only the first `members` flow members are looked at; all of them where it is 0.
+    Only these flow `members` are looked at, as if there were no others; all of them where it is None.
     """
     residuals = [claimed.residuals(plumes) for plumes in removed]
-    count = members or len(problem.matrices)
+    some = range(len(problem.matrices)) if members is None else members
+    parts = problem.workers if len(some) == 1 else 1
     jobs = [
-        (m, part) for m in range(count) for part in _shared_out(problem, problem.workers if count == 1 else 1)
+        (m, rows[part::parts]) for m in some for rows in [_looked_at(problem, m)] for part in range(parts)
     ]
 
     def scans(job: tuple[int, NDArray[np.int64]]) -> list[Explanations]:
@@ -174,13 +158,13 @@ def explain(
 
     with ThreadPoolExecutor(problem.workers) as pool:
         tables = list(pool.map(scans, jobs))
-    return tuple(lifted(joined(of_all), -float(np.log(count))) for of_all in zip(*tables, strict=True))
+    return tuple(lifted(joined(of_all), -float(np.log(len(some)))) for of_all in zip(*tables, strict=True))
 
 
-def _shared_out(problem: Problem, parts: int) -> list[NDArray[np.int64]]:
-    """Return the sources to look at in so many parts of much the same work."""
-    every = np.arange(len(problem.log_prior)) if problem.considered is None else problem.considered
-    return [every[part::parts] for part in range(parts)]
+def _looked_at(problem: Problem, member: int) -> NDArray[np.int64]:
+    """Return the sources that are looked at in a flow member, as rows."""
+    every = np.ones(len(problem.log_prior), bool)
+    return np.flatnonzero(every if problem.considered is None else problem.considered[member])
 
 
 def _table(problem: Problem, member: int, *, scans: Sequence[SourceScan]) -> Explanations:
@@ -223,34 +207,3 @@ def log_sums(group: NDArray[np.int64], values: Array, *, size: int) -> Array:
 def lifted(table: Explanations, log_factor: float) -> Explanations:
     """Return the table with its prior multiplied by exp(`log_factor`)."""
     return replace(table, log_prior=table.log_prior + log_factor)
-
-
-def narrowed(problem: Problem, tables: Sequence[Explanations]) -> Problem:
-    """Return the problem with only those sources considered that have a chance in the first flow member.
-
-    Left out is what stays HOPELESS_LOG below the best, or whose candidate stays behind MOST_CANDIDATES others (MOST_CLOSE where
-    it is close to the best), in every one of these `tables`, found in that member.
-    """
-    code = problem.candidate
-    keep = np.zeros(len(code), bool)
-    for found in tables:
-        best, of_candidate = np.full(len(code), -np.inf), np.full(code.max() + 1, -np.inf)
-        np.maximum.at(best, found.source, found.log_weight)
-        np.maximum.at(of_candidate, code, best)
-        out = hopeless(found.log_evidence)
-        least = max(best.max() - out, _least(np.sort(of_candidate)[::-1], found.log_evidence))
-        keep |= (best > -np.inf) & (of_candidate[code] >= least) & (best >= best.max() - out)
-    return replace(problem, considered=np.flatnonzero(keep))
-
-
-def _least(ranked: Array, log_evidence: float) -> float:
-    """Return what candidates need to be looked at in other flow members, of their log weights `ranked`, the largest first."""
-    behind = np.append(ranked, np.full(MOST_CLOSE, -np.inf))
-    if log_evidence <= IDLE_LOG:
-        return float(behind[LEAST_CANDIDATES - 1])
-    return float(min(behind[MOST_CANDIDATES - 1], max(ranked[0] - CLOSE_LOG, behind[MOST_CLOSE - 1])))
-
-
-def hopeless(log_evidence: float) -> float:
-    """Return how far (log) below the best, of this evidence, nothing has a chance."""
-    return max(HOPELESS_LOG, HOPELESS_SHARE * log_evidence)
