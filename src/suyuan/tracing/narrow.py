@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 MERGED = 3
 """Release bins that a glance takes as one."""
 
+GLANCED = 6
+"""Leading histories of each source that are weighed at a glance."""
+
 HOPELESS_LOG = 40.0
 """Sources this far (log) below the best of a flow member are not looked at in it."""
 
@@ -60,7 +63,8 @@ def narrowed(
 def glanced(problem: Problem) -> Problem:
     """Return the problem with release histories of merged bins."""
     bins = -(-problem.grid.shapes.bins // MERGED)
-    return replace(problem, grid=replace(problem.grid, shapes=release_shapes(bins, MERGED * problem.bin_s)))
+    shapes = release_shapes(bins, MERGED * problem.bin_s)
+    return replace(problem, grid=replace(problem.grid, shapes=shapes, leading=GLANCED))
 
 
 def with_a_chance(found: Explanations, candidate: NDArray[np.int64]) -> NDArray[np.bool_]:

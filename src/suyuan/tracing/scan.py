@@ -67,12 +67,16 @@ class SourceScan:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a source may have done: release histories, fingerprint library, strength and prior."""
+    """What a source may have done: release histories, fingerprint library, strength and prior.
+
+    Of each source so many histories as `leading` are weighed, and at most as many that stand for the rest.
+    """
 
     shapes: Shapes
     library: Library
     strength: Strength
     prior: Prior
+    leading: int = LEADING
 
 
 def scan_member(
@@ -166,9 +170,12 @@ def merged(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
     >>> merged(np.ones((1, 5), np.float32), 2).tolist()
     [[3.0, 2.0]]
     """
-    if values.shape[-1] == bins:
-        return values
-    return np.add.reduceat(values, np.arange(0, values.shape[-1], -(-values.shape[-1] // bins)), axis=-1)
+    each = -(-values.shape[-1] // bins)
+    total = values[..., ::each] if each == 1 else values[..., ::each].copy()
+    for k in range(1, each):
+        part = values[..., k::each]
+        total[..., : part.shape[-1]] += part
+    return total
 
 
 def _whitened(factor: Array, response: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -200,14 +207,18 @@ def _weigh(
     centres, spreads = grid.library.centre[used] + grid.strength.log_rate, grid.library.spread[used]
     prior = grid.shapes.log_prior[None, :] + kinds[used][:, None]
     kind, shape, share = _worth_weighing(
-        prior + rough_evidences(alpha, beta, centres, spreads, grid.strength.log_sd), least + prior.min()
+        prior + rough_evidences(alpha, beta, centres, spreads, grid.strength.log_sd),
+        least + prior.min(),
+        count=grid.leading,
     )
     each_alpha, each_beta = (np.ascontiguousarray(a[:, shape].T) for a in (alpha, beta))
     gain = log_evidences(each_alpha, each_beta, centres[kind], spreads[kind], grid.strength.log_sd)
     return shape, used[kind], prior[kind, shape] + share, gain, alpha[:, shape], beta[:, shape]
 
 
-def _worth_weighing(rough: Array, least: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+def _worth_weighing(
+    rough: Array, least: float, *, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Return kind and shape of the histories to weigh, and the log of how many each stands for.
 
     The leading ones are taken whole; of the rest that is not hopeless every n-th stands for n.
@@ -215,8 +226,8 @@ def _worth_weighing(rough: Array, least: float) -> tuple[NDArray[np.int64], NDAr
     flat = rough.ravel()
     order = np.flatnonzero(flat >= max(least, flat.max() - KEPT_LOG))
     order = order[np.argsort(flat[order], kind="stable")[::-1]]
-    leading, rest = order[:LEADING], order[LEADING:]
-    every = max(1, -(-len(rest) // LEADING))
+    leading, rest = order[:count], order[count:]
+    every = max(1, -(-len(rest) // count))
     chosen = np.concatenate([leading, rest[every // 2 :: every]])
     share = np.zeros(len(chosen))
     if len(rest):
