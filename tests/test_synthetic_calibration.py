@@ -119,7 +119,7 @@ def test_a_dead_zone_without_water_or_exchange_is_refused(share: float, per_s: f
 
 def test_the_tracer_thinks_of_more_unlisted_sources_than_are_drawn_and_else_of_as_many():
     default = {name: p.default for name, p in inspect.signature(default_prior).parameters.items()}
-    assert default["unlisted"] == 0.25 > UNLISTED  # decision 018
+    assert default["unlisted"] == 0.3 > UNLISTED  # decision 038
     assert default["boundary"] == BOUNDARY
 
 

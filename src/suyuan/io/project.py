@@ -85,7 +85,7 @@ class TraceSettings:
     since: np.datetime64 | None = None
     until: np.datetime64 | None = None
     nobody: float = 0.10
-    unlisted: float = 0.25
+    unlisted: float = 0.3
     at_night: float | None = None
     workers: str = ""
 

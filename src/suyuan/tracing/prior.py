@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 UNLISTED_SPACING_M = 400.0
 """Distance between the points at which an unlisted source is imagined on a reach."""
 
-UNLISTED_SHARE = 0.25
+UNLISTED_SHARE = 0.3
 """How often a single source is not on the list. Surveys find many times the outfalls that were known; those that matter more
 often were."""
 
