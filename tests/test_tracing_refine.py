@@ -27,7 +27,6 @@ from suyuan.tracing.evidence import (
     pair_evidence,
     strength_prior,
 )
-from suyuan.tracing.narrow import _least
 from suyuan.tracing.plume import no_plumes
 from suyuan.tracing.posterior import problem_of
 from suyuan.tracing.refine import Ground, doubt_of, ground_of
@@ -261,16 +260,6 @@ def test_sources_far_behind_many_others_stand_by_one_of_their_candidate():
     assert some.log_evidence == pytest.approx(each.log_evidence)
     last = each.where(np.flatnonzero(candidate == SOURCES_ANEW + 1)).log_evidence
     assert some.log_weight[-1] == pytest.approx(last)
-
-
-@pytest.mark.parametrize(
-    ("step", "evidence", "kept"),
-    [(0.1, 5.0, 64), (0.8, 5.0, 31), (3.0, 5.0, 24), (1.0, 1000.0, 61), (0.1, -7.0, 6)],
-)
-def test_what_is_close_to_the_best_is_looked_at_in_every_flow_member(step: float, evidence: float, kept: int):
-    ranked = -step * np.arange(100.0)
-    assert (ranked >= _least(ranked, evidence)).sum() == kept
-    assert _least(ranked[:5], evidence) == -np.inf
 
 
 def test_places_behind_leading_ones_of_their_candidate_count_with_these():

@@ -100,7 +100,7 @@ def scan_member(
     best = np.zeros(len(residuals))
     for first in range(0, len(seen), SOURCES_AT_ONCE):
         some = seen[first : first + SOURCES_AT_ONCE]
-        gram, match = _products(matrix, some, claimed=claimed, residuals=residuals, bins=grid.shapes.bins)
+        gram, match = _products(matrix, some, claimed=claimed, residuals=residuals)
         for i, source in enumerate(some):
             alpha, beta = _shape_products(gram[:, i], match[:, :, i], shapes=grid.shapes)
             for k, found in enumerate(scans):
@@ -141,19 +141,15 @@ def _products(
     *,
     claimed: Claim,
     residuals: Sequence[Sequence[Array]],
-    bins: int,
 ) -> tuple[Array, Array]:
-    """Return cumulative G'C^-1 G (substance, source, bin + 1, bin + 1) and G'C^-1 y (set, substance, source, bin + 1).
-
-    The bins of the matrix are merged into so many `bins`.
-    """
+    """Return cumulative G'C^-1 G (substance, source, bin + 1, bin + 1) and G'C^-1 y (set, substance, source, bin + 1)."""
+    bins = matrix.values.shape[2]
     gram = np.zeros((len(claimed.blocks), len(sources), bins + 1, bins + 1))
     match = np.zeros((len(residuals), len(claimed.blocks), len(sources), bins + 1))
     for d, (block, factor) in enumerate(zip(claimed.blocks, claimed.factors, strict=True)):
         age = matrix.age_s(block.substance).astype(np.float32)
         decay = np.exp(np.float32(-block.substance.decay_per_s) * age)
-        values = merged(matrix.values_of(block.substance)[:, sources] * decay[:, None, :], bins)
-        response = block.means.of(values)
+        response = block.means.of(matrix.values_of(block.substance)[:, sources] * decay[:, None, :])
         response[response < 1e-6 * response.max()] = 0.0  # denormal numbers are slow
         flat = _whitened(factor, response.reshape(len(response), -1)).reshape(response.shape)
         for s in range(len(sources)):
@@ -162,20 +158,6 @@ def _products(
         own = np.stack([residual[d] for residual in residuals]).astype(np.float32)
         match[:, d, :, 1:] = np.cumsum(np.tensordot(own, flat, axes=1), axis=2, dtype=float)
     return gram, match
-
-
-def merged(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
-    """Return the last axis of `values` in so many `bins`, sums of as many neighbours each, the last of what is left.
-
-    >>> merged(np.ones((1, 5), np.float32), 2).tolist()
-    [[3.0, 2.0]]
-    """
-    each = -(-values.shape[-1] // bins)
-    total = values[..., ::each] if each == 1 else values[..., ::each].copy()
-    for k in range(1, each):
-        part = values[..., k::each]
-        total[..., : part.shape[-1]] += part
-    return total
 
 
 def _whitened(factor: Array, response: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -97,7 +97,7 @@ def scene_of_two(problem: Problem) -> Scene:
     first, second = _sought(problem)
     claimed = problem.claim(_sum(first, second))
     removed = (no_plumes(problem.blocks), second, first)
-    few, _ = narrowed(problem, claimed, removed=removed)
+    few = narrowed(problem, claimed, removed=removed)
     found = explain(few, claimed, removed=removed)
     ground = _ground(problem, claimed)
 
@@ -154,12 +154,12 @@ def _scene_of_one(problem: Problem, plumes: Plumes, *, other: Scene) -> Scene | 
     if not len(claimed.unrest.course):
         return None
     nothing = (no_plumes(problem.blocks),)
-    few, (evidence,) = narrowed(problem, claimed, removed=nothing)
-    behind = other.log_density - (claimed.log_density() + evidence)
+    few = narrowed(problem, claimed, removed=nothing)
+    (found,) = explain(few, claimed, removed=nothing)
+    behind = other.log_density - (claimed.log_density() + found.log_evidence)
     if behind > hopeless(other.log_density - other.ground.log_density):
         return None
     ground = _ground(problem, claimed)
-    (found,) = explain(few, claimed, removed=nothing)
 
     def of_member(member: int) -> Explanations:
         table = found.where(np.flatnonzero(found.member == member))
