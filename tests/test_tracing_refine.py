@@ -270,13 +270,16 @@ def test_places_behind_leading_ones_of_their_candidate_count_with_these():
     assert some.log_evidence == pytest.approx(each.log_evidence)
 
 
-def test_what_a_source_stands_for_beyond_itself_is_not_forgotten_in_the_search():
+def scanned() -> tuple[Problem, Explanations]:
+    """Return the problem and what the scan says of its first source."""
     given = problem()
+    (found,) = explain(given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)])
+    return given, found.where(np.flatnonzero(found.source == 0))
+
+
+def test_what_a_source_stands_for_beyond_itself_is_not_forgotten_in_the_search():
+    given, own = scanned()
     ground = ground_for(given)
-    (found,) = explain(
-        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=[0]
-    )
-    own = found.where(np.flatnonzero(found.source == 0))
     seen = responses(given, 0, source=own.source)
     search = Search(given, seen, ground, Neighbourhood.of_shapes(given.grid.shapes), _log_prior(given))
     some = weighed(
@@ -289,12 +292,8 @@ def test_what_a_source_stands_for_beyond_itself_is_not_forgotten_in_the_search()
 
 
 def test_a_source_that_stood_by_one_history_is_searched_as_a_leading_one(monkeypatch: pytest.MonkeyPatch):
-    given = problem()
+    given, own = scanned()
     ground = ground_for(given)
-    (found,) = explain(
-        given, given.claim(no_plumes(given.blocks)), removed=[no_plumes(given.blocks)], members=[0]
-    )
-    own = found.where(np.flatnonzero(found.source == 0))
     seen = responses(given, 0, source=own.source)
     leading = singles_anew(given, own, seen=seen, ground=ground)
     monkeypatch.setattr("suyuan.tracing.anew.SOURCES_ANEW", 0)
@@ -326,11 +325,8 @@ def test_of_an_amplitude_that_the_readings_do_not_show_the_prior_is_believed():
 
 
 def test_the_search_finds_what_weighing_every_history_finds():
-    given = problem()
+    given, own = scanned()
     ground = ground_for(given)
-    claimed = given.claim(no_plumes(given.blocks))
-    (found,) = explain(given, claimed, removed=[no_plumes(given.blocks)])
-    own = found.where(np.flatnonzero(found.source == 0))
     seen = responses(given, 0, source=own.source)
     quick = singles_anew(given, own, seen=seen, ground=ground)
     shapes = np.flatnonzero(given.grid.shapes.repeats == 1)
