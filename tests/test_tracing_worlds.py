@@ -102,7 +102,10 @@ def test_nobody_is_accused_of_a_river_that_only_flows():
 def test_what_the_readings_say_of_somebody_does_not_hang_on_the_prior_of_nobody():
     world = worlds.meeting()
     observations = worlds.read(world, {})
-    usual, doubtful = world.prior, default_prior(world.network, world.flow, nobody=0.95)
+    usual, doubtful = (
+        world.prior,
+        default_prior(world.network, world.flow, nobody=0.95, unlisted=worlds.UNLISTED),
+    )
     found = trace(
         observations,
         (world.matrix,),
